@@ -1,0 +1,53 @@
+# pgretrieve: PGXS build. "make && make install"; VPATH builds work too:
+#   mkdir b && cd b && make -f ../Makefile VPATH=..
+# One portable binary: kernels carry their own target attributes and are chosen
+# at run time, so no -march flag belongs here.
+
+EXTENSION  = pgretrieve
+EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(S)pgretrieve.control)
+MODULE_big = pgretrieve
+S          = $(if $(VPATH),$(VPATH)/,)
+
+# Sources are named by their path below src/, so that a VPATH build finds them.
+SRCS = $(patsubst $(S)%,%,$(sort $(wildcard $(S)src/*.c $(S)src/*/*.c)))
+OBJS = $(SRCS:.c=.o)
+
+DATA       = $(sort $(wildcard $(S)sql/*--*--*.sql))
+DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql
+
+PG_CPPFLAGS = -I$(if $(VPATH),$(VPATH),$(CURDIR))/src
+PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+SHLIB_LINK  = -lm
+
+REGRESS        = $(patsubst $(S)test/sql/%.sql,%,$(sort $(wildcard $(S)test/sql/*.sql)))
+REGRESS_OPTS   = --inputdir=$(S)test --load-extension=$(EXTENSION)
+REGRESS_PREP   = $(if $(VPATH),expected-link)
+ISOLATION      = $(patsubst $(S)test/isolation/specs/%.spec,%,$(sort $(wildcard $(S)test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=$(S)test/isolation --load-extension=$(EXTENSION)
+TAP_TESTS      = 1
+PROVE_TESTS   ?= $(S)test/t/*.pl
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS knows no header dependencies: any header change rebuilds everything.
+$(OBJS): $(sort $(wildcard $(S)src/*/*.h))
+$(OBJS): | objdirs
+
+.PHONY: objdirs expected-link unit
+objdirs:
+	@mkdir -p $(sort $(dir $(OBJS))) sql
+
+INSTALL_SQL = $(sort $(wildcard $(S)sql/install/*.sql))
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL) | objdirs
+	cat $(INSTALL_SQL) > $@
+
+# pg_regress looks for expected/ below the build directory.
+expected-link:
+	ln -sfn $(abspath $(VPATH))/expected expected
+
+# C unit tests of src/kernel and src/quant; they need no server.
+unit:
+	$(MAKE) -C $(S)test/unit check

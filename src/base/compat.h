@@ -1,0 +1,44 @@
+/*
+ * compat.h
+ *		Differences between PostgreSQL majors. The only file that may test
+ *		PG_VERSION_NUM (test/check_layers enforces it).
+ *
+ * Supported: 15, 16, 17, 18. Older servers are refused at compile time.
+ */
+#ifndef PGR_COMPAT_H
+#define PGR_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000
+#error "pgretrieve requires PostgreSQL 15 or later"
+#endif
+
+/* 16 moved the varlena macros out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/*
+ * Soft input errors arrived in 16: inside an input function,
+ * pgr_ereturn(escontext, dummy, (errcode(..), errmsg(..))) reports softly where
+ * the caller asked for that, and raises an ordinary error elsewhere.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#define PGR_ESCONTEXT(fcinfo) ((fcinfo)->context)
+#define pgr_ereturn(escontext, dummy, ...) ereturn(escontext, dummy, __VA_ARGS__)
+#define pgr_soft_error(escontext) SOFT_ERROR_OCCURRED(escontext)
+#else
+struct Node;
+#define PGR_ESCONTEXT(fcinfo) NULL
+#define pgr_ereturn(escontext, dummy, ...) \
+	do { \
+		(void) (escontext); \
+		ereport(ERROR, __VA_ARGS__); \
+		return dummy; \
+	} while (0)
+#define pgr_soft_error(escontext) false
+#endif
+
+#endif							/* PGR_COMPAT_H */

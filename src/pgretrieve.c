@@ -1,0 +1,27 @@
+/*
+ * pgretrieve.c
+ *		Module magic and start-up: calls each part's initialiser, nothing else.
+ *
+ * Loading order does not matter to the parts; none may touch shared memory or
+ * the catalogs here, because the library may be loaded by any backend at any
+ * moment and no shared_preload_libraries entry is required.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "types/types.h"
+
+#ifdef PG_MODULE_MAGIC_EXT
+PG_MODULE_MAGIC_EXT(.name = "pgretrieve", .version = "1.0");
+#else
+PG_MODULE_MAGIC;
+#endif
+
+void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	pgr_types_init();
+}
