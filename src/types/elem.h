@@ -1,0 +1,124 @@
+/*
+ * elem.h
+ *		Element types of dense values, one table row each, and what the types
+ *		share: checks, text and array input. An SQL type is described by a
+ *		PgrTypeInfo (its name for messages, its element, its limit).
+ */
+#ifndef PGR_ELEM_H
+#define PGR_ELEM_H
+
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "kernel/kernel.h"
+#include "lib/stringinfo.h"
+#include "utils/array.h"
+
+typedef struct PgrElemOps
+{
+	PgrElem		elem;
+	const char *name;			/* as in multivector(d, name) */
+	Size		size;			/* bytes */
+	/* n elements to and from single precision; store rounds to nearest even */
+	void		(*load) (const void *src, float *dst, int n);
+	void		(*store) (const float *src, void *dst, int n);
+	/* the value a single-precision number becomes when stored */
+	float		(*round) (float x);
+	void		(*send) (StringInfo buf, const void *src, int n);
+	void		(*recv) (StringInfo buf, void *dst, int n);
+} PgrElemOps;
+
+/* i8 has no row of functions: its values depend on the token's scale. */
+extern const PgrElemOps pgr_elem_ops[PGR_ELEM_COUNT];
+
+/* An SQL type as its messages and limits name it. */
+typedef struct PgrTypeInfo
+{
+	const char *name;
+	const PgrElemOps *ops;
+	int			max_dim;
+} PgrTypeInfo;
+
+/* --- checks; each raises (softly, where escontext is given) and says false --- */
+
+/* 1 <= dim <= max_dim */
+extern bool pgr_check_dim(const PgrTypeInfo *type, int dim, struct Node *escontext);
+
+/* dim is the type modifier's, or there is none (-1) */
+extern bool pgr_check_expected_dim(int32 typmod, int dim, struct Node *escontext);
+
+/* neither NaN nor infinite */
+extern bool pgr_check_value(const PgrTypeInfo *type, float x, struct Node *escontext);
+
+/* a raised error, never soft: two operands of different dimensions */
+extern void pgr_error_dims(const PgrTypeInfo *type, int a, int b) pg_attribute_noreturn();
+
+/* "65520" is out of range for type halfvec: x overflows on storing */
+extern void pgr_error_range(const PgrTypeInfo *type, float x) pg_attribute_noreturn();
+
+/* --- text --- */
+
+/* Value syntax error with an optional detail; returns false. */
+extern bool pgr_syntax_error(const PgrTypeInfo *type, const char *str,
+							 const char *detail, struct Node *escontext);
+
+extern const char *pgr_skip_space(const char *p);
+
+/*
+ * One number at *p, which is advanced behind it. str is the whole input, for
+ * the message. Underflow gives zero; a number too large for the element, NaN
+ * and infinities are errors.
+ */
+extern bool pgr_parse_item(const PgrTypeInfo *type, const char *str,
+						   const char **p, float *x, struct Node *escontext);
+
+/*
+ * A bracketed list "[x, ...]" at *p, which is advanced behind it, into values
+ * (grown with repalloc; *capacity elements). Returns the number of items, -1
+ * after a soft error.
+ */
+extern int	pgr_parse_list(const PgrTypeInfo *type, const char *str,
+						   const char **p, float **values, int *capacity,
+						   struct Node *escontext);
+
+/* "[x,...]" of n single-precision values, shortest form, into buf */
+extern void pgr_append_list(StringInfo buf, const float *x, int n);
+
+/* --- type modifiers, arrays --- */
+
+/* the single dimension modifier of vector(d) */
+extern int32 pgr_typmod_in(const PgrTypeInfo *type, ArrayType *mods);
+
+/* palloc'd single-precision copy of a one-dimensional array of numbers */
+extern float *pgr_array_to_floats(ArrayType *array, int *n);
+
+/* --- metric names of within() --- */
+
+typedef enum PgrDistanceKind
+{
+	PGR_DISTANCE_L2,
+	PGR_DISTANCE_NEG_IP,
+	PGR_DISTANCE_COSINE,
+	PGR_DISTANCE_L1,
+	PGR_DISTANCE_HAMMING,
+	PGR_DISTANCE_JACCARD,
+	PGR_DISTANCE_MAXSIM
+} PgrDistanceKind;
+
+#define PGR_DISTANCE_BIT(kind) (1u << (kind))
+#define PGR_DISTANCES_VECTOR \
+	(PGR_DISTANCE_BIT(PGR_DISTANCE_L2) | PGR_DISTANCE_BIT(PGR_DISTANCE_NEG_IP) | \
+	 PGR_DISTANCE_BIT(PGR_DISTANCE_COSINE) | PGR_DISTANCE_BIT(PGR_DISTANCE_L1))
+#define PGR_DISTANCES_BIT \
+	(PGR_DISTANCE_BIT(PGR_DISTANCE_HAMMING) | PGR_DISTANCE_BIT(PGR_DISTANCE_JACCARD))
+
+/*
+ * A metric by name ('l2') or operator ('<->'); only those of the allowed set.
+ * Raises 22023 with the list of allowed names.
+ */
+extern PgrDistanceKind pgr_distance_by_name(text *name, uint32 allowed);
+
+/* distance <= radius; false for a NaN distance, error for a NaN radius */
+extern bool pgr_within(double distance, double radius);
+
+#endif							/* PGR_ELEM_H */
