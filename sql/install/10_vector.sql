@@ -291,3 +291,4 @@ CREATE OPERATOR CLASS vector_ops
 COMMENT ON OPERATOR CLASS vector_ops USING hash IS 'equality of all elements';
 COMMENT ON OPERATOR FAMILY vector_ops USING btree IS 'order by elements, then by length';
 COMMENT ON OPERATOR FAMILY vector_ops USING hash IS 'equality of all elements';
+

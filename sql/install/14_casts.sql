@@ -112,3 +112,4 @@ COMMENT ON FUNCTION array_to_halfvec(numeric[], integer, boolean) IS 'convert nu
 CREATE CAST (numeric[] AS halfvec)
 	WITH FUNCTION array_to_halfvec(numeric[], integer, boolean) AS ASSIGNMENT;
 COMMENT ON CAST (numeric[] AS halfvec) IS 'convert numeric array to halfvec';
+

@@ -197,10 +197,11 @@ pgr_parse_item(const PgrTypeInfo *type, const char *str, const char **p,
 	*x = type->ops->round(parsed);
 
 	/*
-	 * strtof says ERANGE for underflow too, which is taken as zero. An
-	 * infinity that the text did not spell out is a number too large.
+	 * An infinity that the text did not spell out is a number too large.
+	 * strtof says ERANGE for underflow too, which most types take as zero.
 	 */
-	if (isinf(*x) && (errno == ERANGE || !isinf(parsed)))
+	if ((isinf(*x) && (errno == ERANGE || !isinf(parsed))) ||
+		(type->strict_underflow && *x == 0 && errno == ERANGE))
 		pgr_ereturn(escontext, false,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("\"%s\" is out of range for type %s",

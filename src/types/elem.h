@@ -37,6 +37,7 @@ typedef struct PgrTypeInfo
 	const char *name;
 	const PgrElemOps *ops;
 	int			max_dim;
+	bool		strict_underflow;	/* text that underflows to 0 is an error */
 } PgrTypeInfo;
 
 /* --- checks; each raises (softly, where escontext is given) and says false --- */

@@ -9,6 +9,8 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "fmgr.h"
+#include "types/elem.h"
 
 #define PGR_SPARSE_MAX_DIM 1000000000
 #define PGR_SPARSE_MAX_NNZ 16000
@@ -28,5 +30,19 @@ StaticAssertDecl(offsetof(PgrSparse, indices) == 16, "sparsevec header is 16 byt
 #define PGR_SPARSE_VALUES(s) ((float *) ((s)->indices + (s)->nnz))
 #define PGR_SPARSE_SIZE(nnz) \
 	(offsetof(PgrSparse, indices) + (Size) (nnz) * (sizeof(int32) + sizeof(float)))
+#define PG_GETARG_SPARSE_P(n) ((PgrSparse *) PG_DETOAST_DATUM(PG_GETARG_DATUM(n)))
+
+extern const PgrTypeInfo pgr_sparsevec_type;
+
+/* --- sparse.c --- */
+
+/* Zeroed, in the current context; dim and nnz were checked. */
+extern PgrSparse *pgr_sparse_make(int dim, int nnz);
+
+/* The non-zero elements of a dense array, checked against limits and typmod. */
+extern PgrSparse *pgr_sparse_from_floats(const float *x, int dim, int32 typmod);
+
+/* 0 <= nnz <= min(limit, dim); raises softly where escontext is given */
+extern bool pgr_sparse_check_nnz(int64 nnz, int dim, struct Node *escontext);
 
 #endif							/* PGR_SPARSE_H */

@@ -1,0 +1,53 @@
+/*
+ * bitvec.c
+ *		Distances of PostgreSQL's own type bit (and varbit).
+ */
+#include "postgres.h"
+
+#include "types/elem.h"
+#include "utils/varbit.h"
+
+/*
+ * Both of the same length; the unused bits of the last byte are zero in core's
+ * type, so the kernels may take whole bytes.
+ */
+static double
+distance(PgrDistanceKind kind, VarBit *a, VarBit *b)
+{
+	if (VARBITLEN(a) != VARBITLEN(b))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("different bit lengths %d and %d",
+						VARBITLEN(a), VARBITLEN(b))));
+	if (kind == PGR_DISTANCE_HAMMING)
+		return pgr_kernel->hamming(VARBITS(a), VARBITS(b), VARBITBYTES(a));
+	return pgr_kernel->jaccard(VARBITS(a), VARBITS(b), VARBITBYTES(a));
+}
+
+PG_FUNCTION_INFO_V1(pgr_bit_hamming_distance);
+Datum
+pgr_bit_hamming_distance(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(distance(PGR_DISTANCE_HAMMING, PG_GETARG_VARBIT_P(0),
+							  PG_GETARG_VARBIT_P(1)));
+}
+
+PG_FUNCTION_INFO_V1(pgr_bit_jaccard_distance);
+Datum
+pgr_bit_jaccard_distance(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(distance(PGR_DISTANCE_JACCARD, PG_GETARG_VARBIT_P(0),
+							  PG_GETARG_VARBIT_P(1)));
+}
+
+PG_FUNCTION_INFO_V1(pgr_bit_within);
+Datum
+pgr_bit_within(PG_FUNCTION_ARGS)
+{
+	PgrDistanceKind kind = pgr_distance_by_name(PG_GETARG_TEXT_PP(3),
+												PGR_DISTANCES_BIT);
+
+	PG_RETURN_BOOL(pgr_within(distance(kind, PG_GETARG_VARBIT_P(0),
+									   PG_GETARG_VARBIT_P(1)),
+							  PG_GETARG_FLOAT8(2)));
+}
