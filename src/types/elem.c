@@ -269,6 +269,20 @@ pgr_append_list(StringInfo buf, const float *x, int n)
 
 /* --- type modifiers, arrays --- */
 
+void
+pgr_check_typmod_dim(const PgrTypeInfo *type, int dim)
+{
+	if (dim < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("dimensions for type %s must be at least 1", type->name)));
+	if (dim > type->max_dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("dimensions for type %s cannot exceed %d",
+						type->name, type->max_dim)));
+}
+
 int32
 pgr_typmod_in(const PgrTypeInfo *type, ArrayType *mods)
 {
@@ -279,15 +293,7 @@ pgr_typmod_in(const PgrTypeInfo *type, ArrayType *mods)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("invalid type modifier")));
-	if (*mod < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dimensions for type %s must be at least 1", type->name)));
-	if (*mod > type->max_dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("dimensions for type %s cannot exceed %d",
-						type->name, type->max_dim)));
+	pgr_check_typmod_dim(type, *mod);
 	return *mod;
 }
 

@@ -87,6 +87,9 @@ extern void pgr_append_list(StringInfo buf, const float *x, int n);
 
 /* --- type modifiers, arrays --- */
 
+/* a declared dimension within the type's limit; 22023 otherwise */
+extern void pgr_check_typmod_dim(const PgrTypeInfo *type, int dim);
+
 /* the single dimension modifier of vector(d) */
 extern int32 pgr_typmod_in(const PgrTypeInfo *type, ArrayType *mods);
 
