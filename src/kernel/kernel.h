@@ -137,6 +137,14 @@ extern bool pgr_kernel_use(PgrSimd simd);
 /* --- kernel_maxsim.c --- */
 
 /*
+ * Quantises dim values to -127..127 with one scale, which it returns:
+ * x[i] is about scale * out[i], scale = max |x| / 127, rounded to nearest even.
+ * All zeros give scale 0. The same integers at every level; MaxSim's query
+ * tokens are quantised so too.
+ */
+extern float pgr_quantize_i8(const float *x, uint32_t dim, int8_t *out);
+
+/*
  * Bytes needed for a packed query, 0 if that overflows size_t. Independent of
  * the level, so a query can be repacked in place.
  */

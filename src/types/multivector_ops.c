@@ -203,7 +203,12 @@ pgr_multivector_unnest(PG_FUNCTION_ARGS)
 	call = SRF_PERCALL_SETUP();
 	m = call->user_fctx;
 	if (call->call_cntr < (uint64) m->count)
-		SRF_RETURN_NEXT(call, token_as_vector(m, (int) call->call_cntr));
+	{
+		/* not inside the macro, which counts up before it evaluates this */
+		Datum		token = token_as_vector(m, (int) call->call_cntr);
+
+		SRF_RETURN_NEXT(call, token);
+	}
 	SRF_RETURN_DONE(call);
 }
 
