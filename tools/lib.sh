@@ -158,7 +158,7 @@ pgr_stage() {
 	if git -C "$1" rev-parse --git-dir >/dev/null 2>&1; then
 		(cd "$1" && git -c safe.directory='*' ls-files -z --cached --others --exclude-standard --deduplicate |
 			while IFS= read -r -d '' f; do if [ -e "$f" ]; then printf '%s\0' "$f"; fi; done |
-			tar -c --null -T - --no-recursion) | tar -x -C "$2" --no-same-owner
+			tar -c --no-recursion --null -T -) | tar -x -C "$2" --no-same-owner
 	else
 		(cd "$1" && tar -c --exclude=.git .) | tar -x -C "$2" --no-same-owner
 	fi
@@ -208,8 +208,8 @@ pgr_start_server() {
 	mkdir -p "$socket"
 	pgr_own "$socket"
 	if [ ! -e "$data/PG_VERSION" ]; then
-		pgr_as_user "$PGR_BIN/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$data.log" 2>&1 || {
-			cat "$data.log" >&2
+		pgr_as_user "$PGR_BIN/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 >"$data.initdb.log" 2>&1 || {
+			cat "$data.initdb.log" >&2
 			pgr_die "initdb failed"
 		}
 	fi

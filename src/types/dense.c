@@ -66,12 +66,9 @@ pgr_dense_floats(const PgrTypeInfo *type, const PgrDense *v)
 int
 pgr_dense_dim(Datum d)
 {
-	struct varlena *raw = (struct varlena *) DatumGetPointer(d);
 	int16		dim;
 
-	if (VARATT_IS_EXTENDED(raw) && !VARATT_IS_SHORT(raw))
-		raw = PG_DETOAST_DATUM_SLICE(d, 0, sizeof(int16));
-	memcpy(&dim, VARDATA_ANY(raw), sizeof(dim));
+	pgr_datum_prefix(d, &dim, sizeof(dim));
 	return dim;
 }
 

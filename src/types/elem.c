@@ -344,6 +344,17 @@ pgr_array_to_floats(ArrayType *array, int *n)
 	return x;
 }
 
+void
+pgr_datum_prefix(Datum d, void *dst, int n)
+{
+	struct varlena *raw = (struct varlena *) DatumGetPointer(d);
+
+	/* VARATT_IS_SHORT is no test here: it is true of toast pointers too */
+	if (VARATT_IS_EXTERNAL(raw) || VARATT_IS_COMPRESSED(raw))
+		raw = PG_DETOAST_DATUM_SLICE(d, 0, n);
+	memcpy(dst, VARDATA_ANY(raw), n);
+}
+
 /* --- metric names --- */
 
 static const struct

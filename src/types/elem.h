@@ -96,6 +96,12 @@ extern int32 pgr_typmod_in(const PgrTypeInfo *type, ArrayType *mods);
 /* palloc'd single-precision copy of a one-dimensional array of numbers */
 extern float *pgr_array_to_floats(ArrayType *array, int *n);
 
+/*
+ * The first n bytes behind the length word of a varlena, which has as many.
+ * Reads one chunk only of an out-of-line value.
+ */
+extern void pgr_datum_prefix(Datum d, void *dst, int n);
+
 /* --- metric names of within() --- */
 
 typedef enum PgrDistanceKind

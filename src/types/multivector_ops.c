@@ -285,17 +285,19 @@ typedef struct Shape
 static Shape
 shape(Datum d)
 {
-	/* the header behind the length word: uint16 dim, two bytes, int32 count */
-	const Size	head = offsetof(PgrMultivector, data) - VARHDRSZ;
-	struct varlena *raw = (struct varlena *) DatumGetPointer(d);
-	uint16		dim;
-	int32		count;
+	/* the header without its length word */
+	struct
+	{
+		uint16		dim;
+		uint8		elem;
+		uint8		flags;
+		int32		count;
+	}			head;
 
-	if (VARATT_IS_EXTENDED(raw) && !VARATT_IS_SHORT(raw))
-		raw = PG_DETOAST_DATUM_SLICE(d, 0, head);
-	memcpy(&dim, VARDATA_ANY(raw), sizeof(dim));
-	memcpy(&count, VARDATA_ANY(raw) + head - sizeof(count), sizeof(count));
-	return (Shape){dim, count};
+	StaticAssertStmt(sizeof(head) == offsetof(PgrMultivector, data) - VARHDRSZ,
+					 "head is multivector's header");
+	pgr_datum_prefix(d, &head, sizeof(head));
+	return (Shape){head.dim, head.count};
 }
 
 PG_FUNCTION_INFO_V1(pgr_multivector_dims);
