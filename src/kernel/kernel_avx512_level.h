@@ -1,0 +1,81 @@
+/*
+ * kernel_avx512_level.h
+ *		The vector macros that the AVX-512 levels share; each of their files
+ *		adds what is its own (8-bit products, bit counts) and the body.
+ *
+ * Included between PGR_TARGET_BEGIN and PGR_TARGET_END. Thirty-two registers:
+ * the MaxSim tile is PGR_MAXSIM_DOCS x 2 sums, 2 query vectors, broadcasts from
+ * memory.
+ */
+#define PGR_CODES 4
+#define PGR_MAXSIM_VECS 2
+#define PGR_MAXSIM_FEW 4
+
+typedef __m512 PgrVf;
+#define PGR_VF_LANES 16
+#define PGR_VF_ZERO _mm512_setzero_ps()
+#define PGR_VF_SET1(x) _mm512_set1_ps(x)
+#define PGR_VF_LOAD(p) _mm512_loadu_ps(p)
+#define PGR_VF_LOAD_PART(p, n) _mm512_maskz_loadu_ps((__mmask16) low_bits(n), p)
+#define PGR_VF_STORE(p, v) _mm512_storeu_ps(p, v)
+#define PGR_VF_LOAD_F16(p) _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) (p)))
+#define PGR_VF_LOAD_F16_PART(p, n) \
+	_mm512_cvtph_ps(_mm256_maskz_loadu_epi16((__mmask16) low_bits(n), p))
+#define PGR_VF_STORE_F16(p, v) \
+	_mm256_storeu_si256((__m256i *) (p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT))
+#define PGR_VF_ADD(a, b) _mm512_add_ps(a, b)
+#define PGR_VF_SUB(a, b) _mm512_sub_ps(a, b)
+#define PGR_VF_MUL(a, b) _mm512_mul_ps(a, b)
+#define PGR_VF_MAX(a, b) _mm512_max_ps(a, b)
+#define PGR_VF_ABS(a) _mm512_abs_ps(a)
+#define PGR_VF_FMA(acc, a, b) _mm512_fmadd_ps(a, b, acc)
+#define PGR_VF_SUM(v) _mm512_reduce_add_ps(v)
+
+typedef __m512d PgrVd;
+#define PGR_VD_ZERO _mm512_setzero_pd()
+#define PGR_VD_ADD(a, b) _mm512_add_pd(a, b)
+#define PGR_VD_SUM(v) _mm512_reduce_add_pd(v)
+#define PGR_VD_ADD_SQUARES(acc, v) add_squares(acc, v)
+
+typedef __m512i PgrVw;
+typedef __m512i PgrVi;
+#define PGR_VW_LANES 32
+#define PGR_VW_LOAD(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *) (p)))
+#define PGR_VW_LOAD_PART(p, n) \
+	_mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8((__mmask32) low_bits(n), p))
+#define PGR_VW_SUB(a, b) _mm512_sub_epi16(a, b)
+#define PGR_VI_ZERO _mm512_setzero_si512()
+#define PGR_VI_ADD(a, b) _mm512_add_epi32(a, b)
+#define PGR_VI_MADD(acc, a, b) _mm512_add_epi32(acc, _mm512_madd_epi16(a, b))
+#define PGR_VI_ADD_ABS(acc, a) \
+	PGR_VI_MADD(acc, _mm512_abs_epi16(a), _mm512_set1_epi16(1))
+#define PGR_VI_SUM(v) sum_i32(v)
+
+#define PGR_M8_QVEC __m512i
+#define PGR_M8_QLOAD(p) _mm512_loadu_si512(p)
+
+/* n < 64 */
+PGR_INLINE uint64_t
+low_bits(size_t n)
+{
+	return (UINT64_C(1) << n) - 1;
+}
+
+PGR_INLINE __m512d
+add_squares(__m512d acc, __m512 v)
+{
+	__m512d		low = _mm512_cvtps_pd(_mm512_castps512_ps256(v));
+	__m512d		high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
+
+	return _mm512_fmadd_pd(high, high, _mm512_fmadd_pd(low, low, acc));
+}
+
+/* In 64 bits: lanes hold up to 2^31 each. */
+PGR_INLINE int64_t
+sum_i32(__m512i v)
+{
+	__m512i		low = _mm512_cvtepi32_epi64(_mm512_castsi512_si256(v));
+	__m512i		high = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(v, 1));
+
+	return _mm512_reduce_add_epi64(_mm512_add_epi64(low, high));
+}

@@ -1,0 +1,434 @@
+/*
+ * kernel_body.h
+ *		Template: all kernels of one level, in terms of its vector macros.
+ *
+ * Included once by each kernel_<level>.c, between PGR_TARGET_BEGIN and
+ * PGR_TARGET_END, after it has defined:
+ *
+ *	PGR_LEVEL PGR_LEVEL_NAME PGR_LEVEL_TABLE	PgrSimd, its name, the table
+ *	PGR_CODES			codes scored together by "many"
+ *	PGR_MAXSIM_DOCS		document tokens (an even number) and
+ *	PGR_MAXSIM_VECS		query vectors in a MaxSim tile
+ *	PGR_MAXSIM_FEW		up to so many query tokens need no tile
+ *
+ * Single precision, PgrVf, PGR_VF_LANES to the vector (p may be unaligned):
+ *	PGR_VF_ZERO  PGR_VF_SET1(x)  PGR_VF_LOAD(p)  PGR_VF_STORE(p, v)
+ *	PGR_VF_LOAD_F16(p)  PGR_VF_STORE_F16(p, v)	with conversion
+ *	PGR_VF_LOAD_PART(p, n)  PGR_VF_LOAD_F16_PART(p, n)	n < lanes, rest 0
+ *	PGR_VF_ADD PGR_VF_SUB PGR_VF_MUL PGR_VF_MAX (a, b)  PGR_VF_ABS(a)
+ *	PGR_VF_FMA(acc, a, b)	acc + a * b		PGR_VF_SUM(v)	float
+ * Double precision, PgrVd, only for norms:
+ *	PGR_VD_ZERO  PGR_VD_ADD(a, b)  PGR_VD_SUM(v)
+ *	PGR_VD_ADD_SQUARES(acc, vf)
+ * Integers: PgrVw, PGR_VW_LANES values of 8 bits widened to 16; PgrVi, sums
+ * of 32 bits (PGR_VF_LANES of them):
+ *	PGR_VW_LOAD(p)  PGR_VW_LOAD_PART(p, n)  PGR_VW_SUB(a, b)
+ *	PGR_VI_ZERO  PGR_VI_ADD(a, b)  PGR_VI_MADD(acc, a, b)
+ *	PGR_VI_ADD_ABS(acc, a)  PGR_VI_SUM(v) int64_t
+ * MaxSim of i8, as M_* of kernel_maxsim_body.h:
+ *	PGR_M8_QELEM PGR_M8_GROUP PGR_M8_ROW PGR_M8_DIRECT PGR_M8_CONVERT
+ *	PGR_M8_QVEC PGR_M8_QLOAD PGR_M8_STEP PGR_M8_VALUE PGR_M8_BIAS
+ *	PGR_M8_ENCODE(int8_t)
+ * Bits, PgrVb of PGR_VB_BYTES (default: 64-bit words and PGR_POPCOUNT64):
+ *	PGR_VB_LOAD(p)  PGR_VB_LOAD_PART(p, n)  PGR_VB_AND PGR_VB_OR PGR_VB_XOR
+ *	PGR_VB_ZERO  PGR_VB_ADD_COUNT(acc, v)  PGR_VB_ADD  PGR_VB_SUM(acc)
+ * Optional, a better i8 inner product, as E_* of kernel_dist_body.h:
+ *	PGR_I8_DOT_VEC PGR_I8_DOT_LANES PGR_I8_DOT_LOAD PGR_I8_DOT_LOAD_PART
+ *	PGR_I8_DOT_ACC PGR_I8_DOT_ZERO PGR_I8_DOT_ADD PGR_I8_DOT_MAC
+ *	PGR_I8_DOT_SUM PGR_I8_DOT_UNROLL
+ */
+
+/* ----------
+ * Distances
+ * ----------
+ */
+#define PGR_VF_ADD_ABS(acc, a) PGR_VF_ADD(acc, PGR_VF_ABS(a))
+
+#define E_NAME f32
+#define E_ELEM float
+#define E_QELEM float
+#define E_VEC PgrVf
+#define E_LANES PGR_VF_LANES
+#define E_LOAD PGR_VF_LOAD
+#define E_LOAD_PART PGR_VF_LOAD_PART
+#define E_QLOAD PGR_VF_LOAD
+#define E_QLOAD_PART PGR_VF_LOAD_PART
+#define E_ACC PgrVf
+#define E_ZERO PGR_VF_ZERO
+#define E_ADD PGR_VF_ADD
+#define E_SUB PGR_VF_SUB
+#define E_MAC PGR_VF_FMA
+#define E_ADD_ABS PGR_VF_ADD_ABS
+#define E_SUM PGR_VF_SUM
+#define E_RESULT float
+#define E_UNROLL 4
+#define E_CODES PGR_CODES
+#include "kernel/kernel_dist_body.h"
+
+#define E_NAME f16
+#define E_ELEM PgrHalf
+#define E_QELEM PgrHalf
+#define E_VEC PgrVf
+#define E_LANES PGR_VF_LANES
+#define E_LOAD PGR_VF_LOAD_F16
+#define E_LOAD_PART PGR_VF_LOAD_F16_PART
+#define E_QLOAD PGR_VF_LOAD_F16
+#define E_QLOAD_PART PGR_VF_LOAD_F16_PART
+#define E_ACC PgrVf
+#define E_ZERO PGR_VF_ZERO
+#define E_ADD PGR_VF_ADD
+#define E_SUB PGR_VF_SUB
+#define E_MAC PGR_VF_FMA
+#define E_ADD_ABS PGR_VF_ADD_ABS
+#define E_SUM PGR_VF_SUM
+#define E_RESULT float
+#define E_UNROLL 4
+#define E_CODES PGR_CODES
+#include "kernel/kernel_dist_body.h"
+
+/* f32 query against f16 codes: only for MaxSim of short queries */
+#define E_NAME f32f16
+#define E_ELEM PgrHalf
+#define E_QELEM float
+#define E_VEC PgrVf
+#define E_LANES PGR_VF_LANES
+#define E_LOAD PGR_VF_LOAD_F16
+#define E_LOAD_PART PGR_VF_LOAD_F16_PART
+#define E_QLOAD PGR_VF_LOAD
+#define E_QLOAD_PART PGR_VF_LOAD_PART
+#define E_ACC PgrVf
+#define E_ZERO PGR_VF_ZERO
+#define E_ADD PGR_VF_ADD
+#define E_SUB PGR_VF_SUB
+#define E_MAC PGR_VF_FMA
+#define E_ADD_ABS PGR_VF_ADD_ABS
+#define E_SUM PGR_VF_SUM
+#define E_RESULT float
+#define E_UNROLL 4
+#define E_CODES PGR_CODES
+#include "kernel/kernel_dist_body.h"
+
+#define E_NAME i8
+#define E_ELEM int8_t
+#define E_QELEM int8_t
+#define E_VEC PgrVw
+#define E_LANES PGR_VW_LANES
+#define E_LOAD PGR_VW_LOAD
+#define E_LOAD_PART PGR_VW_LOAD_PART
+#define E_QLOAD PGR_VW_LOAD
+#define E_QLOAD_PART PGR_VW_LOAD_PART
+#define E_ACC PgrVi
+#define E_ZERO PGR_VI_ZERO
+#define E_ADD PGR_VI_ADD
+#define E_SUB PGR_VW_SUB
+#define E_MAC PGR_VI_MADD
+#define E_ADD_ABS PGR_VI_ADD_ABS
+#define E_SUM PGR_VI_SUM
+#define E_RESULT int64_t
+#define E_UNROLL 4
+#define E_CODES PGR_CODES
+#include "kernel/kernel_dist_body.h"
+
+#ifdef PGR_I8_DOT_MAC
+#define E_NAME i8dot
+#define E_ELEM int8_t
+#define E_QELEM int8_t
+#define E_VEC PGR_I8_DOT_VEC
+#define E_LANES PGR_I8_DOT_LANES
+#define E_LOAD PGR_I8_DOT_LOAD
+#define E_LOAD_PART PGR_I8_DOT_LOAD_PART
+#define E_QLOAD PGR_I8_DOT_LOAD
+#define E_QLOAD_PART PGR_I8_DOT_LOAD_PART
+#define E_ACC PGR_I8_DOT_ACC
+#define E_ZERO PGR_I8_DOT_ZERO
+#define E_ADD PGR_I8_DOT_ADD
+#define E_SUB(a, b) (a)			/* differences need 9 bits; never used */
+#define E_MAC PGR_I8_DOT_MAC
+#define E_ADD_ABS(acc, a) (acc)
+#define E_SUM PGR_I8_DOT_SUM
+#define E_RESULT int64_t
+#define E_UNROLL PGR_I8_DOT_UNROLL
+#define E_CODES PGR_CODES
+#include "kernel/kernel_dist_body.h"
+#define PGR_I8_DOT(verb) i8dot_##verb
+#else
+#define PGR_I8_DOT(verb) i8_##verb
+#endif
+
+/*
+ * The entries of dist and many for one element and metric. fn(verb) names the
+ * template's function, so that an element can have a special inner product.
+ */
+#define F32_FN(verb) f32_##verb
+#define F16_FN(verb) f16_##verb
+#define I8_FN(verb) i8_##verb
+#define PGR_DIST_ENTRIES(elem, metric, fn, METRIC) \
+	static double elem##_dist_##metric(const void *a, const void *b, uint32_t dim) \
+	{ \
+		return fn(dist)(METRIC, a, b, dim); \
+	} \
+	static void elem##_many_##metric(const void *query, const void *codes, size_t stride, \
+									 uint32_t n, uint32_t dim, float *out) \
+	{ \
+		fn(many)(METRIC, query, codes, stride, n, dim, out); \
+	}
+
+PGR_DIST_ENTRIES(f32, l2sq, F32_FN, PGR_METRIC_L2SQ)
+PGR_DIST_ENTRIES(f32, ip, F32_FN, PGR_METRIC_IP)
+PGR_DIST_ENTRIES(f32, cosine, F32_FN, PGR_METRIC_COSINE)
+PGR_DIST_ENTRIES(f32, l1, F32_FN, PGR_METRIC_L1)
+PGR_DIST_ENTRIES(f16, l2sq, F16_FN, PGR_METRIC_L2SQ)
+PGR_DIST_ENTRIES(f16, ip, F16_FN, PGR_METRIC_IP)
+PGR_DIST_ENTRIES(f16, cosine, F16_FN, PGR_METRIC_COSINE)
+PGR_DIST_ENTRIES(f16, l1, F16_FN, PGR_METRIC_L1)
+PGR_DIST_ENTRIES(i8, l2sq, I8_FN, PGR_METRIC_L2SQ)
+PGR_DIST_ENTRIES(i8, ip, PGR_I8_DOT, PGR_METRIC_IP)
+PGR_DIST_ENTRIES(i8, cosine, PGR_I8_DOT, PGR_METRIC_COSINE)
+PGR_DIST_ENTRIES(i8, l1, I8_FN, PGR_METRIC_L1)
+
+/* ----------
+ * Norms and conversions
+ * ----------
+ */
+#define PGR_NORM_ENTRY(name, type, load, load_part) \
+	static double name(const void *a, uint32_t dim) \
+	{ \
+		const type *x = a; \
+		PgrVd		acc[2] = {PGR_VD_ZERO, PGR_VD_ZERO}; \
+		uint32_t	i = 0; \
+		\
+		for (; dim - i >= 2 * PGR_VF_LANES; i += 2 * PGR_VF_LANES) \
+		{ \
+			acc[0] = PGR_VD_ADD_SQUARES(acc[0], load(x + i)); \
+			acc[1] = PGR_VD_ADD_SQUARES(acc[1], load(x + i + PGR_VF_LANES)); \
+		} \
+		for (; dim - i >= PGR_VF_LANES; i += PGR_VF_LANES) \
+			acc[0] = PGR_VD_ADD_SQUARES(acc[0], load(x + i)); \
+		if (i < dim) \
+			acc[1] = PGR_VD_ADD_SQUARES(acc[1], load_part(x + i, dim - i)); \
+		return sqrt(PGR_VD_SUM(PGR_VD_ADD(acc[0], acc[1]))); \
+	}
+
+PGR_NORM_ENTRY(f32_norm, float, PGR_VF_LOAD, PGR_VF_LOAD_PART)
+PGR_NORM_ENTRY(f16_norm, PgrHalf, PGR_VF_LOAD_F16, PGR_VF_LOAD_F16_PART)
+
+static double
+i8_norm(const void *a, uint32_t dim)
+{
+	return sqrt(PGR_I8_DOT(dist)(PGR_METRIC_IP, a, a, dim));
+}
+
+PGR_INLINE void
+f16_convert(float *dst, const PgrHalf *src, size_t n)
+{
+	size_t		i = 0;
+
+	for (; n - i >= PGR_VF_LANES; i += PGR_VF_LANES)
+		PGR_VF_STORE(dst + i, PGR_VF_LOAD_F16(src + i));
+	for (; i < n; i++)
+		dst[i] = pgr_half_to_float(src[i]);
+}
+
+static void
+f16_to_f32(const PgrHalf *src, float *dst, size_t n)
+{
+	f16_convert(dst, src, n);
+}
+
+static void
+f32_to_f16(const float *src, PgrHalf *dst, size_t n)
+{
+	size_t		i = 0;
+
+	for (; n - i >= PGR_VF_LANES; i += PGR_VF_LANES)
+		PGR_VF_STORE_F16(dst + i, PGR_VF_LOAD(src + i));
+	for (; i < n; i++)
+		dst[i] = pgr_float_to_half(src[i]);
+}
+
+/* ----------
+ * Bit strings
+ * ----------
+ */
+#ifndef PGR_VB_BYTES
+#define PGR_VB_BYTES 8
+#define PGR_VB_LOAD(p) load_word(p)
+#define PGR_VB_LOAD_PART(p, n) load_word_part(p, n)
+#define PGR_VB_AND(a, b) ((a) & (b))
+#define PGR_VB_OR(a, b) ((a) | (b))
+#define PGR_VB_XOR(a, b) ((a) ^ (b))
+#define PGR_VB_ZERO 0
+#define PGR_VB_ADD_COUNT(acc, v) ((acc) + PGR_POPCOUNT64(v))
+#define PGR_VB_ADD(a, b) ((a) + (b))
+#define PGR_VB_SUM(acc) (acc)
+typedef uint64_t PgrVb;
+
+PGR_INLINE uint64_t
+load_word(const uint8_t *p)
+{
+	uint64_t	word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+PGR_INLINE uint64_t
+load_word_part(const uint8_t *p, size_t n)
+{
+	uint64_t	word;
+
+	pgr_load_tail(&word, p, n, sizeof(word));
+	return word;
+}
+#endif
+
+static uint64_t
+bits_hamming(const uint8_t *a, const uint8_t *b, uint32_t nbytes)
+{
+	PgrVb		acc[2] = {PGR_VB_ZERO, PGR_VB_ZERO};
+	uint32_t	i = 0;
+
+	for (; nbytes - i >= 2 * PGR_VB_BYTES; i += 2 * PGR_VB_BYTES)
+	{
+		PGR_UNROLL
+		for (int u = 0; u < 2; u++)
+			acc[u] = PGR_VB_ADD_COUNT(acc[u],
+									  PGR_VB_XOR(PGR_VB_LOAD(a + i + u * PGR_VB_BYTES),
+												 PGR_VB_LOAD(b + i + u * PGR_VB_BYTES)));
+	}
+	for (; nbytes - i >= PGR_VB_BYTES; i += PGR_VB_BYTES)
+		acc[0] = PGR_VB_ADD_COUNT(acc[0], PGR_VB_XOR(PGR_VB_LOAD(a + i), PGR_VB_LOAD(b + i)));
+	if (i < nbytes)
+		acc[1] = PGR_VB_ADD_COUNT(acc[1],
+								  PGR_VB_XOR(PGR_VB_LOAD_PART(a + i, nbytes - i),
+											 PGR_VB_LOAD_PART(b + i, nbytes - i)));
+	return PGR_VB_SUM(PGR_VB_ADD(acc[0], acc[1]));
+}
+
+static double
+bits_jaccard(const uint8_t *a, const uint8_t *b, uint32_t nbytes)
+{
+	PgrVb		both = PGR_VB_ZERO;
+	PgrVb		any = PGR_VB_ZERO;
+	uint32_t	i = 0;
+	uint64_t	common;
+
+	for (; i < nbytes; i += PGR_VB_BYTES)
+	{
+		bool		whole = nbytes - i >= PGR_VB_BYTES;
+		PgrVb		x = whole ? PGR_VB_LOAD(a + i) : PGR_VB_LOAD_PART(a + i, nbytes - i);
+		PgrVb		y = whole ? PGR_VB_LOAD(b + i) : PGR_VB_LOAD_PART(b + i, nbytes - i);
+
+		both = PGR_VB_ADD_COUNT(both, PGR_VB_AND(x, y));
+		any = PGR_VB_ADD_COUNT(any, PGR_VB_OR(x, y));
+		if (!whole)
+			break;
+	}
+	common = PGR_VB_SUM(both);
+	return common == 0 ? 1.0 : 1.0 - (double) common / (double) PGR_VB_SUM(any);
+}
+
+/* ----------
+ * MaxSim
+ * ----------
+ */
+#define M_NAME m_f32
+#define M_ELEM float
+#define M_QELEM float
+#define M_GROUP 1
+#define M_ROW float
+#define M_DIRECT 1
+#define M_CONVERT(dst, src, n) ((void) 0)
+#define M_ACC PgrVf
+#define M_ZERO PGR_VF_ZERO
+#define M_QVEC PgrVf
+#define M_QLOAD PGR_VF_LOAD
+#define M_STEP(acc, q, row) PGR_VF_FMA(acc, q, PGR_VF_SET1(*(row)))
+#define M_BIAS(doc, dim) ((void) (doc), 0)
+#define M_VALUE(acc, bias, scale) ((void) (bias), (void) (scale), (acc))
+#define M_SUMS(verb) f32_##verb
+#define M_CODES PGR_CODES
+#define M_RESULT float
+#define M_FLAT float
+#define M_SCALED 0
+#define M_FACTOR(token, dim) 1.0
+#define M_ENCODE(x, factor) ((void) (factor), (x))
+#define M_FLAT_ENCODE(x, factor) (x)
+#include "kernel/kernel_maxsim_body.h"
+
+#define M_NAME m_f16
+#define M_ELEM PgrHalf
+#define M_QELEM float
+#define M_GROUP 1
+#define M_ROW float
+#define M_DIRECT 0
+#define M_CONVERT(dst, src, n) f16_convert(dst, src, n)
+#define M_ACC PgrVf
+#define M_ZERO PGR_VF_ZERO
+#define M_QVEC PgrVf
+#define M_QLOAD PGR_VF_LOAD
+#define M_STEP(acc, q, row) PGR_VF_FMA(acc, q, PGR_VF_SET1(*(row)))
+#define M_BIAS(doc, dim) ((void) (doc), 0)
+#define M_VALUE(acc, bias, scale) ((void) (bias), (void) (scale), (acc))
+#define M_SUMS(verb) f32f16_##verb
+#define M_CODES PGR_CODES
+#define M_RESULT float
+#define M_FLAT float
+#define M_SCALED 0
+#include "kernel/kernel_maxsim_body.h"
+
+#define M_NAME m_i8
+#define M_ELEM int8_t
+#define M_QELEM PGR_M8_QELEM
+#define M_GROUP PGR_M8_GROUP
+#define M_ROW PGR_M8_ROW
+#define M_DIRECT PGR_M8_DIRECT
+#define M_CONVERT PGR_M8_CONVERT
+#define M_ACC PgrVi
+#define M_ZERO PGR_VI_ZERO
+#define M_QVEC PGR_M8_QVEC
+#define M_QLOAD PGR_M8_QLOAD
+#define M_STEP PGR_M8_STEP
+#define M_BIAS PGR_M8_BIAS
+#define M_VALUE PGR_M8_VALUE
+#define M_SUMS(verb) PGR_I8_DOT(verb)
+#define M_CODES PGR_CODES
+#define M_RESULT int64_t
+#define M_FLAT int8_t
+#define M_SCALED 1
+#define M_FACTOR(token, dim) pgr_i8_factor(pgr_max_abs(token, dim))
+#define M_ENCODE(x, factor) PGR_M8_ENCODE(pgr_i8_encode(x, factor))
+#define M_FLAT_ENCODE(x, factor) pgr_i8_encode(x, factor)
+#include "kernel/kernel_maxsim_body.h"
+
+static void
+maxsim_pack(PgrMaxSimQuery *q, const float *tokens)
+{
+	if (q->doc_elem == PGR_ELEM_I8)
+		m_i8_pack(q, tokens);
+	else
+		m_f32_pack(q, tokens);
+}
+
+#define PGR_METRIC_ROW(what, elem) \
+	{ \
+		[PGR_METRIC_L2SQ] = elem##_##what##_l2sq, [PGR_METRIC_IP] = elem##_##what##_ip, \
+		[PGR_METRIC_COSINE] = elem##_##what##_cosine, [PGR_METRIC_L1] = elem##_##what##_l1 \
+	}
+
+const PgrKernelTable PGR_LEVEL_TABLE = {
+	.simd = PGR_LEVEL,
+	.name = PGR_LEVEL_NAME,
+	.dist = {PGR_METRIC_ROW(dist, f32), PGR_METRIC_ROW(dist, f16), PGR_METRIC_ROW(dist, i8)},
+	.many = {PGR_METRIC_ROW(many, f32), PGR_METRIC_ROW(many, f16), PGR_METRIC_ROW(many, i8)},
+	.norm = {f32_norm, f16_norm, i8_norm},
+	.hamming = bits_hamming,
+	.jaccard = bits_jaccard,
+	.sparse_ip = pgr_sparse_ip,
+	.sparse_l2sq = pgr_sparse_l2sq,
+	.sparse_l1 = pgr_sparse_l1,
+	.f16_to_f32 = f16_to_f32,
+	.f32_to_f16 = f32_to_f16,
+	.maxsim_pack = maxsim_pack,
+	.maxsim_best = {m_f32_maxsim, m_f16_maxsim, m_i8_maxsim},
+};

@@ -1,0 +1,121 @@
+/*
+ * kernel_sparse.c
+ *		Kernels on sparse arrays: merges of two ascending index lists.
+ *
+ * Which list advances is a coin toss to the branch predictor, so the merge
+ * advances both by arithmetic and selects values instead of jumping. Where one
+ * list is far longer, the inner product (whose terms need both) gallops through
+ * it; the other metrics need every element anyway.
+ */
+#include "kernel/kernel_level.h"
+
+/* galloping costs about 2 log2(ratio) steps an element of the shorter list */
+#define GALLOP_RATIO 16
+
+/* First position >= from with index[position] >= key, or n. */
+static uint32_t
+gallop(const int32_t *index, uint32_t from, uint32_t n, int32_t key)
+{
+	uint32_t	step = 1;
+	uint32_t	low = from;
+	uint32_t	high;
+
+	while (step < n - from && index[from + step] < key)
+	{
+		low = from + step;
+		step *= 2;
+	}
+	high = step < n - from ? from + step : n;
+	while (low < high)
+	{
+		uint32_t	mid = low + (high - low) / 2;
+
+		if (index[mid] < key)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Inner product of a short list a with a much longer b. */
+static float
+ip_gallop(const int32_t *ai, const float *av, uint32_t an,
+		  const int32_t *bi, const float *bv, uint32_t bn)
+{
+	float		sum = 0;
+	uint32_t	j = 0;
+
+	for (uint32_t i = 0; i < an && j < bn; i++)
+	{
+		j = gallop(bi, j, bn, ai[i]);
+		if (j < bn && bi[j] == ai[i])
+			sum += av[i] * bv[j];
+	}
+	return sum;
+}
+
+double
+pgr_sparse_ip(const int32_t *ai, const float *av, uint32_t an,
+			  const int32_t *bi, const float *bv, uint32_t bn)
+{
+	float		sum = 0;
+	uint32_t	i = 0;
+	uint32_t	j = 0;
+
+	if (an / GALLOP_RATIO > bn)
+		return ip_gallop(bi, bv, bn, ai, av, an);
+	if (bn / GALLOP_RATIO > an)
+		return ip_gallop(ai, av, an, bi, bv, bn);
+	while (i < an && j < bn)
+	{
+		int32_t		x = ai[i];
+		int32_t		y = bi[j];
+		float		product = av[i] * bv[j];
+
+		sum += x == y ? product : 0;
+		i += x <= y;
+		j += y <= x;
+	}
+	return sum;
+}
+
+/* Sum of (a-b)^2 or, if l1, of |a-b| over the union of the indices. */
+PGR_INLINE double
+sparse_difference(bool l1, const int32_t *ai, const float *av, uint32_t an,
+				  const int32_t *bi, const float *bv, uint32_t bn)
+{
+	float		sum = 0;
+	uint32_t	i = 0;
+	uint32_t	j = 0;
+
+	while (i < an && j < bn)
+	{
+		int32_t		x = ai[i];
+		int32_t		y = bi[j];
+		float		diff = (x <= y ? av[i] : 0) - (y <= x ? bv[j] : 0);
+
+		sum += l1 ? fabsf(diff) : diff * diff;
+		i += x <= y;
+		j += y <= x;
+	}
+	for (; i < an; i++)
+		sum += l1 ? fabsf(av[i]) : av[i] * av[i];
+	for (; j < bn; j++)
+		sum += l1 ? fabsf(bv[j]) : bv[j] * bv[j];
+	return sum;
+}
+
+double
+pgr_sparse_l2sq(const int32_t *ai, const float *av, uint32_t an,
+				const int32_t *bi, const float *bv, uint32_t bn)
+{
+	return sparse_difference(false, ai, av, an, bi, bv, bn);
+}
+
+double
+pgr_sparse_l1(const int32_t *ai, const float *av, uint32_t an,
+			  const int32_t *bi, const float *bv, uint32_t bn)
+{
+	return sparse_difference(true, ai, av, an, bi, bv, bn);
+}
