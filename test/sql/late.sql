@@ -44,18 +44,6 @@ SELECT bool_and(abs(max_sim_norm(doc, query) - max_sim(doc, query) / n) < 1e-9) 
 -- another instruction set is never scored with an old one
 SELECT bool_and(doc @# query = -lt_max_sim(doc, query)) AS changing FROM lt;
 SELECT bool_and(a.doc @# b.query = -lt_max_sim(a.doc, b.query)) AS lateral FROM lt a, LATERAL (SELECT query FROM lt b WHERE b.dim = a.dim AND b.id > a.id LIMIT 1) b;
-PREPARE lt_q (multivector) AS SELECT id FROM lt WHERE dim = 16 ORDER BY doc @# $1, id LIMIT 3;
-SELECT query AS q5 FROM lt WHERE dim = 16 AND n = 5 LIMIT 1 \gset
-SELECT query AS q32 FROM lt WHERE dim = 16 AND n = 32 LIMIT 1 \gset
-EXECUTE lt_q (:'q5');
-EXECUTE lt_q (:'q32');
-SET plan_cache_mode = force_generic_plan;
-EXECUTE lt_q (:'q5');
-EXECUTE lt_q (:'q32');
-RESET plan_cache_mode;
--- the same three by plain SQL
-SELECT array_agg(id ORDER BY s DESC, id) FROM (SELECT id, lt_max_sim(doc, :'q5') s FROM lt WHERE dim = 16 ORDER BY s DESC, id LIMIT 3) t;
-SELECT array_agg(id ORDER BY s DESC, id) FROM (SELECT id, lt_max_sim(doc, :'q32') s FROM lt WHERE dim = 16 ORDER BY s DESC, id LIMIT 3) t;
 CREATE TABLE lt_mixed (id int, doc multivector);
 INSERT INTO lt_mixed SELECT id, CASE id % 3 WHEN 0 THEN doc WHEN 1 THEN doc::multivector(16, f16) ELSE doc::multivector(16, i8) END FROM lt WHERE dim = 16;
 SELECT count(*), bool_and(abs(max_sim(m.doc, q.query) - max_sim(lt.doc, q.query)) < 2) AS close, bool_and(max_sim(m.doc, q.query) = max_sim(lt.doc, q.query)) FILTER (WHERE m.id % 3 < 2) AS exact
@@ -63,6 +51,16 @@ FROM lt_mixed m JOIN lt USING (id), (SELECT query FROM lt WHERE dim = 16 AND n =
 -- out of line documents and queries, parallel workers, a cursor
 CREATE TABLE lt_big AS SELECT i AS id, lt_mv(i, 60, 64) AS doc FROM generate_series(1, 300) i;
 ANALYZE lt_big;
+PREPARE lt_q (multivector) AS SELECT id FROM lt_big ORDER BY doc @# $1, id LIMIT 1;
+SELECT doc AS q7 FROM lt_big WHERE id = 7 \gset
+SELECT doc AS q9 FROM lt_big WHERE id = 9 \gset
+EXECUTE lt_q (:'q7');
+EXECUTE lt_q (:'q9');
+SET plan_cache_mode = force_generic_plan;
+EXECUTE lt_q (:'q7');
+EXECUTE lt_q (:'q9');
+RESET plan_cache_mode;
+SELECT bool_and(id = found) AS each_itself FROM lt_big a, LATERAL (SELECT b.id AS found FROM lt_big b WHERE b.id <= 20 ORDER BY b.doc @# a.doc LIMIT 1) n WHERE id <= 20;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
