@@ -41,4 +41,11 @@ struct Node;
 #define pgr_soft_error(escontext) false
 #endif
 
+/* Before a declaration; 18 has a keyword of its own and rejects the old place. */
+#ifdef pg_noreturn
+#define PGR_NORETURN pg_noreturn
+#else
+#define PGR_NORETURN pg_attribute_noreturn()
+#endif
+
 #endif							/* PGR_COMPAT_H */

@@ -52,10 +52,10 @@ extern bool pgr_check_expected_dim(int32 typmod, int dim, struct Node *escontext
 extern bool pgr_check_value(const PgrTypeInfo *type, float x, struct Node *escontext);
 
 /* a raised error, never soft: two operands of different dimensions */
-extern void pgr_error_dims(const PgrTypeInfo *type, int a, int b) pg_attribute_noreturn();
+PGR_NORETURN extern void pgr_error_dims(const PgrTypeInfo *type, int a, int b);
 
 /* "65520" is out of range for type halfvec: x overflows on storing */
-extern void pgr_error_range(const PgrTypeInfo *type, float x) pg_attribute_noreturn();
+PGR_NORETURN extern void pgr_error_range(const PgrTypeInfo *type, float x);
 
 /* --- text --- */
 
