@@ -66,11 +66,13 @@ pairs_plain(void)
 static void
 pairs_kernel(const PgrKernelTable *t)
 {
+	PgrDistFn	dot = t->dist[PGR_ELEM_F32][PGR_METRIC_IP];
+
 	for (int i = 0; i < N; i++)
 	{
 		best[i] = -INFINITY;
 		for (int j = 0; j < M; j++)
-			best[i] = fmaxf(best[i], (float) t->dist[PGR_ELEM_F32][PGR_METRIC_IP] (query + i * D, doc + j * D, D));
+			best[i] = fmaxf(best[i], (float) dot(query + i * D, doc + j * D, D));
 	}
 }
 
@@ -130,7 +132,8 @@ bench_dist(const PgrKernelTable *t)
 				double		least = 1e9;
 
 				for (int r = 0; r < ROUNDS; r++)
-					TIME(least, for (int k = 0; k < 100; k++) sink += (float) t->dist[e][m] (a, b, dims[d]));
+					TIME(least, for (int k = 0; k < 100; k++)
+						 sink += (float) t->dist[e][m] (a, b, dims[d]));
 				printf(" %6.1f", least * 10);
 			}
 		printf("\n");

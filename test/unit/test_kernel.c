@@ -89,7 +89,10 @@ make_array(int slot, PgrElem elem, uint32_t dim, Shape shape)
 		}
 		else
 		{
-			int			v = shape == EXTREME_I8 ? (x < 0 ? -127 : 127) : (int) (tap_rand() % 255) - 127;
+			int			v = (int) (tap_rand() % 255) - 127;
+
+			if (shape == EXTREME_I8)
+				v = x < 0 ? -127 : 127;
 
 			((int8_t *) a.raw)[i] = (int8_t) v;
 			x = v;
@@ -336,7 +339,8 @@ test_half(void)
 		/* around the middle between two neighbours, where rounding decides */
 		PgrHalf		h = (PgrHalf) (tap_rand() % 0x7c00);
 		double		mid = (half_value(h) + (h == 0x7bff ? 65536 : half_value(h + 1))) / 2;
-		float		x = nextafterf((float) mid, i % 3 == 0 ? 0 : i % 3 == 1 ? (float) mid : INFINITY);
+		float		towards[] = {0, (float) mid, INFINITY};
+		float		x = nextafterf((float) mid, towards[i % 3]);
 
 		sprintf(detail, "%.9g", x);
 		ok = pgr_float_to_half(x) == nearest_half(x) && pgr_float_to_half(-x) == nearest_half(-x);
@@ -364,7 +368,8 @@ test_half_arrays(const PgrKernelTable *t)
 		ok &= pgr_float_bits(f[i]) == pgr_float_bits(pgr_half_to_float((PgrHalf) i));
 	t->f32_to_f16(f, h, 65536);
 	for (int i = 0; i < 65536; i++)
-		ok &= h[i] == i || (isnan(pgr_half_to_float((PgrHalf) i)) && isnan(pgr_half_to_float(h[i])));
+		ok &= h[i] == i ||
+			(isnan(pgr_half_to_float((PgrHalf) i)) && isnan(pgr_half_to_float(h[i])));
 	/* every bit pattern class of float, at every tail length */
 	for (int n = 0; n < 70; n++)
 	{
@@ -375,7 +380,8 @@ test_half_arrays(const PgrKernelTable *t)
 			src[i] = pgr_float_from_bits((uint32_t) tap_rand());
 		t->f32_to_f16(src, dst, n);
 		for (int i = 0; i < n; i++)
-			ok &= isnan(src[i]) ? isnan(pgr_half_to_float(dst[i])) : dst[i] == pgr_float_to_half(src[i]);
+			ok &= isnan(src[i]) ? isnan(pgr_half_to_float(dst[i]))
+				: dst[i] == pgr_float_to_half(src[i]);
 	}
 	sprintf(name, "%s: half arrays", t->name);
 	tap_ok(ok, name, "differs from the conversion of single values");
@@ -526,7 +532,8 @@ check_maxsim(const PgrKernelTable *t, PgrElem elem, uint32_t n, uint32_t m, uint
 			for (uint32_t k = 0; k < dim; k++)
 				max = fmaxf(max, fabsf(tokens[i * dim + k]));
 			for (uint32_t k = 0; k < dim && max > 0; k++)
-				query_values[i * dim + k] = rint(tokens[i * dim + k] * (127.0 / max)) * (double) (max / 127.0f);
+				query_values[i * dim + k] =
+					rint(tokens[i * dim + k] * (127.0 / max)) * (double) (max / 127.0f);
 		}
 
 	pgr_maxsim_query_init(q, elem, tokens, n, dim);
@@ -535,6 +542,7 @@ check_maxsim(const PgrKernelTable *t, PgrElem elem, uint32_t n, uint32_t m, uint
 	for (uint32_t i = 0; ok && i < n; i++)
 	{
 		double		want = -INFINITY;
+		double		tolerance;
 
 		for (uint32_t j = 0; j < m; j++)
 		{
@@ -546,8 +554,8 @@ check_maxsim(const PgrKernelTable *t, PgrElem elem, uint32_t n, uint32_t m, uint
 		}
 		sprintf(detail, "elem %d, %u x %u by %u x %u, query token %u: %.9g instead of %.9g",
 				elem, n, dim, m, dim, i, best[i], want);
-		ok = isinf(want) ? best[i] == -INFINITY
-			: fabs(best[i] - want) <= 2e-6 * (dim + 8) + (elem == PGR_ELEM_I8 ? 1e-5 * fabs(want) : 0);
+		tolerance = 2e-6 * (dim + 8) + (elem == PGR_ELEM_I8 ? 1e-5 * fabs(want) : 0);
+		ok = isinf(want) ? best[i] == -INFINITY : fabs(best[i] - want) <= tolerance;
 	}
 	ok &= best[n] == 42;
 	free(tokens);
