@@ -129,7 +129,10 @@ check_server() {
 	shift 2
 	pgr_step "$name: build"
 	pgr_install_tree "$config" "$tree"
-	pgr_build "$SRC" "$PGR_WORK/build-$name" COPT=-Werror
+	if ! (pgr_build "$SRC" "$PGR_WORK/build-$name" COPT=-Werror); then
+		result fail "$name: build"
+		return
+	fi
 	for kind in "$@"; do "check_$kind" "$name"; done
 	pgr_stop_servers
 }
@@ -292,7 +295,7 @@ build_assert_server() {
 	local dir=$1 src=$PGR_WORK/pgsrc major version
 	major=$(pgr_choose_major)
 	mkdir -p "$src" "$dir"
-	pgr_need bison flex dpkg-dev libreadline-dev zlib1g-dev
+	pgr_need bison flex dpkg-dev libreadline-dev zlib1g-dev perl libipc-run-perl
 	# deb-src lines for the suites this machine already uses
 	sed -e '/^Types:/ s/:.*/: deb-src/' /etc/apt/sources.list.d/*.sources >"$src/src.sources" 2>/dev/null || true
 	sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$src/src.list" 2>/dev/null || true
@@ -301,10 +304,11 @@ build_assert_server() {
 	chmod 777 "$src" "$src/lists" "$src/lists/partial"
 	set -- -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$src/parts" -o Dir::State::lists="$src/lists"
 	apt-get "$@" update -qq || return 1
-	# newest first; a mirror may list a version whose files it lacks
+	# newest first; a mirror may list a version whose files it lacks. Without
+	# Debian's patches, because they fix pg_config's paths to Debian's own.
 	for version in $(apt-cache "$@" showsrc "postgresql-$major" | sed -n 's/^Version: //p' | sort -rV | uniq); do
 		(cd "$src" && apt-get "$@" source -qq --download-only "postgresql-$major=$version" &&
-			dpkg-source --no-check -x ./*.dsc pg) && break
+			dpkg-source --no-check --skip-patches -x ./*.dsc pg) && break
 	done
 	[ -d "$src/pg" ] || return 1
 	(cd "$src/pg" && ./configure -q --prefix="$dir" --enable-cassert --enable-debug --enable-tap-tests \

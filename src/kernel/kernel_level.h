@@ -77,7 +77,7 @@ pgr_load_tail(void *dst, const void *src, size_t n, size_t size)
 	PGR_UNROLL
 	for (size_t step = 16; step > 0; step /= 2)
 	{
-		if (n & step)
+		if (step < size && (n & step))
 		{
 			memcpy(to, from, step);
 			to += step;
