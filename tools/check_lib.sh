@@ -122,14 +122,14 @@ check_compilers() {
 
 # --- tests on a server -----------------------------------------------------------
 
-# check_server PG_CONFIG NAME KIND...: builds into a private copy of that
+# check_server PG_CONFIG NAME FLAGS KIND...: builds into a private copy of that
 # installation, starts a server and runs the kinds of tests.
 check_server() {
-	local config=$1 name=$2 tree=$PGR_WORK/$2 kind
-	shift 2
+	local config=$1 name=$2 flags=$3 tree=$PGR_WORK/$2 kind
+	shift 3
 	pgr_step "$name: build"
 	pgr_install_tree "$config" "$tree"
-	if ! (pgr_build "$SRC" "$PGR_WORK/build-$name" COPT=-Werror); then
+	if ! (pgr_build "$SRC" "$PGR_WORK/build-$name" COPT="$flags"); then
 		result fail "$name: build"
 		return
 	fi
@@ -185,7 +185,7 @@ check_tap() {
 	# shellcheck disable=SC2016
 	pgr_as_user env -u PGHOST -u PGPORT -u PGDATABASE -u PGUSER \
 		PATH="$PGR_BIN:$PATH" PG_REGRESS="$pgxs/regress/pg_regress" \
-		PGR_DATA="${PGR_DATA:-$CLONE/../shared/data}" PGR_FUZZ="${PGR_FUZZ:-}" \
+		PGR_DATA="${PGR_DATA:-$CLONE/../shared/data}" \
 		TESTDIR="$out" TESTDATADIR="$out" TESTLOGDIR="$out/log" TMPDIR=/tmp \
 		bash -c 'cd "$0" && exec prove -v -I "$1" -I "$2/test/perl" "$2"/test/t/*.pl' \
 		"$out" "$perl" "$SRC" >"$out.log" 2>&1 || true
@@ -195,6 +195,31 @@ check_tap() {
 		grep -q "^fail $name tap" "$RESULTS" || result fail "$name tap: $(grep -m1 Dubious "$out.log")"
 		grep -E -B2 -A12 'not ok|Failed test|Dubious' "$out.log" | head -80
 	fi
+}
+
+# Seeded fuzzing of the types' input; FUZZ inputs per type and format.
+check_fuzz() {
+	local out=$PGR_WORK/fuzz-$1
+	pgr_need libpq-dev
+	pgr_step "$1: fuzz, $FUZZ inputs per type and format"
+	check_need_server "$1"
+	if ! pgr_as_user make -s -C "$SRC/test/fuzz" PG_CONFIG="$PGR_BIN/pg_config" BUILD="$PGR_WORK/fuzz" >"$out" 2>&1; then
+		result fail "$1 fuzz: make"
+		cat "$out"
+		return
+	fi
+	psql -Xqc "CREATE DATABASE fuzz" && psql -Xqd fuzz -c "CREATE EXTENSION pgretrieve"
+	pgr_as_user env PGHOST="$PGHOST" PGUSER=postgres "$PGR_WORK/fuzz/fuzz_types" \
+		"$SRC/test/fuzz/corpus" dbname=fuzz "$FUZZ" "$SEED" >"$out" 2>&1 || result fail "$1 fuzz: the run did not end"
+	count_tap "$1 fuzz" "$out"
+	grep -v '^ok' "$out" || true
+	if grep -q '^Bail' "$out"; then tail -30 "$PGR_WORK/data-$1.log"; fi
+}
+
+# The library with undefined-behaviour traps on a usual server. An error ends the
+# backend, and so the test.
+check_ubsan() {
+	check_server "$PGR_PG_CONFIG" ubsan "-Werror -O1 -g -fsanitize=undefined -fno-sanitize-recover=undefined" regress fuzz
 }
 
 # --- other servers ------------------------------------------------------------------
@@ -288,7 +313,7 @@ check_assert() {
 		result skip "assert-enabled server: could not be built"
 		return
 	fi
-	check_server "$dir/bin/pg_config" assert regress isolation tap
+	check_server "$dir/bin/pg_config" assert -Werror regress isolation tap
 }
 
 build_assert_server() {
