@@ -8,9 +8,9 @@
  * server as text and COUNT mutations of valid binary values as binary. Each is
  * either refused with a data error (class 22, 54000 or 08P01) or accepted, and
  * then text output is read back as the same value and binary output is the
- * input byte for byte (i8 tokens: a canonical form of it). Operators run on what was accepted. Prints TAP: one test
- * per type and format, with the inputs that broke a rule; a lost connection (a
- * crash, a sanitizer's abort) ends the run.
+ * input byte for byte (i8 tokens: a canonical form of it). Operators run on what
+ * was accepted. Prints TAP: one test per type and format, with the inputs that
+ * broke a rule; a lost connection (a crash, a sanitizer's abort) ends the run.
  */
 #include <libpq-fe.h>
 #include <stdint.h>
