@@ -111,7 +111,7 @@ check_compilers() {
 	for cc in gcc clang; do
 		# pg_config's CFLAGS are those of the compiler that built the server
 		werror=-Werror
-		if [ $cc = clang ]; then werror='-Werror -Wno-ignored-optimization-argument'; fi
+		if [ $cc = clang ]; then werror='-Werror -Wno-ignored-optimization-argument -Wno-unknown-warning-option'; fi
 		mkdir -p "$tree-$cc"
 		pgr_own "$tree-$cc"
 		run_test "build: $cc -Werror" pgr_as_user make -s -j2 -C "$tree-$cc" -f "$SRC/Makefile" \

@@ -126,10 +126,10 @@ pgr_need_user() {
 	fi
 }
 
-# pgr_as_user COMMAND...
+# pgr_as_user COMMAND...: from /, because the user may not enter the clone.
 pgr_as_user() {
 	if [ "$(id -u)" = 0 ]; then
-		runuser -u "$PGR_USER" -- "$@"
+		(cd / && exec runuser -u "$PGR_USER" -- "$@")
 	else
 		"$@"
 	fi
