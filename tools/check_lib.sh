@@ -7,8 +7,8 @@
 
 check_begin() {
 	if [ -n "$QUICK" ]; then
-		# kept between runs: only what changed is built again
-		PGR_WORK=/tmp/pgr-quick.$(id -u)
+		# kept between runs, one for each clone: only what changed is built again
+		PGR_WORK=/tmp/pgr-quick.$(id -u).$(printf %s "$CLONE" | cksum | cut -d" " -f1)
 		mkdir -p "$PGR_WORK"
 		chmod 755 "$PGR_WORK"
 		pgr_own "$PGR_WORK"
