@@ -1,0 +1,231 @@
+/*
+ * storage.h
+ *		Pages, WAL batches, extents and runs. See src/storage/README.
+ *
+ * Everything raises an error on failure; a page that is not what it should be
+ * is ERRCODE_INDEX_CORRUPTED with a hint to REINDEX.
+ */
+#ifndef PGR_STORAGE_H
+#define PGR_STORAGE_H
+
+#include "storage/page.h"
+
+#include "access/generic_xlog.h"
+#include "storage/buf.h"
+#include "storage/buffile.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+/* --- page.c --- */
+
+/* Formats an empty page in place. */
+extern void pgr_page_init(Page page, PgrPageKind kind, uint32 generation);
+
+/*
+ * Raises unless the page is ours, of that kind (PGR_PAGE_ANY: any of ours) and
+ * of a version this code reads.
+ */
+extern void pgr_page_check(Relation rel, BlockNumber block, Page page, PgrPageKind kind);
+
+/*
+ * The one door: the checked page, pinned and locked (BUFFER_LOCK_SHARE or
+ * BUFFER_LOCK_EXCLUSIVE). Release with UnlockReleaseBuffer.
+ */
+extern Buffer pgr_page_read(Relation rel, BlockNumber block, PgrPageKind kind, int lockmode);
+
+/*
+ * Copies the checked page (BLCKSZ bytes) to dst; no lock or pin is left. A
+ * generation other than the expected one (0: any) raises 40001.
+ */
+extern void pgr_page_copy(Relation rel, BlockNumber block, PgrPageKind kind,
+						  uint32 generation, char *dst);
+
+/* A block at the end of the relation: unformatted, pinned, exclusively locked. */
+extern Buffer pgr_page_extend(Relation rel, ForkNumber fork);
+
+/* Raises 40001: a page that a scan was about to read has been recycled. */
+PGR_NORETURN extern void pgr_page_recycled(Relation rel);
+
+/* --- wal.c --- */
+
+#define PGR_WAL_MAX_PAGES 4
+
+typedef struct PgrWalBatch
+{
+	Relation	rel;
+	GenericXLogState *state;	/* NULL while building */
+	int			n;
+	Buffer		buffers[PGR_WAL_MAX_PAGES];
+} PgrWalBatch;
+
+/*
+ * A batch of changes to at most four pages that becomes one WAL record.
+ * "building": the relation is being built and will be logged as a whole; pages
+ * are changed in place.
+ */
+extern void pgr_wal_begin(PgrWalBatch *batch, Relation rel, bool building);
+
+/*
+ * Takes an exclusively locked buffer into the batch, which owns it from then
+ * on; gives the page to change (a copy, until commit). Registration order is
+ * lock order. "fresh": the old content does not matter (full image).
+ */
+extern Page pgr_wal_add(PgrWalBatch *batch, Buffer buffer, bool fresh);
+
+/* Makes the changes real, releases the buffers. */
+extern void pgr_wal_commit(PgrWalBatch *batch);
+
+/* Forgets the changes, releases the buffers. Not possible while building. */
+extern void pgr_wal_abort(PgrWalBatch *batch);
+
+/* Logs all pages of a fork that was built without WAL; a no-op if not needed. */
+extern void pgr_wal_log_build(Relation rel, ForkNumber fork);
+
+/* --- meta (page.c) --- */
+
+/* Copies the metapage's content (size bytes of it) after checking magic and version. */
+extern void pgr_meta_copy(Relation rel, uint32 magic, uint32 version, void *dst, Size size);
+
+/* --- space.c --- */
+
+typedef struct PgrExtent
+{
+	BlockNumber start;
+	uint32		count;			/* pages */
+} PgrExtent;
+
+/* Takes and releases the maintenance lock; try gives false if it is taken. */
+extern void pgr_maintenance_lock(Relation rel);
+extern bool pgr_maintenance_trylock(Relation rel);
+extern void pgr_maintenance_unlock(Relation rel);
+
+/* Writes an empty space page at PGR_SPACE_BLOCK (the relation's second block). */
+extern void pgr_space_create(Relation rel, ForkNumber fork, bool building);
+
+/*
+ * An extent of at most `want` pages for a generation; may be shorter, never
+ * empty. The caller holds the maintenance lock or is the only one to know the
+ * relation (build). Its pages are unformatted or stale.
+ */
+extern PgrExtent pgr_space_alloc(Relation rel, uint32 generation, uint32 want, bool building);
+
+/*
+ * Gives back the unused end of an extent just allocated: it keeps `keep` pages.
+ */
+extern void pgr_space_trim(Relation rel, PgrExtent extent, uint32 keep, bool building);
+
+/*
+ * Retires the extents of all generations that are not among `alive`, frees
+ * retired ones that no snapshot can need. The caller holds the maintenance
+ * lock. immediate: no reader can have seen the retired ones (build), free now.
+ */
+extern void pgr_space_sweep(Relation rel, const uint32 *alive, int nalive, bool immediate, bool building);
+
+/* Sums over all extents, in pages. */
+typedef struct PgrSpaceStats
+{
+	uint64		owned;
+	uint64		retired;
+	uint64		free;
+} PgrSpaceStats;
+extern void pgr_space_stats(Relation rel, PgrSpaceStats *stats);
+
+/* For checkers: every entry, palloc'd; returns their number. */
+extern int	pgr_space_entries(Relation rel, PgrSpaceEntry **entries);
+
+/* --- run.c --- */
+
+/*
+ * Where a run's logical pages are. In relation pages: extents, concatenated.
+ * A temporary run (file != NULL) is a BufFile of whole pages.
+ */
+typedef struct PgrRunMap
+{
+	uint32		generation;
+	uint16		kind;			/* PgrPageKind of its pages */
+	uint32		npages;
+	int			nextents;
+	PgrExtent  *extents;		/* palloc'd */
+	BufFile    *file;
+} PgrRunMap;
+
+typedef enum PgrRunTarget
+{
+	PGR_RUN_LOGGED,				/* relation pages, each logged when full */
+	PGR_RUN_BUILDING,			/* relation pages, logged at the end of the build */
+	PGR_RUN_TEMP				/* temporary file; rel may be NULL */
+} PgrRunTarget;
+
+typedef struct PgrRunWriter PgrRunWriter;
+
+/*
+ * Begins a run, in the current memory context. file is used for PGR_RUN_TEMP
+ * only: an empty BufFile (shared ones for parallel builds), which the caller
+ * keeps; NULL makes a private one.
+ */
+extern PgrRunWriter *pgr_run_begin(Relation rel, PgrPageKind kind, uint32 generation,
+								   PgrRunTarget target, BufFile *file);
+
+/*
+ * The next page to fill: PGR_PAGE_CAPACITY zeroed bytes, 8-byte aligned. Its
+ * logical number is the count of pages put before it.
+ */
+extern char *pgr_run_page(PgrRunWriter *w);
+extern uint32 pgr_run_pageno(PgrRunWriter *w);
+
+/* Writes the page with that many bytes used; returns its logical number. */
+extern uint32 pgr_run_put(PgrRunWriter *w, uint32 used);
+
+/* Writes a page put before once more (a header that is known at the end only). */
+extern void pgr_run_rewrite(PgrRunWriter *w, uint32 pageno, const char *data, uint32 used);
+
+/* Where the pages put so far are; extents may still grow by one. */
+extern const PgrRunMap *pgr_run_map(PgrRunWriter *w);
+
+/* Gives back unused pages and ends the writer; the map is palloc'd. */
+extern PgrRunMap *pgr_run_finish(PgrRunWriter *w);
+
+/* A run being read. The map must outlive it. Allocated in the current context. */
+typedef struct PgrRun PgrRun;
+extern PgrRun *pgr_run_open(Relation rel, const PgrRunMap *map);
+extern void pgr_run_close(PgrRun *run);
+extern uint32 pgr_run_npages(const PgrRun *run);
+
+/* physical block of a logical page; relation runs only */
+extern BlockNumber pgr_run_block(const PgrRun *run, uint32 pageno);
+
+/*
+ * A place to look at one page of a run at a time. Zero it before first use
+ * (pageno = PGR_NO_PAGE); release it when done. The data is that of a pinned
+ * buffer on a primary, a private copy on a standby (README) and for temporary
+ * runs.
+ */
+typedef struct PgrRunView
+{
+	uint32		pageno;			/* PGR_NO_PAGE if none */
+	Buffer		buffer;			/* pinned, not locked; or InvalidBuffer */
+	char	   *copy;			/* BLCKSZ bytes, if one was needed */
+	const char *data;			/* the page's content */
+	uint32		used;			/* bytes of it */
+} PgrRunView;
+
+#define PGR_NO_PAGE PG_UINT32_MAX
+#define PGR_RUN_VIEW_INIT {PGR_NO_PAGE, InvalidBuffer, NULL, NULL, 0}
+
+extern void pgr_run_look_slow(PgrRun *run, PgrRunView *view, uint32 pageno);
+extern void pgr_run_release(PgrRunView *view);
+
+/*
+ * The content of a logical page, valid until the next look through the same
+ * view or its release. Raises for a page beyond the end, a corrupt or a
+ * recycled one.
+ */
+static inline const char *
+pgr_run_look(PgrRun *run, PgrRunView *view, uint32 pageno)
+{
+	if (view->pageno != pageno)
+		pgr_run_look_slow(run, view, pageno);
+	return view->data;
+}
+
+#endif							/* PGR_STORAGE_H */
