@@ -48,4 +48,16 @@ struct Node;
 #define PGR_NORETURN pg_attribute_noreturn()
 #endif
 
+/* Exactly size bytes from a BufFile, or an error; a function of core's from 16 on. */
+#include "storage/buffile.h"
+#if PG_VERSION_NUM >= 160000
+#define pgr_buffile_read(file, ptr, size) BufFileReadExact(file, ptr, size)
+#else
+#define pgr_buffile_read(file, ptr, size) \
+	do { \
+		if (BufFileRead(file, ptr, size) != (size)) \
+			elog(ERROR, "could not read a temporary file"); \
+	} while (0)
+#endif
+
 #endif							/* PGR_COMPAT_H */

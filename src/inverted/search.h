@@ -37,7 +37,8 @@ typedef struct PgrTopK
 } PgrTopK;
 
 /* --- topk.c --- */
-extern void pgr_topk_init(PgrTopK *top, int k, bool has_after, double after_score, ItemPointer after_tid);
+extern void pgr_topk_init(PgrTopK *top, int k, bool has_after, double after_score,
+						  ItemPointer after_tid);
 /* could a document of that score still enter, whatever its tid? */
 static inline bool
 pgr_topk_may_enter(const PgrTopK *top, double score)
@@ -64,13 +65,16 @@ extern void pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSegShape
  * Calls found(arg, doc) for each live document that all queries match, in
  * document order; whatever its score. *recheck as above.
  */
-extern void pgr_match_segment(PgrSegment *seg, const PgrSegShape *shape, PgrQuery **queries, int n,
-							  void (*found) (void *arg, uint32 doc), void *arg, bool *recheck);
+extern void pgr_match_segment(PgrSegment *seg, const PgrSegShape *shape,
+							  PgrQuery **queries, int n,
+							  void (*found) (void *arg, uint32 doc), void *arg,
+							  bool *recheck);
 
 /* Expands a prefix or fuzzy leaf: every dictionary term that it matches. */
+typedef void (*PgrExpandFound) (void *arg, const char *term, uint32 len,
+								const PgrTermInfo *info);
 extern void pgr_expand_leaf(PgrSegment *seg, const PgrQueryNode *leaf,
-							void (*found) (void *arg, const char *term, uint32 len, const PgrTermInfo *info),
-							void *arg);
+							PgrExpandFound found, void *arg);
 
 /* --- sparse.c: learned-sparse inner product --- */
 

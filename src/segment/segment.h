@@ -106,7 +106,8 @@ typedef struct PgrSegment PgrSegment;
 /* Opens in the current memory context; pins are held until close. */
 extern PgrSegment *pgr_segment_open(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape);
 /* a temporary segment, by its map */
-extern PgrSegment *pgr_segment_open_map(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape,
+extern PgrSegment *pgr_segment_open_map(Relation rel, const PgrSegDesc *desc,
+										const PgrSegShape *shape,
 										const PgrRunMap *map);
 extern void pgr_segment_close(PgrSegment *seg);
 extern const PgrSegDesc *pgr_segment_desc(const PgrSegment *seg);
@@ -233,6 +234,8 @@ extern uint32 pgr_segment_bulk_delete(Relation rel, PgrSegment *seg,
  * Verifies a segment's structure: every page, order of terms and documents,
  * bounds, counts. Calls report(arg, message) for each fault.
  */
-extern void pgr_segment_check(PgrSegment *seg, void (*report) (void *arg, const char *message), void *arg);
+extern void pgr_segment_check(PgrSegment *seg,
+							  void (*report) (void *arg, const char *message),
+							  void *arg);
 
 #endif							/* PGR_SEGMENT_H */

@@ -11,6 +11,7 @@
 #include "storage/page.h"
 
 #include "access/generic_xlog.h"
+#include "base/compat.h"
 #include "storage/buf.h"
 #include "storage/buffile.h"
 #include "storage/bufmgr.h"
@@ -119,7 +120,8 @@ extern void pgr_space_trim(Relation rel, PgrExtent extent, uint32 keep, bool bui
  * retired ones that no snapshot can need. The caller holds the maintenance
  * lock. immediate: no reader can have seen the retired ones (build), free now.
  */
-extern void pgr_space_sweep(Relation rel, const uint32 *alive, int nalive, bool immediate, bool building);
+extern void pgr_space_sweep(Relation rel, const uint32 *alive, int nalive,
+							bool immediate, bool building);
 
 /* Sums over all extents, in pages. */
 typedef struct PgrSpaceStats

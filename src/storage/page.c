@@ -1,0 +1,137 @@
+/*
+ * page.c
+ *		The page format and the one door to a page.
+ *
+ * Nothing else in the extension reads a page of an index without
+ * pgr_page_check, so a corrupt, foreign or newer page is always reported as
+ * such, with the block's number.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "storage/lmgr.h"
+#include "storage/storage.h"
+
+void
+pgr_page_init(Page page, PgrPageKind kind, uint32 generation)
+{
+	PgrPageOpaque *opaque;
+
+	PageInit(page, BLCKSZ, sizeof(PgrPageOpaque));
+	opaque = PgrPageGetOpaque(page);
+	opaque->generation = generation;
+	opaque->next = InvalidBlockNumber;
+	opaque->kind = kind;
+	opaque->version = PGR_PAGE_VERSION;
+	opaque->page_id = PGR_PAGE_ID;
+	pgr_page_set_used(page, 0);
+}
+
+static void
+page_corrupt(Relation rel, BlockNumber block, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" has an invalid page at block %u: %s",
+					RelationGetRelationName(rel), block, what),
+			 errhint("Please REINDEX it.")));
+}
+
+void
+pgr_page_check(Relation rel, BlockNumber block, Page page, PgrPageKind kind)
+{
+	PgrPageOpaque *opaque;
+
+	if (PageIsNew(page))
+		page_corrupt(rel, block, "it is empty");
+	if (PageGetSpecialSize(page) != MAXALIGN(sizeof(PgrPageOpaque)))
+		page_corrupt(rel, block, "its special area has the wrong size");
+	opaque = PgrPageGetOpaque(page);
+	if (opaque->page_id != PGR_PAGE_ID)
+		page_corrupt(rel, block, "it is not a page of this extension");
+	if (opaque->version != PGR_PAGE_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" has a page of version %u at block %u, which this library does not read",
+						RelationGetRelationName(rel), opaque->version, block),
+				 errhint("Please REINDEX it.")));
+	if (kind != PGR_PAGE_ANY && opaque->kind != kind)
+		page_corrupt(rel, block, "it is of another kind than expected");
+	if (((PageHeader) page)->pd_lower < MAXALIGN(SizeOfPageHeaderData) ||
+		((PageHeader) page)->pd_lower > ((PageHeader) page)->pd_special)
+		page_corrupt(rel, block, "its content has the wrong size");
+}
+
+void
+pgr_page_recycled(Relation rel)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("a page of index \"%s\" was reused during the scan",
+					RelationGetRelationName(rel)),
+			 errdetail("The primary server no longer needed the page's old content."),
+			 errhint("Retry the query, or set hot_standby_feedback on the standby.")));
+}
+
+Buffer
+pgr_page_read(Relation rel, BlockNumber block, PgrPageKind kind, int lockmode)
+{
+	Buffer		buffer = ReadBuffer(rel, block);
+
+	LockBuffer(buffer, lockmode);
+	pgr_page_check(rel, block, BufferGetPage(buffer), kind);
+	return buffer;
+}
+
+void
+pgr_page_copy(Relation rel, BlockNumber block, PgrPageKind kind,
+			  uint32 generation, char *dst)
+{
+	Buffer		buffer = ReadBuffer(rel, block);
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	memcpy(dst, BufferGetPage(buffer), BLCKSZ);
+	UnlockReleaseBuffer(buffer);
+
+	/* a recycled page may be of any kind: say so before complaining of it */
+	if (generation != 0 && !PageIsNew((Page) dst) &&
+		PageGetSpecialSize((Page) dst) == MAXALIGN(sizeof(PgrPageOpaque)) &&
+		PgrPageGetOpaque(dst)->page_id == PGR_PAGE_ID &&
+		PgrPageGetOpaque(dst)->generation != generation)
+		pgr_page_recycled(rel);
+	pgr_page_check(rel, block, (Page) dst, kind);
+}
+
+Buffer
+pgr_page_extend(Relation rel, ForkNumber fork)
+{
+	Buffer		buffer;
+	bool		shared = !RELATION_IS_LOCAL(rel);
+
+	if (shared)
+		LockRelationForExtension(rel, ExclusiveLock);
+	buffer = ReadBufferExtended(rel, fork, P_NEW, RBM_ZERO_AND_LOCK, NULL);
+	if (shared)
+		UnlockRelationForExtension(rel, ExclusiveLock);
+	return buffer;
+}
+
+void
+pgr_meta_copy(Relation rel, uint32 magic, uint32 version, void *dst, Size size)
+{
+	PGAlignedBlock block;
+	PgrMetaHead *head;
+
+	Assert(size <= PGR_PAGE_CAPACITY);
+	pgr_page_copy(rel, PGR_META_BLOCK, PGR_PAGE_META, 0, block.data);
+	head = (PgrMetaHead *) PgrPageGetData(block.data);
+	if (head->magic != magic)
+		page_corrupt(rel, PGR_META_BLOCK, "it belongs to another access method");
+	if (head->version != version)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" has format version %u, this library reads version %u",
+						RelationGetRelationName(rel), head->version, version),
+				 errhint("Please REINDEX it.")));
+	memcpy(dst, head, size);
+}
