@@ -78,7 +78,12 @@ extern void pgr_expand_leaf(PgrSegment *seg, const PgrQueryNode *leaf,
 
 /* --- sparse.c: learned-sparse inner product --- */
 
-/* One query dimension; contribution of a posting = weight * scale * impact / 255. */
+/*
+ * One query dimension. A list's scale is its quantum, a power of two: the
+ * contribution of a posting is about weight * scale * impact, off by less than
+ * |weight| * scale. (A power of two so that lists of different scales merge by
+ * shifting, with an error that stays below one quantum however often.)
+ */
 typedef struct PgrSparseTerm
 {
 	uint32		dim;
@@ -91,7 +96,8 @@ typedef struct PgrSparseTerm
  * Impacts of a dimension's positive and negative values are two lists, the
  * terms pgr_sparse_key(dim, negative).
  */
-extern void pgr_search_sparse(PgrSegment *seg, uint32 source, const PgrSparseTerm *terms, int nterms,
+extern void pgr_search_sparse(PgrSegment *seg, uint32 source,
+							  const PgrSparseTerm *terms, int nterms,
 							  PgrTopK *top, double *error);
 /* 5 bytes: dimension big-endian, then 0 or 1 */
 extern void pgr_sparse_key(uint32 dim, bool negative, char *key);

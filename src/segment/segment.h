@@ -82,7 +82,7 @@ typedef struct PgrSegWriter PgrSegWriter;
  * Begins a segment in the current memory context. First all documents in order,
  * then all NULL rows, then all terms ascending, each with its postings in
  * document order. `scale` of a term is free for the caller (sparse vectors: the
- * value of an impact of 255).
+ * value of an impact of 1, a power of two).
  */
 extern PgrSegWriter *pgr_seg_begin(Relation rel, uint32 generation, const PgrSegShape *shape,
 								   PgrRunTarget target, BufFile *file);
@@ -213,7 +213,8 @@ extern PgrSegCounters pgr_seg_counters;
 /*
  * Merges segments into a new one, leaving out dead documents; documents keep
  * their order, inputs one after the other (or by tid where all are so sorted).
- * scale: impacts are rescaled to the new maximum. Interruptible.
+ * impacts: lists of a term have scales that are powers of two; those of smaller
+ * scale are shifted (rounding, at least 1) to the largest. Interruptible.
  */
 extern void pgr_segment_merge(Relation rel, PgrSegment **segs, int nsegs, uint32 generation,
 							  const PgrSegShape *shape, PgrRunTarget target, BufFile *file,

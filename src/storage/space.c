@@ -2,9 +2,8 @@
  * space.c
  *		Extents: allocation, retirement, reuse. See README, "Space".
  *
- * The caller of everything that changes space pages holds the maintenance lock
- * (or is alone with the relation), so between a read and a write of a space
- * page no one else changes it.
+ * Everything that changes space pages holds the space lock, so between a read
+ * and a write of a space page no one else changes it.
  */
 #include "postgres.h"
 
@@ -32,6 +31,18 @@ void
 pgr_maintenance_unlock(Relation rel)
 {
 	UnlockPage(rel, PGR_META_BLOCK, ExclusiveLock);
+}
+
+void
+pgr_space_lock(Relation rel)
+{
+	LockPage(rel, PGR_SPACE_BLOCK, ExclusiveLock);
+}
+
+void
+pgr_space_unlock(Relation rel)
+{
+	UnlockPage(rel, PGR_SPACE_BLOCK, ExclusiveLock);
 }
 
 static uint32
@@ -101,8 +112,8 @@ space_chain(Relation rel, Buffer last, bool building)
 	BlockNumber block;
 
 	/*
-	 * Extending waits for a lock, so not under the last page's; the maintenance
-	 * lock keeps others from chaining a page meanwhile.
+	 * Extending waits for a lock, so not under the last page's; the space lock
+	 * keeps others from chaining a page meanwhile.
 	 */
 	block = BufferGetBlockNumber(last);
 	UnlockReleaseBuffer(last);
@@ -227,11 +238,13 @@ pgr_space_alloc(Relation rel, uint32 generation, uint32 want, bool building)
 	PgrExtent	extent;
 
 	Assert(generation != 0 && want > 0);
+	pgr_space_lock(rel);
 	if (!space_take_free(rel, generation, want, building, &extent))
 	{
 		extent = space_extend(rel, want);
 		space_enter(rel, space_entry(generation, extent.start, extent.count), building);
 	}
+	pgr_space_unlock(rel);
 	return extent;
 }
 
@@ -265,6 +278,7 @@ pgr_space_trim(Relation rel, PgrExtent extent, uint32 keep, bool building)
 	BlockNumber block = PGR_SPACE_BLOCK;
 
 	Assert(keep <= extent.count);
+	pgr_space_lock(rel);
 	while (keep < extent.count && BlockNumberIsValid(block))
 	{
 		Buffer		buffer = pgr_page_read(rel, block, PGR_PAGE_SPACE, BUFFER_LOCK_EXCLUSIVE);
@@ -282,11 +296,13 @@ pgr_space_trim(Relation rel, PgrExtent extent, uint32 keep, bool building)
 			pgr_wal_commit(&batch);
 			if (rest.count > 0)
 				space_enter(rel, rest, building);
+			pgr_space_unlock(rel);
 			return;
 		}
 		block = PgrPageGetOpaque(page)->next;
 		UnlockReleaseBuffer(buffer);
 	}
+	pgr_space_unlock(rel);
 }
 
 /* One entry's next state; true if it changed. */
@@ -347,6 +363,7 @@ pgr_space_sweep(Relation rel, const uint32 *alive, int nalive, bool immediate, b
 	BlockNumber block = PGR_SPACE_BLOCK;
 	uint64		now = U64FromFullTransactionId(ReadNextFullTransactionId());
 
+	pgr_space_lock(rel);
 	while (BlockNumberIsValid(block))
 	{
 		PGAlignedBlock copy;
@@ -370,6 +387,7 @@ pgr_space_sweep(Relation rel, const uint32 *alive, int nalive, bool immediate, b
 		}
 		block = PgrPageGetOpaque(copy.data)->next;
 	}
+	pgr_space_unlock(rel);
 }
 
 int

@@ -104,9 +104,17 @@ extern void pgr_maintenance_unlock(Relation rel);
 extern void pgr_space_create(Relation rel, ForkNumber fork, bool building);
 
 /*
+ * The space lock: a heavyweight lock held while space pages are read for a
+ * change. Re-entrant. Whoever allocates an extent and must publish it before a
+ * sweep can see it holds the lock over both; a sweep's caller holds it from
+ * before it reads what is alive.
+ */
+extern void pgr_space_lock(Relation rel);
+extern void pgr_space_unlock(Relation rel);
+
+/*
  * An extent of at most `want` pages for a generation; may be shorter, never
- * empty. The caller holds the maintenance lock or is the only one to know the
- * relation (build). Its pages are unformatted or stale.
+ * empty. Its pages are unformatted or stale.
  */
 extern PgrExtent pgr_space_alloc(Relation rel, uint32 generation, uint32 want, bool building);
 

@@ -1,0 +1,226 @@
+/*
+ * inverted.h
+ *		Private header of the access methods bm25 and inverted. See README.
+ */
+#ifndef PGR_INVERTED_H
+#define PGR_INVERTED_H
+
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "inverted/inverted_page.h"
+#include "inverted/search.h"
+#include "lexical/lexical.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+
+/* --- options.c: reloptions and what they mean --- */
+
+/* Of bm25 and inverted alike; each uses its own part. */
+typedef struct PgrInvOptions
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	int			config_offset;	/* strings, 0 if not given */
+	int			field_weights_offset;
+	int			field_b_offset;
+	int			scoring;		/* PgrScoringKind */
+	int			cjk;			/* 1: bigram */
+	double		k1;
+	double		b;
+	double		mu;
+	bool		positions;
+	int			pending_limit;	/* kB */
+} PgrInvOptions;
+
+extern void pgr_inv_options_init(void);
+extern bytea *pgr_bm25_options(Datum reloptions, bool validate);
+extern bytea *pgr_inverted_options(Datum reloptions, bool validate);
+extern const PgrInvOptions *pgr_inv_options(Relation index);
+
+/* The ranking function of an index. */
+extern void pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring);
+
+/* --- meta.c: the metapage --- */
+
+/* A view of the metapage, in rd_amcache-free private memory. */
+extern void pgr_inv_meta_copy(Relation index, PgrInvMeta *meta);
+
+/* The metapage's content inside a WAL batch, exclusively locked. */
+extern PgrInvMeta *pgr_inv_meta_add(PgrWalBatch *batch, Relation index);
+
+/* Writes block 0 and, in the main fork, block 1. */
+extern void pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMeta *meta);
+
+/* What a new index's metapage says, from the index's column and options. */
+extern void pgr_inv_meta_init(Relation index, PgrInvMeta *meta);
+
+extern PgrSegShape pgr_inv_shape(const PgrInvMeta *meta);
+
+/* A generation number nobody else uses; WAL-logged. */
+extern uint32 pgr_inv_new_generation(Relation index, bool building);
+
+/* --- content.c: from a column's value to a document --- */
+
+typedef struct PgrContentSource
+{
+	bool		sparse;
+	PgrContentType type;
+	PgrAnalyzer analyzer;
+} PgrContentSource;
+
+/*
+ * How an index reads its column. Raises 55000 with a REINDEX hint if the text
+ * search configuration is gone or no longer does what it did at build time.
+ */
+extern void pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src);
+
+/* The column's type as a PgrContentType; raises for a type that is none. */
+extern PgrContentType pgr_content_type(Oid type);
+
+/*
+ * A document in the current memory context. Sparse vectors: a term is a key of
+ * pgr_sparse_key, its tf the bits of |value| as a float; length 0.
+ */
+extern void pgr_content_document(const PgrContentSource *src, Datum value, PgrLexDoc *doc);
+
+/* Resolves the configuration option: qualified quoted name and fingerprint. */
+extern void pgr_content_config(Relation index, PgrInvMeta *meta);
+extern void pgr_content_init(void);
+
+/* --- accumulate.c: documents in memory, turned into a segment --- */
+
+typedef struct PgrAccumulator PgrAccumulator;
+
+extern PgrAccumulator *pgr_acc_create(const PgrSegShape *shape, bool sparse);
+/* doc NULL: a row without a document */
+extern void pgr_acc_add(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc);
+extern Size pgr_acc_memory(PgrAccumulator *acc);
+extern uint32 pgr_acc_ndocs(PgrAccumulator *acc);	/* NULL rows included */
+/* Writes and empties it. */
+extern void pgr_acc_write(PgrAccumulator *acc, Relation index, uint32 generation,
+						  PgrRunTarget target, BufFile *file,
+						  PgrSegDesc *desc, PgrRunMap **map);
+extern void pgr_acc_free(PgrAccumulator *acc);
+
+/* --- pending.c: the pending area --- */
+
+/* Adds a document (NULL: a row without one). Tells how many pages are pending. */
+extern uint32 pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
+								 ItemPointer tid, const PgrLexDoc *doc);
+
+/* A document of the pending area, with all its terms or those asked for. */
+typedef struct PgrPendingDoc
+{
+	ItemPointerData tid;
+	bool		null;
+	bool		dead;
+	uint8		norm;
+	uint8		field_norm[PGR_MAX_FIELDS];
+	PgrLexDoc	doc;
+} PgrPendingDoc;
+
+typedef struct PgrPendingDocs
+{
+	uint32		n;				/* in docs */
+	PgrPendingDoc *docs;
+	/* of the whole area, documents not in docs included; dead ones too */
+	uint32		ndocs;
+	uint32		nnulls;
+	uint64		sum_length;
+	uint64		field_sum_length[PGR_MAX_FIELDS];
+} PgrPendingDocs;
+
+/*
+ * Reads extents of the pending area in the current memory context. terms (n of
+ * them; NULL: all) limits both the documents returned, to those with at least
+ * one of the terms, and the terms of each. Dead documents are returned marked.
+ */
+extern void pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
+							 const PgrPendingExtent *extents, int nextents,
+							 const PgrLexTerm *terms, int nterms, PgrPendingDocs *out);
+
+/* Marks condemned documents dead; returns how many newly; *live: documents left. */
+extern uint32 pgr_pending_bulk_delete(Relation index, const PgrInvMeta *meta,
+									  IndexBulkDeleteCallback callback, void *arg,
+									  uint64 *live);
+
+/*
+ * Makes the present extents final: new documents go to a new extent. Returns how
+ * many extents the metapage's list now begins with that are final. Maintenance
+ * lock held.
+ */
+extern int	pgr_pending_close(Relation index);
+
+/* --- maintain.c: seal, merge --- */
+
+/* Turns the pending area into segments. Maintenance lock held. */
+extern void pgr_inv_seal(Relation index);
+
+/* Merges as the tiers demand (all: everything into one). Maintenance lock held. */
+extern void pgr_inv_merge(Relation index, bool all, uint32 max_docs);
+
+/* Frees what nobody needs. Maintenance lock held. */
+extern void pgr_inv_sweep(Relation index);
+
+/* After an insert left so many pages pending: seal and merge if it is time. */
+extern void pgr_inv_after_insert(Relation index, uint32 pending_pages);
+
+/* --- view.c: an index as a scan sees it --- */
+
+typedef struct PgrInvView
+{
+	Relation	index;
+	PgrInvMeta	meta;
+	PgrSegShape shape;
+	PgrSegment **segments;		/* [meta.nsegments], largest first */
+	PgrPendingDocs pending;
+} PgrInvView;
+
+/*
+ * Opens in the current memory context. terms as in pgr_pending_read.
+ */
+extern PgrInvView *pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms);
+extern void pgr_view_close(PgrInvView *view);
+
+/* The plain terms of queries, sorted, for pgr_view_open; *all: all terms are needed. */
+extern PgrLexTerm *pgr_query_terms(PgrQuery **queries, int n, int *nterms, bool *all);
+
+/* --- pin.c: statistics --- */
+
+extern PgrPinned *pgr_inv_pin(Oid index, const PgrRankQuery *query);
+extern Oid	pgr_inv_find_index(Oid relid, Node *expression);
+extern void pgr_inv_analyzer(Oid index, PgrAnalyzer *analyzer);
+
+/* --- build.c, insert.c, scan.c, scan_sparse.c, vacuum.c, cost.c: the access method --- */
+
+extern IndexBuildResult *pgr_inv_build(Relation heap, Relation index, IndexInfo *info);
+extern void pgr_inv_buildempty(Relation index);
+extern bool pgr_inv_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
+						   Relation heap, IndexUniqueCheck unique, bool unchanged,
+						   IndexInfo *info);
+extern IndexBulkDeleteResult *pgr_inv_bulkdelete(IndexVacuumInfo *info,
+												 IndexBulkDeleteResult *stats,
+												 IndexBulkDeleteCallback callback, void *arg);
+extern IndexBulkDeleteResult *pgr_inv_vacuumcleanup(IndexVacuumInfo *info,
+													IndexBulkDeleteResult *stats);
+extern void pgr_inv_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
+								 Cost *startup, Cost *total, Selectivity *selectivity,
+								 double *correlation, double *pages);
+extern bool pgr_inv_validate(Oid opclass);
+extern char *pgr_inv_buildphasename(int64 phase);
+
+extern IndexScanDesc pgr_inv_beginscan(Relation index, int nkeys, int norderbys);
+extern void pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
+						   ScanKey orderbys, int norderbys);
+extern bool pgr_inv_gettuple(IndexScanDesc scan, ScanDirection dir);
+extern int64 pgr_inv_getbitmap(IndexScanDesc scan, TIDBitmap *tbm);
+extern void pgr_inv_endscan(IndexScanDesc scan);
+
+extern void pgr_inverted_init(void);
+
+/* strategies */
+#define PGR_STRATEGY_MATCH 1	/* @@@ */
+#define PGR_STRATEGY_RANK 2		/* <@>, or <#> of sparsevec */
+
+#endif							/* PGR_INVERTED_H */

@@ -1,0 +1,89 @@
+/*
+ * inverted_page.h
+ *		On-disk format of the access methods bm25 and inverted, as far as it is
+ *		not that of segments (segment_page.h). See src/inverted/README.
+ */
+#ifndef PGR_INVERTED_PAGE_H
+#define PGR_INVERTED_PAGE_H
+
+#include "postgres.h"
+
+#include "segment/segment.h"
+#include "storage/page.h"
+
+#define PGR_INV_MAGIC 0x50475249	/* "PGRI" */
+#define PGR_INV_VERSION 1
+
+#define PGR_INV_MAX_SEGMENTS 160
+#define PGR_INV_MAX_PENDING 32
+#define PGR_INV_CONFIG_LEN 136	/* quoted, qualified name of a text search configuration */
+
+/* An extent of the pending area; the last one is being filled. */
+typedef struct PgrPendingExtent
+{
+	uint32		generation;
+	BlockNumber start;
+	uint32		count;			/* pages */
+	uint32		used;			/* pages in use; the last of these is the tail */
+} PgrPendingExtent;
+
+/*
+ * Block 0. A reader copies it under one share lock: that is its view of the
+ * index.
+ */
+typedef struct PgrInvMeta
+{
+	PgrMetaHead head;
+	uint32		next_generation;
+	uint8		sparse;			/* 1: inverted (sparsevec), 0: bm25 */
+	uint8		content;		/* PgrContentType, bm25 */
+	uint8		cjk_bigram;
+	uint8		unused;
+	uint8		norms;			/* PgrSegShape */
+	uint8		hashes;
+	uint8		positions;
+	uint8		nfields;
+	uint32		npending;
+	uint32		nsegments;
+	uint32		unused2;
+	uint64		fingerprint;	/* of what the configuration makes of sample words */
+	char		config[PGR_INV_CONFIG_LEN];
+	PgrPendingExtent pending[PGR_INV_MAX_PENDING];
+	PgrSegDesc	segments[PGR_INV_MAX_SEGMENTS];
+} PgrInvMeta;
+
+StaticAssertDecl(sizeof(PgrInvMeta) <= PGR_PAGE_CAPACITY, "metapage fits a page");
+StaticAssertDecl(offsetof(PgrInvMeta, pending) == 176, "metapage layout");
+
+/*
+ * A pending page holds records one after another. A document is one record or
+ * several (fragments) of the same tid, the first of which is marked; the terms
+ * of a fragment are those of the document in order, from where the last fragment
+ * ended. A term with too many occurrences goes on in the next fragment.
+ *
+ * Record: this header, uint32 hashes[nterms], then for each term: varint length,
+ * bytes, varint weight, and varint occurrences (deltas) or field frequencies, as
+ * the shape says. Padded to 4 bytes.
+ */
+typedef struct PgrPendingRecord
+{
+	uint32		size;			/* bytes, all included */
+	ItemPointerData tid;
+	uint16		flags;
+	uint32		length;			/* of the document; first fragment only */
+	uint32		nterms;
+	uint32		hash_low;		/* content hash */
+	uint32		hash_high;
+	/* uint32 field_length[nfields] follow if nfields > 1, then hashes */
+} PgrPendingRecord;
+
+StaticAssertDecl(sizeof(PgrPendingRecord) == 28, "pending record header is 28 bytes");
+
+#define PGR_PENDING_FIRST 1		/* first fragment of its document */
+#define PGR_PENDING_NULL 2		/* a row without a document */
+#define PGR_PENDING_DEAD 4		/* vacuum condemned it */
+
+/* page flag: nothing more will be added */
+#define PGR_PENDING_CLOSED 1
+
+#endif							/* PGR_INVERTED_PAGE_H */
