@@ -60,4 +60,45 @@ struct Node;
 	} while (0)
 #endif
 
+/* A qualified name's parts; 16 added an escontext. */
+#if PG_VERSION_NUM >= 160000
+#define pgr_name_list(str) stringToQualifiedNameList(str, NULL)
+#else
+#define pgr_name_list(str) stringToQualifiedNameList(str)
+#endif
+
+/* The number of a relation's file, which a rewrite changes; renamed in 16. */
+#if PG_VERSION_NUM >= 160000
+#define pgr_relfilenumber(rel) ((rel)->rd_locator.relNumber)
+#else
+#define pgr_relfilenumber(rel) ((rel)->rd_node.relNode)
+#endif
+
+/* This backend's local transaction id; moved in 17. */
+#if PG_VERSION_NUM >= 170000
+#define pgr_my_lxid() (MyProc->vxid.lxid)
+#else
+#define pgr_my_lxid() (MyProc->lxid)
+#endif
+
+/* 18 counts index searches for EXPLAIN. */
+#if PG_VERSION_NUM >= 180000
+#define pgr_count_index_search(scan) \
+	do { \
+		if ((scan)->instrument) \
+			(scan)->instrument->nsearches++; \
+	} while (0)
+#define pgr_vacuum_delay() vacuum_delay_point(false)
+#else
+#define pgr_count_index_search(scan) ((void) (scan))
+#define pgr_vacuum_delay() vacuum_delay_point()
+#endif
+
+/* Ownership checks became one function in 16. */
+#if PG_VERSION_NUM >= 160000
+#define pgr_owns_relation(oid, user) object_ownercheck(RelationRelationId, oid, user)
+#else
+#define pgr_owns_relation(oid, user) pg_class_ownercheck(oid, user)
+#endif
+
 #endif							/* PGR_COMPAT_H */

@@ -30,6 +30,7 @@ typedef struct PgrInvOptions
 	double		b;
 	double		mu;
 	bool		positions;
+	int			fields;			/* of text[] */
 	int			pending_limit;	/* kB */
 } PgrInvOptions;
 
@@ -37,6 +38,15 @@ extern void pgr_inv_options_init(void);
 extern bytea *pgr_bm25_options(Datum reloptions, bool validate);
 extern bytea *pgr_inverted_options(Datum reloptions, bool validate);
 extern const PgrInvOptions *pgr_inv_options(Relation index);
+
+/* A string option's value, NULL if it is not given. */
+extern const char *pgr_inv_string_option(const PgrInvOptions *options, int offset);
+
+/* How many fields documents of an index have. */
+extern int	pgr_inv_nfields(Relation index, PgrContentType type);
+
+/* Is it of access method inverted (sparsevec), not bm25? */
+extern bool pgr_inv_is_sparse(Relation index);
 
 /* The ranking function of an index. */
 extern void pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring);

@@ -99,7 +99,8 @@ typedef struct PgrSparseTerm
 extern void pgr_search_sparse(PgrSegment *seg, uint32 source,
 							  const PgrSparseTerm *terms, int nterms,
 							  PgrTopK *top, double *error);
-/* 5 bytes: dimension big-endian, then 0 or 1 */
+#define PGR_SPARSE_KEY 5
+/* PGR_SPARSE_KEY bytes: dimension big-endian, then 0 or 1 */
 extern void pgr_sparse_key(uint32 dim, bool negative, char *key);
 
 #endif							/* PGR_SEARCH_H */

@@ -1,0 +1,19 @@
+/*
+ * inspect.h
+ *		Private header of src/inspect.
+ */
+#ifndef PGR_INSPECT_H
+#define PGR_INSPECT_H
+
+#include "postgres.h"
+
+#include "storage/lockdefs.h"
+#include "utils/relcache.h"
+
+/*
+ * Opens a bm25 or inverted index. Raises unless it is a valid one and the user
+ * owns it, or, owner being false, may read its table.
+ */
+extern Relation pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner);
+
+#endif							/* PGR_INSPECT_H */

@@ -1,0 +1,294 @@
+/*
+ * inspect_inverted.c
+ *		What a bm25 or inverted index holds, as SQL functions.
+ *
+ * Terms and their numbers tell of content, so these functions ask for SELECT on
+ * the table; what changes the index asks for its owner.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "base/compat.h"
+#include "catalog/index.h"
+#include "catalog/pg_class.h"
+#include "funcapi.h"
+#include "inspect/inspect.h"
+#include "inverted/inverted.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+Relation
+pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner)
+{
+	Relation	index = relation_open(oid, lock);
+	Oid			heap;
+
+	if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == NULL ||
+		index->rd_indam->ambuild != pgr_inv_build)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an index of access method bm25 or inverted",
+						RelationGetRelationName(index))));
+	if (RELATION_IS_OTHER_TEMP(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot access temporary indexes of other sessions")));
+	if (!index->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));
+	heap = IndexGetRelation(oid, false);
+	if (owner ? !pgr_owns_relation(oid, GetUserId())
+		: pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(owner ? ACLCHECK_NOT_OWNER : ACLCHECK_NO_PRIV,
+					   owner ? OBJECT_INDEX : OBJECT_TABLE,
+					   get_rel_name(owner ? oid : heap));
+	return index;
+}
+
+PG_FUNCTION_INFO_V1(pgr_bm25_stats);
+Datum
+pgr_bm25_stats(PG_FUNCTION_ARGS)
+{
+	Relation	index = pgr_inspect_open(PG_GETARG_OID(0), AccessShareLock, false);
+	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+	PgrPendingDocs pending;
+	PgrSegShape shape;
+	PgrSpaceStats space;
+	TupleDesc	desc;
+	Datum		values[11];
+	bool		nulls[11] = {false};
+	uint64		ndocs,
+				nnulls,
+				ndead = 0,
+				length;
+	uint32		pages = 0;
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	pgr_inv_meta_copy(index, meta);
+	shape = pgr_inv_shape(meta);
+	pgr_pending_read(index, &shape, meta->sparse, meta->pending, meta->npending, NULL, 0, &pending);
+	ndocs = pending.ndocs;
+	nnulls = pending.nnulls;
+	length = pending.sum_length;
+	for (uint32 i = 0; i < pending.n; i++)
+		ndead += pending.docs[i].dead;
+	for (uint32 i = 0; i < meta->nsegments; i++)
+	{
+		ndocs += meta->segments[i].ndocs;
+		nnulls += meta->segments[i].nnulls;
+		ndead += meta->segments[i].ndead;
+		length += meta->segments[i].sum_length;
+	}
+	for (uint32 i = 0; i < meta->npending; i++)
+		pages += meta->pending[i].used;
+	pgr_space_stats(index, &space);
+
+	values[0] = Int64GetDatum(ndocs);
+	values[1] = Int64GetDatum(ndead);
+	values[2] = Int64GetDatum(nnulls);
+	values[3] = Float8GetDatum(ndocs > 0 ? (double) length / ndocs : 0);
+	values[4] = Int64GetDatum(length);
+	values[5] = Int32GetDatum(meta->nsegments);
+	values[6] = Int64GetDatum((uint64) pending.ndocs + pending.nnulls);
+	values[7] = Int32GetDatum(pages);
+	values[8] = Int64GetDatum(space.owned);
+	values[9] = Int64GetDatum(space.retired);
+	values[10] = Int64GetDatum(space.free);
+	relation_close(index, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
+
+/* --- terms ------------------------------------------------------------------------- */
+
+/* The next term of any source: segments through iterators, pending terms sorted. */
+typedef struct TermSource
+{
+	PgrTermIter *iter;
+	const char *term;
+	uint32		len;
+	PgrTermInfo info;
+	bool		done;
+} TermSource;
+
+static void
+source_next(TermSource *s)
+{
+	s->done = !pgr_term_iter_next(s->iter, &s->term, &s->len, &s->info);
+}
+
+static int
+compare_lex_terms(const void *a, const void *b)
+{
+	const PgrLexTerm *x = a,
+			   *y = b;
+
+	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
+}
+
+/* All terms of pending documents that begin with the prefix, sorted. */
+static PgrLexTerm *
+pending_terms(const PgrPendingDocs *pending, const char *prefix, uint32 len, int *n)
+{
+	int			size = 64;
+	PgrLexTerm *terms = palloc(size * sizeof(PgrLexTerm));
+
+	*n = 0;
+	for (uint32 i = 0; i < pending->n; i++)
+	{
+		const PgrLexDoc *doc = &pending->docs[i].doc;
+
+		for (int t = 0; t < doc->nterms; t++)
+		{
+			if (doc->terms[t].len < len || memcmp(doc->terms[t].bytes, prefix, len) != 0)
+				continue;
+			if (*n == size)
+			{
+				size *= 2;
+				terms = repalloc_huge(terms, mul_size(size, sizeof(PgrLexTerm)));
+			}
+			terms[(*n)++] = doc->terms[t];
+		}
+	}
+	if (*n > 0)
+		qsort(terms, *n, sizeof(PgrLexTerm), compare_lex_terms);
+	return terms;
+}
+
+static void
+put_term(ReturnSetInfo *rsinfo, const char *term, uint32 len, uint64 df, uint64 cf)
+{
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	values[0] = PointerGetDatum(cstring_to_text_with_len(term, len));
+	values[1] = Int64GetDatum(df);
+	values[2] = Int64GetDatum(cf);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(pgr_bm25_terms);
+Datum
+pgr_bm25_terms(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	text	   *prefix = PG_GETARG_TEXT_PP(1);
+	const char *p = VARDATA_ANY(prefix);
+	uint32		plen = VARSIZE_ANY_EXHDR(prefix);
+	Relation	index = pgr_inspect_open(PG_GETARG_OID(0), AccessShareLock, false);
+	PgrInvView *view;
+	TermSource *sources;
+	PgrLexTerm *pending;
+	int			npending,
+				at = 0;
+
+	InitMaterializedSRF(fcinfo, 0);
+	view = pgr_view_open(index, NULL, 0);
+	if (view->meta.sparse)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("index \"%s\" is not of access method bm25",
+						RelationGetRelationName(index))));
+	pending = pending_terms(&view->pending, p, plen, &npending);
+	sources = palloc0(Max(view->meta.nsegments, 1) * sizeof(TermSource));
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+	{
+		sources[i].iter = pgr_term_iter_begin(view->segments[i], p, plen);
+		source_next(&sources[i]);
+	}
+	for (;;)
+	{
+		const char *best = NULL;
+		char	   *copy;
+		uint32		len = 0;
+		uint64		df = 0,
+					cf = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 i = 0; i < view->meta.nsegments; i++)
+		{
+			if (!sources[i].done && (best == NULL ||
+									 pgr_lex_compare(sources[i].term, sources[i].len, best, len) < 0))
+			{
+				best = sources[i].term;
+				len = sources[i].len;
+			}
+		}
+		if (at < npending && (best == NULL ||
+							  pgr_lex_compare(pending[at].bytes, pending[at].len, best, len) < 0))
+		{
+			best = pending[at].bytes;
+			len = pending[at].len;
+		}
+		if (best == NULL || len < plen || memcmp(best, p, plen) != 0)
+			break;
+		copy = pnstrdup(best, len);
+		for (uint32 i = 0; i < view->meta.nsegments; i++)
+		{
+			if (!sources[i].done &&
+				pgr_lex_compare(sources[i].term, sources[i].len, copy, len) == 0)
+			{
+				df += sources[i].info.df;
+				cf += sources[i].info.cf;
+				source_next(&sources[i]);
+			}
+		}
+		while (at < npending &&
+			   pgr_lex_compare(pending[at].bytes, pending[at].len, copy, len) == 0)
+		{
+			df++;
+			cf += pending[at++].tf;
+		}
+		put_term(rsinfo, copy, len, df, cf);
+		pfree(copy);
+	}
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+		pgr_term_iter_end(sources[i].iter);
+	pgr_view_close(view);
+	relation_close(index, AccessShareLock);
+	return (Datum) 0;
+}
+
+/* --- maintenance, counters ------------------------------------------------------------ */
+
+PG_FUNCTION_INFO_V1(pgr_bm25_merge);
+Datum
+pgr_bm25_merge(PG_FUNCTION_ARGS)
+{
+	Relation	index;
+
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("recovery is in progress"),
+				 errhint("An index can be merged on the primary server only.")));
+	index = pgr_inspect_open(PG_GETARG_OID(0), RowExclusiveLock, true);
+	pgr_maintenance_lock(index);
+	pgr_inv_seal(index);
+	pgr_inv_merge(index, true, PG_UINT32_MAX);
+	pgr_inv_sweep(index);
+	pgr_maintenance_unlock(index);
+	relation_close(index, RowExclusiveLock);
+	PG_RETURN_VOID();
+}
+
+PG_FUNCTION_INFO_V1(pgr_bm25_counters);
+Datum
+pgr_bm25_counters(PG_FUNCTION_ARGS)
+{
+	TupleDesc	desc;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	values[0] = Int64GetDatum(pgr_seg_counters.blocks_decoded);
+	values[1] = Int64GetDatum(pgr_seg_counters.blocks_skipped);
+	values[2] = Int64GetDatum(pgr_seg_counters.docs_scored);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

@@ -1,0 +1,280 @@
+/*
+ * inverted_am.c
+ *		The access methods bm25 and inverted as core sees them: handlers, inserts,
+ *		vacuum, cost, validation, start-up. Builds are in build.c, scans in scan.c.
+ */
+#include "postgres.h"
+
+#include "access/amvalidate.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "base/compat.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_opclass.h"
+#include "commands/vacuum.h"
+#include "inverted/inverted.h"
+#include "miscadmin.h"
+#include "optimizer/cost.h"
+#include "utils/fmgrprotos.h"
+#include "utils/memutils.h"
+#include "utils/selfuncs.h"
+#include "utils/syscache.h"
+
+bool
+pgr_inv_is_sparse(Relation index)
+{
+	return index->rd_indam->amoptions == pgr_inverted_options;
+}
+
+/* --- insert --------------------------------------------------------------------- */
+
+/* Kept across the inserts of a statement. */
+typedef struct InsertState
+{
+	PgrContentSource source;
+	PgrSegShape shape;
+	MemoryContext context;		/* of one document */
+} InsertState;
+
+static InsertState *
+insert_state(Relation index, IndexInfo *info)
+{
+	InsertState *state = info->ii_AmCache;
+
+	if (state == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(info->ii_Context);
+		PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+
+		state = palloc0(sizeof(InsertState));
+		pgr_inv_meta_copy(index, meta);
+		pgr_content_source(index, meta, &state->source);
+		state->shape = pgr_inv_shape(meta);
+		state->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve insert",
+											   ALLOCSET_DEFAULT_SIZES);
+		pfree(meta);
+		info->ii_AmCache = state;
+		MemoryContextSwitchTo(old);
+	}
+	return state;
+}
+
+bool
+pgr_inv_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
+			   Relation heap, IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
+{
+	InsertState *state = insert_state(index, info);
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	uint32		pages;
+
+	if (isnull[0])
+		pages = pgr_pending_insert(index, &state->shape, state->source.sparse, tid, NULL);
+	else
+	{
+		PgrLexDoc	doc;
+
+		pgr_content_document(&state->source, values[0], &doc);
+		pages = pgr_pending_insert(index, &state->shape, state->source.sparse, tid, &doc);
+	}
+	pgr_inv_after_insert(index, pages);
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->context);
+	return false;
+}
+
+/* --- vacuum --------------------------------------------------------------------- */
+
+typedef struct DeadCallback
+{
+	IndexBulkDeleteCallback callback;
+	void	   *arg;
+} DeadCallback;
+
+static bool
+is_dead(ItemPointer tid, void *arg)
+{
+	DeadCallback *c = arg;
+
+	return c->callback(tid, c->arg);
+}
+
+/* Enters a segment's count of dead documents into the metapage. */
+static void
+count_dead(Relation index, uint32 generation, uint32 newly)
+{
+	PgrWalBatch batch;
+	PgrInvMeta *meta;
+
+	pgr_wal_begin(&batch, index, false);
+	meta = pgr_inv_meta_add(&batch, index);
+	for (uint32 i = 0; i < meta->nsegments; i++)
+	{
+		if (meta->segments[i].generation == generation)
+			meta->segments[i].ndead += newly;
+	}
+	pgr_wal_commit(&batch);
+}
+
+IndexBulkDeleteResult *
+pgr_inv_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+				   IndexBulkDeleteCallback callback, void *arg)
+{
+	Relation	index = info->index;
+	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+	DeadCallback dead = {callback, arg};
+	PgrSegShape shape;
+	uint64		live;
+
+	if (stats == NULL)
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+	stats->num_index_tuples = 0;
+
+	/* segments must not be merged or sealed meanwhile: marks would be lost */
+	pgr_maintenance_lock(index);
+	pgr_inv_meta_copy(index, meta);
+	shape = pgr_inv_shape(meta);
+	for (uint32 i = 0; i < meta->nsegments; i++)
+	{
+		PgrSegment *seg = pgr_segment_open(index, &meta->segments[i], &shape);
+		uint32		newly = pgr_segment_bulk_delete(index, seg, is_dead, &dead, &live);
+
+		pgr_segment_close(seg);
+		if (newly > 0)
+			count_dead(index, meta->segments[i].generation, newly);
+		stats->tuples_removed += newly;
+		stats->num_index_tuples += live;
+		pgr_vacuum_delay();
+	}
+	stats->tuples_removed += pgr_pending_bulk_delete(index, meta, callback, arg, &live);
+	stats->num_index_tuples += live;
+	pgr_maintenance_unlock(index);
+	pfree(meta);
+	return stats;
+}
+
+IndexBulkDeleteResult *
+pgr_inv_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	Relation	index = info->index;
+	PgrSpaceStats space;
+
+	if (info->analyze_only)
+		return stats;
+	pgr_maintenance_lock(index);
+	pgr_inv_seal(index);
+	pgr_inv_merge(index, false, PG_UINT32_MAX);
+	pgr_inv_sweep(index);
+	pgr_space_stats(index, &space);
+
+	if (stats == NULL)
+	{
+		PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+		pgr_inv_meta_copy(index, meta);
+		for (uint32 i = 0; i < meta->nsegments; i++)
+			stats->num_index_tuples += meta->segments[i].ndocs + meta->segments[i].nnulls -
+				meta->segments[i].ndead;
+		stats->estimated_count = false;
+		pfree(meta);
+	}
+	pgr_maintenance_unlock(index);
+	stats->num_pages = RelationGetNumberOfBlocks(index);
+	stats->pages_free = space.free;
+	return stats;
+}
+
+/* --- validation ------------------------------------------------------------------ */
+
+bool
+pgr_inv_validate(Oid opclass)
+{
+	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
+	Form_pg_opclass form;
+	CatCList   *operators;
+	bool		ok = true;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator class %u", opclass);
+	form = (Form_pg_opclass) GETSTRUCT(tuple);
+	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(form->opcfamily));
+	for (int i = 0; i < operators->n_members; i++)
+	{
+		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+		bool		rank = op->amopstrategy == PGR_STRATEGY_RANK;
+
+		if ((op->amopstrategy != PGR_STRATEGY_MATCH && !rank) ||
+			(op->amoppurpose == AMOP_ORDER) != rank)
+		{
+			ereport(INFO,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("operator family of operator class \"%s\" contains operator %u with invalid strategy %d",
+							NameStr(form->opcname), op->amopopr, op->amopstrategy)));
+			ok = false;
+		}
+	}
+	ReleaseCatCacheList(operators);
+	ReleaseSysCache(tuple);
+	return ok;
+}
+
+/* --- handlers -------------------------------------------------------------------- */
+
+static IndexAmRoutine *
+common_routine(void)
+{
+	IndexAmRoutine *am = makeNode(IndexAmRoutine);
+
+	am->amstrategies = 2;
+	am->amsupport = 0;
+	am->amcanorderbyop = true;
+	am->amoptionalkey = true;
+	am->amusemaintenanceworkmem = true;
+	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	am->amkeytype = InvalidOid;
+
+	am->ambuild = pgr_inv_build;
+	am->ambuildempty = pgr_inv_buildempty;
+	am->aminsert = pgr_inv_insert;
+	am->ambulkdelete = pgr_inv_bulkdelete;
+	am->amvacuumcleanup = pgr_inv_vacuumcleanup;
+	am->amcostestimate = pgr_inv_costestimate;
+	am->ambuildphasename = pgr_inv_buildphasename;
+	am->amvalidate = pgr_inv_validate;
+	am->ambeginscan = pgr_inv_beginscan;
+	am->amrescan = pgr_inv_rescan;
+	am->amgettuple = pgr_inv_gettuple;
+	am->amendscan = pgr_inv_endscan;
+	return am;
+}
+
+PG_FUNCTION_INFO_V1(pgr_bm25_handler);
+Datum
+pgr_bm25_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = common_routine();
+
+	am->amgetbitmap = pgr_inv_getbitmap;
+	am->amoptions = pgr_bm25_options;
+	PG_RETURN_POINTER(am);
+}
+
+PG_FUNCTION_INFO_V1(pgr_inverted_handler);
+Datum
+pgr_inverted_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = common_routine();
+
+	am->amoptions = pgr_inverted_options;
+	PG_RETURN_POINTER(am);
+}
+
+void
+pgr_inverted_init(void)
+{
+	pgr_inv_options_init();
+	pgr_content_init();
+	pgr_statistics_hook = pgr_inv_pin;
+	pgr_index_hook = pgr_inv_find_index;
+	pgr_index_analyzer_hook = pgr_inv_analyzer;
+}

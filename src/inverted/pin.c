@@ -1,0 +1,563 @@
+/*
+ * pin.c
+ *		Statistics of a query: collected once for a snapshot, then shared by
+ *		scans and by calls of the operator.
+ *
+ * <@> must give the same value in the select list, in a sort, in a merge append
+ * and through the index, although documents come and go meanwhile. So the
+ * statistics that a (snapshot, index, query) first meets are kept for it until
+ * the transaction ends. Two snapshots with the same content see the same rows
+ * and may share them.
+ *
+ * Statistics of a partitioned index are the sums over its partitions' indexes,
+ * so that scores of different partitions compare.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "access/xact.h"
+#include "base/compat.h"
+#include "catalog/index.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "common/hashfn.h"
+#include "inverted/inverted.h"
+#include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteManip.h"
+#include "storage/lmgr.h"
+#include "storage/proc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* --- the cache ------------------------------------------------------------------------- */
+
+typedef struct PinEntry
+{
+	struct PinEntry *next;
+	Oid			index;
+	Oid			filenumber;		/* REINDEX in the same transaction */
+	TransactionId xmin;			/* the snapshot's content */
+	TransactionId xmax;
+	uint32		xcnt;
+	CommandId	curcid;
+	uint64		query_hash;
+	Size		query_size;
+	char	   *query;			/* its bytes */
+	PgrPinned  *pinned;
+} PinEntry;
+
+static MemoryContext pin_context = NULL;	/* of this transaction */
+static LocalTransactionId pin_lxid = InvalidLocalTransactionId;
+static PinEntry *pins = NULL;
+static int	npins = 0;
+
+#define MAX_PINS 256			/* then start anew; see forget_pins */
+
+/*
+ * Empties the cache. Scans hold pointers to what they pinned, so memory of this
+ * transaction is let go only at its end: the context is a child of
+ * TopTransactionContext.
+ */
+static void
+forget_pins(void)
+{
+	pins = NULL;
+	npins = 0;
+}
+
+static void
+enter_transaction(void)
+{
+	if (pin_lxid == pgr_my_lxid() && pin_context != NULL)
+		return;
+	pin_lxid = pgr_my_lxid();
+	pin_context = AllocSetContextCreate(TopTransactionContext, "pgretrieve statistics",
+										ALLOCSET_DEFAULT_SIZES);
+	forget_pins();
+}
+
+static PinEntry *
+find_pin(const PinEntry *key)
+{
+	for (PinEntry *e = pins; e; e = e->next)
+	{
+		if (e->index == key->index && e->filenumber == key->filenumber &&
+			e->xmin == key->xmin && e->xmax == key->xmax && e->xcnt == key->xcnt &&
+			e->curcid == key->curcid && e->query_hash == key->query_hash &&
+			e->query_size == key->query_size &&
+			memcmp(e->query, key->query, key->query_size) == 0)
+			return e;
+	}
+	return NULL;
+}
+
+/* --- collecting ------------------------------------------------------------------------- */
+
+/* Adds a segment's or the pending area's numbers of one plain term. */
+static void
+add_term(PgrLeafStats *stats, double df, double cf)
+{
+	stats->df += df;
+	stats->cf += cf;
+}
+
+static void
+pending_term(const PgrPendingDocs *pending, const char *term, uint32 len, double *df, double *cf)
+{
+	for (uint32 i = 0; i < pending->n; i++)
+	{
+		const PgrLexDoc *doc = &pending->docs[i].doc;
+
+		for (int t = 0; t < doc->nterms; t++)
+		{
+			if (doc->terms[t].len == len && memcmp(doc->terms[t].bytes, term, len) == 0)
+			{
+				*df += 1;
+				*cf += doc->terms[t].tf;
+			}
+		}
+	}
+}
+
+/* df and cf of a term in one index */
+static void
+term_numbers(PgrInvView *view, const char *term, uint32 len, double *df, double *cf)
+{
+	*df = *cf = 0;
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+	{
+		PgrTermInfo info;
+
+		if (pgr_segment_find(view->segments[i], term, len, &info))
+		{
+			*df += info.df;
+			*cf += info.cf;
+		}
+	}
+	pending_term(&view->pending, term, len, df, cf);
+}
+
+/* Numbers of each term of a phrase, [nterms]; of other leaves one pair. */
+typedef struct LeafNumbers
+{
+	double	   *df;
+	double	   *cf;
+	struct Expansion *expansion;	/* prefix, fuzzy */
+} LeafNumbers;
+
+/* --- prefix and fuzzy leaves: which terms, how frequent, over all sources ---------------- */
+
+typedef struct ExpandedTerm
+{
+	const char *bytes;
+	uint32		len;
+	double		df;
+	double		cf;
+} ExpandedTerm;
+
+typedef struct Expansion
+{
+	ExpandedTerm *terms;
+	int			n;
+	int			size;
+} Expansion;
+
+#define MAX_EXPANDED 64			/* terms that count for the score */
+
+static void
+expansion_add(Expansion *x, const char *bytes, uint32 len, double df, double cf)
+{
+	char	   *copy = palloc(Max(len, 1));
+
+	if (x->n == x->size)
+	{
+		x->size = Max(x->size * 2, 64);
+		x->terms = x->terms ? repalloc_huge(x->terms, mul_size(x->size, sizeof(ExpandedTerm)))
+			: palloc(x->size * sizeof(ExpandedTerm));
+	}
+	memcpy(copy, bytes, len);
+	x->terms[x->n].bytes = copy;
+	x->terms[x->n].len = len;
+	x->terms[x->n].df = df;
+	x->terms[x->n].cf = cf;
+	x->n++;
+}
+
+static void
+expansion_found(void *arg, const char *term, uint32 len, const PgrTermInfo *info)
+{
+	expansion_add(arg, term, len, info->df, info->cf);
+}
+
+static int
+compare_bytes(const void *a, const void *b)
+{
+	const ExpandedTerm *x = a,
+			   *y = b;
+
+	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
+}
+
+/* highest df first, then by bytes, so that the choice is reproducible */
+static int
+compare_df(const void *a, const void *b)
+{
+	const ExpandedTerm *x = a,
+			   *y = b;
+
+	if (x->df != y->df)
+		return x->df > y->df ? -1 : 1;
+	return compare_bytes(a, b);
+}
+
+static void
+expand_view(PgrInvView *view, const PgrQueryNode *leaf, Expansion *x)
+{
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+		pgr_expand_leaf(view->segments[i], leaf, expansion_found, x);
+	for (uint32 i = 0; i < view->pending.n; i++)
+	{
+		const PgrLexDoc *doc = &view->pending.docs[i].doc;
+
+		for (int t = 0; t < doc->nterms; t++)
+		{
+			if (pgr_leaf_accepts(leaf, doc->terms[t].bytes, doc->terms[t].len))
+				expansion_add(x, doc->terms[t].bytes, doc->terms[t].len, 1, doc->terms[t].tf);
+		}
+	}
+}
+
+/* Adds up equal terms, keeps copies of the most frequent ones. */
+static void
+finish_expansion(Expansion *x, PgrLeafStats *stats)
+{
+	int			n = 0;
+
+	if (x->n > 0)
+		qsort(x->terms, x->n, sizeof(ExpandedTerm), compare_bytes);
+	for (int i = 0; i < x->n; i++)
+	{
+		if (n > 0 && compare_bytes(&x->terms[n - 1], &x->terms[i]) == 0)
+		{
+			x->terms[n - 1].df += x->terms[i].df;
+			x->terms[n - 1].cf += x->terms[i].cf;
+		}
+		else
+			x->terms[n++] = x->terms[i];
+	}
+	if (n > 0)
+		qsort(x->terms, n, sizeof(ExpandedTerm), compare_df);
+	n = Min(n, MAX_EXPANDED);
+	stats->nexpanded = n;
+	stats->expanded = palloc(Max(n, 1) * sizeof(char *));
+	stats->expanded_len = palloc(Max(n, 1) * sizeof(uint32));
+	for (int i = 0; i < n; i++)
+	{
+		stats->expanded[i] = pnstrdup(x->terms[i].bytes, x->terms[i].len);
+		stats->expanded_len[i] = x->terms[i].len;
+		stats->df = Max(stats->df, x->terms[i].df);
+		stats->cf += x->terms[i].cf;
+	}
+}
+
+/* --- one index's contribution ----------------------------------------------------------- */
+
+static void
+add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index)
+{
+	int			nterms;
+	bool		all;
+	PgrQuery   *query = pinned->query;
+	PgrLexTerm *terms = pgr_query_terms(&query, 1, &nterms, &all);
+	PgrInvView *view = pgr_view_open(index, all ? NULL : terms, all ? 0 : nterms);
+	PgrCollection *c = &pinned->collection;
+
+	c->ndocs += view->pending.ndocs;
+	c->sum_length += view->pending.sum_length;
+	for (int f = 0; f < view->shape.nfields; f++)
+		c->field_sum_length[f] += view->pending.field_sum_length[f];
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+	{
+		uint64		sums[PGR_MAX_FIELDS] = {0};
+
+		c->ndocs += view->meta.segments[i].ndocs;
+		c->sum_length += view->meta.segments[i].sum_length;
+		if (view->shape.nfields > 1)
+			pgr_segment_field_lengths(view->segments[i], sums);
+		for (int f = 0; f < view->shape.nfields; f++)
+			c->field_sum_length[f] += sums[f];
+	}
+	for (int i = 0; i < query->nleaves; i++)
+	{
+		PgrQueryNode *leaf = query->leaves[i];
+		int			n = leaf->kind == PGR_NODE_PHRASE ? leaf->nchildren : 1;
+
+		if (leaf->kind == PGR_NODE_TERM && (leaf->prefix || leaf->fuzzy > 0))
+		{
+			expand_view(view, leaf, numbers[i].expansion);
+			continue;
+		}
+		for (int t = 0; t < n; t++)
+		{
+			PgrQueryNode *term = leaf->kind == PGR_NODE_PHRASE ? leaf->children[t] : leaf;
+			double		df,
+						cf;
+
+			term_numbers(view, term->term, term->termlen, &df, &cf);
+			numbers[i].df[t] += df;
+			numbers[i].cf[t] += cf;
+		}
+	}
+	pgr_view_close(view);
+}
+
+static LeafNumbers *
+make_numbers(const PgrQuery *query)
+{
+	LeafNumbers *numbers = palloc0(Max(query->nleaves, 1) * sizeof(LeafNumbers));
+
+	for (int i = 0; i < query->nleaves; i++)
+	{
+		int			n = Max(query->leaves[i]->nchildren, 1);
+
+		numbers[i].df = palloc0(n * sizeof(double));
+		numbers[i].cf = palloc0(n * sizeof(double));
+		numbers[i].expansion = palloc0(sizeof(Expansion));
+	}
+	return numbers;
+}
+
+/* Lucene's idf, as score.c's of a term; a phrase sums those of its terms. */
+static double
+phrase_idf(const PgrPinned *pinned, const LeafNumbers *numbers, int n)
+{
+	double		sum = 0;
+
+	for (int t = 0; t < n; t++)
+		sum += pgr_idf(pinned->collection.ndocs, numbers->df[t]);
+	return sum;
+}
+
+static void
+finish_leaves(PgrPinned *pinned, const LeafNumbers *numbers)
+{
+	for (int i = 0; i < pinned->query->nleaves; i++)
+	{
+		PgrQueryNode *leaf = pinned->query->leaves[i];
+		PgrLeafStats *stats = &pinned->leaves[i];
+
+		if (leaf->kind == PGR_NODE_TERM && (leaf->prefix || leaf->fuzzy > 0))
+			finish_expansion(numbers[i].expansion, stats);
+		else if (leaf->kind == PGR_NODE_TERM)
+			add_term(stats, numbers[i].df[0], numbers[i].cf[0]);
+		else
+		{
+			stats->df = numbers[i].df[0];
+			stats->cf = numbers[i].cf[0];
+			for (int t = 1; t < leaf->nchildren; t++)
+			{
+				stats->df = Min(stats->df, numbers[i].df[t]);
+				stats->cf = Min(stats->cf, numbers[i].cf[t]);
+			}
+			stats->idf_sum = phrase_idf(pinned, &numbers[i], leaf->nchildren);
+		}
+	}
+}
+
+/* The indexes whose sums are the statistics: one, or a partitioned index's leaves. */
+static List *
+leaf_indexes(Relation index)
+{
+	if (index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
+		return list_make1_oid(RelationGetRelid(index));
+	return find_all_inheritors(RelationGetRelid(index), AccessShareLock, NULL);
+}
+
+static Relation
+open_index(Oid oid)
+{
+	Relation	index = relation_open(oid, AccessShareLock);
+
+	if ((index->rd_rel->relkind != RELKIND_INDEX &&
+		 index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX) ||
+		index->rd_indam == NULL || index->rd_indam->amgetbitmap != pgr_inv_getbitmap)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an index of access method bm25",
+						RelationGetRelationName(index))));
+	if (index->rd_rel->relkind == RELKIND_INDEX && !index->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not valid", RelationGetRelationName(index)),
+				 errhint("It is being built, or its build failed: REINDEX or drop it.")));
+	return index;
+}
+
+/* In the current memory context; only what is asked of the index is scratch. */
+static PgrPinned *
+collect(Relation index, const PgrRankQuery *query)
+{
+	PgrPinned  *pinned = palloc0(sizeof(PgrPinned));
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "pgretrieve statistics scratch",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	LeafNumbers *numbers;
+	bool		first = true;
+	ListCell   *lc;
+
+	pinned->query = pgr_query_unpack(query);
+	pinned->leaves = palloc0(Max(pinned->query->nleaves, 1) * sizeof(PgrLeafStats));
+	old = MemoryContextSwitchTo(scratch);
+	numbers = make_numbers(pinned->query);
+	foreach(lc, leaf_indexes(index))
+	{
+		Relation	leaf = open_index(lfirst_oid(lc));
+
+		if (leaf->rd_rel->relkind == RELKIND_INDEX)
+		{
+			if (first)
+			{
+				PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+				PgrContentSource source;
+
+				pgr_inv_meta_copy(leaf, meta);
+				pgr_content_source(leaf, meta, &source);
+				pinned->analyzer = source.analyzer;
+				pgr_inv_scoring(leaf, meta->nfields, &pinned->scoring);
+				first = false;
+			}
+			add_index(pinned, numbers, leaf);
+		}
+		relation_close(leaf, NoLock);
+	}
+	MemoryContextSwitchTo(old);
+	if (!isnan(pinned->query->given_ndocs))
+		pinned->collection.ndocs = pinned->query->given_ndocs;
+	if (!isnan(pinned->query->given_avg_length))
+		pinned->collection.sum_length =
+			pinned->query->given_avg_length * pinned->collection.ndocs;
+	finish_leaves(pinned, numbers);
+	MemoryContextDelete(scratch);
+	pgr_pinned_prepare(pinned);
+	return pinned;
+}
+
+PgrPinned *
+pgr_inv_pin(Oid oid, const PgrRankQuery *query)
+{
+	Relation	index = open_index(oid);
+	Snapshot	snapshot = GetActiveSnapshot();
+	PinEntry	key = {0};
+	PinEntry   *entry;
+
+	enter_transaction();
+	key.index = oid;
+	key.filenumber = pgr_relfilenumber(index);
+	key.xmin = snapshot->xmin;
+	key.xmax = snapshot->xmax;
+	key.xcnt = snapshot->xcnt;
+	key.curcid = snapshot->curcid;
+	key.query_size = VARSIZE_ANY(query);
+	key.query = unconstify(char *, (const char *) query);
+	key.query_hash = hash_bytes_extended((const unsigned char *) query, key.query_size, 0);
+	entry = find_pin(&key);
+	if (entry == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(pin_context);
+
+		if (++npins > MAX_PINS)
+			forget_pins();
+		entry = palloc(sizeof(PinEntry));
+		*entry = key;
+		entry->query = palloc(key.query_size);
+		memcpy(entry->query, query, key.query_size);
+		entry->pinned = collect(index, (PgrRankQuery *) entry->query);
+		entry->next = pins;
+		pins = entry;
+		MemoryContextSwitchTo(old);
+	}
+	relation_close(index, NoLock);
+	return entry->pinned;
+}
+
+/* --- which index ------------------------------------------------------------------------- */
+
+/* Is the index's only column this expression over the relation (varno 1)? */
+static bool
+index_matches(Relation index, Node *expression)
+{
+	AttrNumber	attno = index->rd_index->indkey.values[0];
+
+	if (attno != 0)
+		return IsA(expression, Var) && ((Var *) expression)->varattno == attno;
+	return equal(linitial(RelationGetIndexExpressions(index)), expression);
+}
+
+/*
+ * Of several indexes the one with the lowest OID, so that the choice does not
+ * change under a prepared statement; a partial index only if there is no other:
+ * its statistics are those of a part.
+ */
+Oid
+pgr_inv_find_index(Oid relid, Node *expression)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	Oid			whole = InvalidOid,
+				partial = InvalidOid;
+	ListCell   *lc;
+
+	expression = strip_implicit_coercions(expression);
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = relation_open(lfirst_oid(lc), AccessShareLock);
+		Oid		   *best = &whole;
+
+		if (index->rd_indam && index->rd_indam->amgetbitmap == pgr_inv_getbitmap &&
+			index->rd_index->indisvalid && index_matches(index, expression))
+		{
+			if (RelationGetIndexPredicate(index) != NIL)
+				best = &partial;
+			if (!OidIsValid(*best) || lfirst_oid(lc) < *best)
+				*best = lfirst_oid(lc);
+		}
+		relation_close(index, AccessShareLock);
+	}
+	relation_close(rel, AccessShareLock);
+	return OidIsValid(whole) ? whole : partial;
+}
+
+void
+pgr_inv_analyzer(Oid oid, PgrAnalyzer *analyzer)
+{
+	Relation	index = open_index(oid);
+	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+	PgrContentSource source;
+	ListCell   *lc;
+
+	memset(analyzer, 0, sizeof(*analyzer));
+	foreach(lc, leaf_indexes(index))
+	{
+		Relation	leaf = open_index(lfirst_oid(lc));
+		bool		done = leaf->rd_rel->relkind == RELKIND_INDEX;
+
+		if (done)
+		{
+			pgr_inv_meta_copy(leaf, meta);
+			pgr_content_source(leaf, meta, &source);
+			*analyzer = source.analyzer;
+		}
+		relation_close(leaf, NoLock);
+		if (done)
+			break;
+	}
+	pfree(meta);
+	relation_close(index, NoLock);
+}

@@ -1,0 +1,508 @@
+/*
+ * scan.c
+ *		Scans of bm25 and inverted: conditions (@@@), order (<@>), both, or
+ *		neither; by tuple and by bitmap.
+ *
+ * An ordered scan returns what exact SQL returns: rows with a score, best first;
+ * then those of score 0; then NULLs. Rows with a score come in batches of
+ * growing size, each the best k strictly after the last row of the one before,
+ * so that nobody needs to know LIMIT in advance and nothing is ever cut off.
+ * The rest is collected only when a scan gets that far.
+ *
+ * Between calls no buffer is locked; segments keep a few pages pinned.
+ */
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "catalog/pg_type.h"
+#include "inverted/scan.h"
+#include "miscadmin.h"
+#include "nodes/tidbitmap.h"
+#include "pgstat.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "base/compat.h"
+
+#define FIRST_BATCH 32
+#define MAX_BATCH 65536
+
+void
+pgr_tids_add(PgrTidList *list, ItemPointer tid)
+{
+	if (list->n == list->size)
+	{
+		list->size = Max(list->size * 2, 256);
+		list->tids = list->tids == NULL
+			? palloc(list->size * sizeof(ItemPointerData))
+			: repalloc_huge(list->tids, mul_size(list->size, sizeof(ItemPointerData)));
+	}
+	list->tids[list->n++] = *tid;
+}
+
+IndexScanDesc
+pgr_inv_beginscan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+	PgrInvScan *s = palloc0(sizeof(PgrInvScan));
+
+	s->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve scan",
+									   ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = s;
+	if (norderbys > 0)
+	{
+		scan->xs_orderbyvals = palloc0(sizeof(Datum) * norderbys);
+		scan->xs_orderbynulls = palloc(sizeof(bool) * norderbys);
+	}
+	return scan;
+}
+
+static void
+scan_close(PgrInvScan *s)
+{
+	if (s->sparse)
+		pgr_sparse_end(s);
+	if (s->view)
+		pgr_view_close(s->view);
+	s->view = NULL;
+	s->sparse = NULL;
+}
+
+void
+pgr_inv_endscan(IndexScanDesc scan)
+{
+	PgrInvScan *s = scan->opaque;
+
+	scan_close(s);
+	MemoryContextDelete(s->context);
+	pfree(s);
+}
+
+void
+pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+{
+	PgrInvScan *s = scan->opaque;
+	MemoryContext context = s->context;
+
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+	scan_close(s);
+	MemoryContextReset(context);
+	memset(s, 0, sizeof(*s));
+	s->context = context;
+}
+
+/* --- starting --------------------------------------------------------------------- */
+
+/* A key's argument as a rankquery: one already, or words of a text. */
+static PgrRankQuery *
+key_query(PgrInvScan *s, ScanKey key)
+{
+	if (key->sk_subtype == TEXTOID)
+		return pgr_query_from_text(&s->source.analyzer, DatumGetTextPP(key->sk_argument));
+	return (PgrRankQuery *) PG_DETOAST_DATUM(key->sk_argument);
+}
+
+static void
+start_filters(IndexScanDesc scan, PgrInvScan *s)
+{
+	s->filters = palloc(Max(scan->numberOfKeys, 1) * sizeof(PgrQuery *));
+	for (int i = 0; i < scan->numberOfKeys; i++)
+	{
+		ScanKey		key = &scan->keyData[i];
+
+		if (key->sk_flags & SK_ISNULL)
+			s->nothing = true;
+		else
+			s->filters[s->nfilters++] = pgr_query_unpack(key_query(s, key));
+	}
+}
+
+/* Statistics are those of the index that the query is bound to, or this one's. */
+static void
+start_order(IndexScanDesc scan, PgrInvScan *s)
+{
+	ScanKey		key = &scan->orderByData[0];
+	PgrRankQuery *query;
+	Oid			bound;
+
+	s->ordered = true;
+	if (key->sk_flags & SK_ISNULL)
+	{
+		s->null_order = true;
+		return;
+	}
+	query = key_query(s, key);
+	bound = pgr_query_unpack(query)->bound;
+	s->pinned = pgr_inv_pin(OidIsValid(bound) ? bound : RelationGetRelid(scan->indexRelation),
+							query);
+}
+
+/* Opens the view with the terms that conditions and order need. */
+static void
+start_view(IndexScanDesc scan, PgrInvScan *s)
+{
+	PgrQuery  **queries = palloc((s->nfilters + 1) * sizeof(PgrQuery *));
+	int			n = 0,
+				nterms;
+	bool		all;
+	PgrLexTerm *terms;
+
+	for (int i = 0; i < s->nfilters; i++)
+		queries[n++] = s->filters[i];
+	if (s->pinned)
+		queries[n++] = s->pinned->query;
+	terms = pgr_query_terms(queries, n, &nterms, &all);
+	s->view = pgr_view_open(scan->indexRelation, all ? NULL : terms, all ? 0 : nterms);
+}
+
+static void
+start(IndexScanDesc scan)
+{
+	PgrInvScan *s = scan->opaque;
+	PgrInvMeta *meta;
+
+	/* a tid may be given to a new row meanwhile, which only a snapshot hides */
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("non-MVCC snapshots are not supported with this access method")));
+	pgstat_count_index_scan(scan->indexRelation);
+	pgr_count_index_search(scan);
+
+	meta = palloc(sizeof(PgrInvMeta));
+	pgr_inv_meta_copy(scan->indexRelation, meta);
+	pgr_content_source(scan->indexRelation, meta, &s->source);
+	start_filters(scan, s);
+	s->batch_context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve batch",
+											 ALLOCSET_DEFAULT_SIZES);
+	if (s->nothing)
+	{
+		s->phase = PGR_SCAN_END;
+		return;
+	}
+	if (scan->numberOfOrderBys > 0 && s->source.sparse)
+		pgr_sparse_rescan(scan, &scan->orderByData[0]);
+	else
+	{
+		if (scan->numberOfOrderBys > 0)
+			start_order(scan, s);
+		start_view(scan, s);
+	}
+	s->phase = s->pinned || s->sparse ? PGR_SCAN_HITS : PGR_SCAN_REST;
+}
+
+/* --- hits ---------------------------------------------------------------------------- */
+
+static bool
+pending_matches(PgrInvScan *s, const PgrPendingDoc *d)
+{
+	for (int i = 0; i < s->nfilters; i++)
+	{
+		if (!pgr_match_document(s->filters[i], &d->doc))
+			return false;
+	}
+	return true;
+}
+
+static void
+search_pending(PgrInvScan *s)
+{
+	PgrPendingDocs *pending = &s->view->pending;
+
+	for (uint32 i = 0; i < pending->n; i++)
+	{
+		PgrPendingDoc *d = &pending->docs[i];
+		PgrHit		hit;
+
+		if (d->dead || d->null || !pending_matches(s, d))
+			continue;
+		hit.score = pgr_score_document(s->pinned, &d->doc, NULL);
+		hit.tid = d->tid;
+		hit.doc = i;
+		hit.source = s->view->meta.nsegments;
+		hit.hash = d->doc.hash;
+		if (hit.score > 0 && pgr_topk_may_enter(&s->top, hit.score))
+			pgr_topk_add(&s->top, &hit);
+	}
+}
+
+void
+pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc)
+{
+	if (s->returned == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(s->context);
+
+		s->returned = palloc0(Max(s->view->meta.nsegments, 1) * sizeof(uint64 *));
+		for (uint32 i = 0; i < s->view->meta.nsegments; i++)
+			s->returned[i] = palloc0((s->view->meta.segments[i].ndocs / 64 + 1) * sizeof(uint64));
+		MemoryContextSwitchTo(old);
+	}
+	if (source < s->view->meta.nsegments)
+		s->returned[source][doc / 64] |= UINT64CONST(1) << (doc % 64);
+}
+
+/* Remembers the current batch, for what must not come again as a row of score 0. */
+static void
+mark_batch(PgrInvScan *s)
+{
+	for (int i = 0; i < s->top.n; i++)
+		pgr_scan_mark(s, s->top.heap[i].source, s->top.heap[i].doc);
+}
+
+/* The next batch of hits; false if there is none. */
+static bool
+next_batch(PgrInvScan *s)
+{
+	bool		after = s->batch > 0;
+	PgrHit		last = {0};
+	MemoryContext old;
+
+	if (after)
+	{
+		mark_batch(s);
+		if (s->top.n < s->batch)
+			return false;
+		last = s->top.heap[s->top.n - 1];
+	}
+	s->batch = after ? Min(s->batch * 2, MAX_BATCH) : FIRST_BATCH;
+	MemoryContextReset(s->batch_context);
+	old = MemoryContextSwitchTo(s->batch_context);
+	pgr_topk_init(&s->top, s->batch, after, last.score, &last.tid);
+	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
+		pgr_search_segment(s->view->segments[i], i, &s->view->shape, s->pinned,
+						   s->filters, s->nfilters, &s->top, &s->recheck);
+	search_pending(s);
+	pgr_topk_finish(&s->top);
+	MemoryContextSwitchTo(old);
+	s->at = 0;
+	return s->top.n > 0;
+}
+
+static void
+set_order(IndexScanDesc scan, double score, bool null)
+{
+	if (scan->numberOfOrderBys == 0)
+		return;
+	scan->xs_orderbyvals[0] = Float8GetDatum(null ? 0 : -score);
+	scan->xs_orderbynulls[0] = null;
+	scan->xs_recheckorderby = false;
+}
+
+static bool
+next_hit(IndexScanDesc scan, PgrInvScan *s)
+{
+	PgrHit	   *hit;
+
+	if (s->sparse)
+		return pgr_sparse_next(scan);
+	if (s->at >= s->top.n && !next_batch(s))
+		return false;
+	hit = &s->top.heap[s->at++];
+	scan->xs_heaptid = hit->tid;
+	set_order(scan, hit->score, false);
+	if (s->view->shape.hashes)
+		pgr_memo_put(s->pinned, hit->hash, hit->score);
+	return true;
+}
+
+/* --- the rest ----------------------------------------------------------------------------- */
+
+typedef struct CollectState
+{
+	PgrInvScan *s;
+	PgrSegment *seg;
+	const uint64 *returned;		/* leave these out; NULL: none */
+	PgrTidList *list;
+} CollectState;
+
+static void
+collect_doc(void *arg, uint32 doc)
+{
+	CollectState *c = arg;
+	ItemPointerData tid;
+
+	if (c->returned && (c->returned[doc / 64] >> (doc % 64) & 1) != 0)
+		return;
+	pgr_segment_tid(c->seg, doc, &tid);
+	pgr_tids_add(c->list, &tid);
+}
+
+/*
+ * Pending rows, with all their terms: the view may hold only those with a term of
+ * the query.
+ */
+static void
+collect_pending(PgrInvScan *s, bool unmarked, PgrTidList *list)
+{
+	PgrPendingDocs docs;
+
+	pgr_pending_read(s->view->index, &s->view->shape, s->source.sparse,
+					 s->view->meta.pending, s->view->meta.npending, NULL, 0, &docs);
+	for (uint32 i = 0; i < docs.n; i++)
+	{
+		PgrPendingDoc *d = &docs.docs[i];
+
+		if (d->dead || d->null || !pending_matches(s, d))
+			continue;
+		if (unmarked && s->pinned && pgr_score_document(s->pinned, &d->doc, NULL) > 0)
+			continue;
+		pgr_tids_add(list, &d->tid);
+	}
+}
+
+void
+pgr_scan_collect(PgrInvScan *s, uint32 source, bool unmarked, PgrTidList *list)
+{
+	CollectState c = {s, NULL, NULL, list};
+	const PgrSegDesc *desc;
+
+	if (source >= s->view->meta.nsegments)
+	{
+		collect_pending(s, unmarked, list);
+		return;
+	}
+	c.seg = s->view->segments[source];
+	if (unmarked && s->returned)
+		c.returned = s->returned[source];
+	if (s->nfilters > 0)
+	{
+		pgr_match_segment(c.seg, &s->view->shape, s->filters, s->nfilters,
+						  collect_doc, &c, &s->recheck);
+		return;
+	}
+	desc = pgr_segment_desc(c.seg);
+	for (uint32 doc = 0; doc < desc->ndocs; doc++)
+	{
+		if (doc % 4096 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (desc->ndead == 0 || !pgr_segment_dead(c.seg, doc))
+			collect_doc(&c, doc);
+	}
+}
+
+void
+pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
+{
+	PgrPendingDocs docs;
+
+	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
+	{
+		PgrSegment *seg = s->view->segments[i];
+		const PgrSegDesc *desc = pgr_segment_desc(seg);
+
+		for (uint32 doc = desc->ndocs; doc < desc->ndocs + desc->nnulls; doc++)
+		{
+			ItemPointerData tid;
+
+			if (desc->ndead > 0 && pgr_segment_dead(seg, doc))
+				continue;
+			pgr_segment_tid(seg, doc, &tid);
+			pgr_tids_add(list, &tid);
+		}
+	}
+	if (s->view->pending.nnulls == 0)
+		return;
+	pgr_pending_read(s->view->index, &s->view->shape, s->source.sparse,
+					 s->view->meta.pending, s->view->meta.npending, NULL, 0, &docs);
+	for (uint32 i = 0; i < docs.n; i++)
+	{
+		if (docs.docs[i].null && !docs.docs[i].dead)
+			pgr_tids_add(list, &docs.docs[i].tid);
+	}
+}
+
+/* The next row of the current list; refilled source by source. */
+static bool
+next_rest(IndexScanDesc scan, PgrInvScan *s)
+{
+	while (s->tids.at >= s->tids.n)
+	{
+		if (s->rest_source > s->view->meta.nsegments)
+			return false;
+		s->tids.n = s->tids.at = 0;
+		pgr_scan_collect(s, s->rest_source++, s->ordered, &s->tids);
+	}
+	scan->xs_heaptid = s->tids.tids[s->tids.at++];
+	set_order(scan, 0, s->null_order);
+	return true;
+}
+
+static bool
+next_null(IndexScanDesc scan, PgrInvScan *s)
+{
+	if (s->tids.at >= s->tids.n)
+		return false;
+	scan->xs_heaptid = s->tids.tids[s->tids.at++];
+	set_order(scan, 0, true);
+	return true;
+}
+
+/* Moves to the phase after the current one, which is over. */
+static void
+next_phase(PgrInvScan *s)
+{
+	s->tids.n = s->tids.at = 0;
+	s->phase++;
+	/* a sparse scan returns rows of score 0 itself: negative ones follow them */
+	if (s->phase == PGR_SCAN_REST && s->sparse)
+		s->phase = PGR_SCAN_NULLS;
+	if (s->phase == PGR_SCAN_NULLS)
+	{
+		/* a condition is not true of NULL */
+		if (s->nfilters == 0)
+			pgr_scan_collect_nulls(s, &s->tids);
+	}
+}
+
+bool
+pgr_inv_gettuple(IndexScanDesc scan, ScanDirection dir)
+{
+	PgrInvScan *s = scan->opaque;
+	MemoryContext old = MemoryContextSwitchTo(s->context);
+	bool		found = false;
+
+	Assert(ScanDirectionIsForward(dir));
+	if (s->phase == PGR_SCAN_START)
+		start(scan);
+	while (!found && s->phase != PGR_SCAN_END)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (s->phase == PGR_SCAN_HITS)
+			found = next_hit(scan, s);
+		else if (s->phase == PGR_SCAN_REST)
+			found = next_rest(scan, s);
+		else
+			found = next_null(scan, s);
+		if (!found)
+			next_phase(s);
+	}
+	scan->xs_recheck = s->recheck;
+	MemoryContextSwitchTo(old);
+	return found;
+}
+
+int64
+pgr_inv_getbitmap(IndexScanDesc scan, TIDBitmap *tbm)
+{
+	PgrInvScan *s = scan->opaque;
+	MemoryContext old = MemoryContextSwitchTo(s->context);
+	int64		n = 0;
+
+	if (s->phase == PGR_SCAN_START)
+		start(scan);
+	while (!s->nothing && s->rest_source <= s->view->meta.nsegments)
+	{
+		s->tids.n = 0;
+		pgr_scan_collect(s, s->rest_source++, false, &s->tids);
+		if (s->nfilters == 0 && s->rest_source == 1)
+			pgr_scan_collect_nulls(s, &s->tids);
+		tbm_add_tuples(tbm, s->tids.tids, s->tids.n, s->recheck);
+		n += s->tids.n;
+	}
+	MemoryContextSwitchTo(old);
+	return n;
+}

@@ -1,0 +1,76 @@
+/*
+ * scan.h
+ *		State of a scan of bm25 or inverted. Private to scan*.c.
+ */
+#ifndef PGR_INV_SCAN_H
+#define PGR_INV_SCAN_H
+
+#include "inverted/inverted.h"
+
+/* Rows in the order in which they will be returned, without a score. */
+typedef struct PgrTidList
+{
+	ItemPointerData *tids;
+	uint32		n;
+	uint32		size;
+	uint32		at;				/* next to return */
+} PgrTidList;
+
+extern void pgr_tids_add(PgrTidList *list, ItemPointer tid);
+
+/* What remains to be returned, in this order. */
+typedef enum PgrScanPhase
+{
+	PGR_SCAN_START,
+	PGR_SCAN_HITS,				/* scored rows, a batch at a time */
+	PGR_SCAN_REST,				/* rows of score 0, one source at a time */
+	PGR_SCAN_NULLS,
+	PGR_SCAN_END
+} PgrScanPhase;
+
+typedef struct PgrInvScan
+{
+	MemoryContext context;		/* of one rescan; all that follows */
+	PgrContentSource source;
+	bool		nothing;		/* a condition is NULL: no row qualifies */
+
+	/* conditions */
+	PgrQuery  **filters;
+	int			nfilters;
+	bool		recheck;		/* conditions are not exact */
+
+	/* order */
+	bool		ordered;
+	bool		null_order;		/* ORDER BY ... <@> NULL */
+	PgrPinned  *pinned;
+
+	PgrInvView *view;
+	PgrScanPhase phase;
+	MemoryContext batch_context;
+	PgrTopK		top;			/* PGR_SCAN_HITS: the current batch */
+	int			at;				/* next of it */
+	int			batch;			/* its size when it was asked for */
+	uint64	  **returned;		/* bit sets of documents by segment, once needed */
+	uint32		rest_source;	/* PGR_SCAN_REST: next source */
+	PgrTidList	tids;			/* of the phase */
+
+	struct PgrSparseScan *sparse;	/* scan_sparse.c */
+} PgrInvScan;
+
+/* --- scan.c --- */
+
+/* Marks documents of the current batch as returned. */
+extern void pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc);
+
+/* Rows that satisfy the filters (all, if there is none); NULL rows not among them. */
+extern void pgr_scan_collect(PgrInvScan *s, uint32 source, bool unmarked, PgrTidList *list);
+extern void pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list);
+
+/* --- scan_sparse.c --- */
+
+extern void pgr_sparse_rescan(IndexScanDesc scan, ScanKey orderby);
+/* false at the end of rows with a score; sets the tid and the order-by value */
+extern bool pgr_sparse_next(IndexScanDesc scan);
+extern void pgr_sparse_end(PgrInvScan *s);
+
+#endif							/* PGR_INV_SCAN_H */

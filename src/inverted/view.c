@@ -1,0 +1,117 @@
+/*
+ * view.c
+ *		An index as one scan sees it: a copy of the metapage, its segments opened,
+ *		the pending documents that matter.
+ *
+ * The copy of the metapage is the scan's snapshot of the index: what it lists is
+ * immutable (segments; marks of dead documents aside) or only grows (the last
+ * pending extent). Documents that arrive later belong to rows that the scan's
+ * snapshot does not see.
+ */
+#include "postgres.h"
+
+#include "inverted/inverted.h"
+
+static int
+compare_size(const void *a, const void *b)
+{
+	const PgrSegDesc *x = a,
+			   *y = b;
+
+	if (x->ndocs != y->ndocs)
+		return x->ndocs > y->ndocs ? -1 : 1;
+	return x->generation < y->generation ? -1 : x->generation > y->generation;
+}
+
+PgrInvView *
+pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
+{
+	PgrInvView *view = palloc0(sizeof(PgrInvView));
+
+	view->index = index;
+	pgr_inv_meta_copy(index, &view->meta);
+	view->shape = pgr_inv_shape(&view->meta);
+
+	/* the largest first: it raises the threshold for the others */
+	qsort(view->meta.segments, view->meta.nsegments, sizeof(PgrSegDesc), compare_size);
+	view->segments = palloc0(Max(view->meta.nsegments, 1) * sizeof(PgrSegment *));
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+		view->segments[i] = pgr_segment_open(index, &view->meta.segments[i], &view->shape);
+	pgr_pending_read(index, &view->shape, view->meta.sparse,
+					 view->meta.pending, view->meta.npending, terms, nterms, &view->pending);
+	return view;
+}
+
+void
+pgr_view_close(PgrInvView *view)
+{
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+		pgr_segment_close(view->segments[i]);
+}
+
+/* --- the terms of queries --------------------------------------------------------- */
+
+typedef struct Collector
+{
+	PgrLexTerm *terms;
+	int			n;
+	int			size;
+	bool		all;
+} Collector;
+
+static void
+collect(Collector *c, const PgrQueryNode *node)
+{
+	if (node == NULL)
+		return;
+	if (node->kind == PGR_NODE_TERM)
+	{
+		if (node->prefix || node->fuzzy > 0)
+			c->all = true;
+		if (c->n == c->size)
+		{
+			c->size *= 2;
+			c->terms = repalloc_huge(c->terms, mul_size(c->size, sizeof(PgrLexTerm)));
+		}
+		memset(&c->terms[c->n], 0, sizeof(PgrLexTerm));
+		c->terms[c->n].bytes = node->term;
+		c->terms[c->n].len = node->termlen;
+		c->n++;
+		return;
+	}
+	/* a document may match without any of the terms below a NOT */
+	if (node->kind == PGR_NODE_NOT)
+		c->all = true;
+	for (int i = 0; i < node->nchildren; i++)
+		collect(c, node->children[i]);
+}
+
+static int
+compare_terms(const void *a, const void *b)
+{
+	const PgrLexTerm *x = a,
+			   *y = b;
+
+	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
+}
+
+PgrLexTerm *
+pgr_query_terms(PgrQuery **queries, int n, int *nterms, bool *all)
+{
+	Collector	c = {0};
+	int			distinct = 0;
+
+	c.size = 16;
+	c.terms = palloc(c.size * sizeof(PgrLexTerm));
+	for (int i = 0; i < n; i++)
+		collect(&c, queries[i]->root);
+	qsort(c.terms, c.n, sizeof(PgrLexTerm), compare_terms);
+	for (int i = 0; i < c.n; i++)
+	{
+		if (distinct == 0 || compare_terms(&c.terms[distinct - 1], &c.terms[i]) != 0)
+			c.terms[distinct++] = c.terms[i];
+	}
+	*nterms = distinct;
+	*all = c.all;
+	return c.terms;
+}
