@@ -4,8 +4,10 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "am/am_build.h"
 #include "miscadmin.h"
+#include "optimizer/optimizer.h"
 #include "optimizer/planner.h"
 
 int

@@ -57,8 +57,10 @@ key_equal(AccKey a, AccKey b)
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+typedef AccTerm *AccTermPtr;
+
 #define ST_SORT sort_terms
-#define ST_ELEMENT_TYPE AccTerm *
+#define ST_ELEMENT_TYPE AccTermPtr
 #define ST_COMPARE(a, b) \
 	pgr_lex_compare((*(a))->key.bytes, (*(a))->key.len, (*(b))->key.bytes, (*(b))->key.len)
 #define ST_SCOPE static
@@ -287,8 +289,8 @@ write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float quantu
 
 	while (p < end)
 	{
-		uint32		x,
-					weight,
+		uint32		x = 0,
+					weight = 0,
 					nocc = 0;
 
 		p = pgr_varint_get(p, end, &x);

@@ -38,6 +38,7 @@
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
 
 /* Progress phases; 1 is core's "initializing". */
 #define PHASE_SCAN 2

@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/namespace.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_type.h"
@@ -23,6 +25,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
 #include "utils/syscache.h"
 
 /* Words that tell stemmers, stop lists and token types apart. */
@@ -76,7 +79,7 @@ compute_fingerprint(const PgrAnalyzer *analyzer)
 
 		h = hash_combine64(h, hash_bytes_extended((const unsigned char *) t->bytes, t->len, 0));
 		for (uint32 j = 0; j < t->tf && t->occ; j++)
-			h = hash_combine64(h, murmurhash64(t->occ[j]));
+			h = hash_combine64(h, hash_bytes_uint32_extended(t->occ[j], 0));
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -17,6 +17,7 @@
 #include "inverted/inverted.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
 #include "utils/float.h"
 #include "utils/selfuncs.h"
 
@@ -39,8 +40,8 @@ bound_index(Node *orderby)
 	{
 		Const	   *c = (Const *) right;
 
-		/* words of a text, or a sparse vector, are not bound */
-		if (c->consttype == TEXTOID || c->constlen != -1 || !pgr_is_rankquery(c->consttype))
+		/* words of a text are not bound */
+		if (c->consttype == TEXTOID || c->constlen != -1)
 			return InvalidOid;
 		return pgr_query_unpack((PgrRankQuery *) PG_DETOAST_DATUM(c->constvalue))->bound;
 	}
@@ -71,10 +72,13 @@ pgr_inv_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	GenericCosts costs = {0};
 	int			norderbys = list_length(path->indexorderbys);
 	double		tuples;
+	Oid			bound = InvalidOid;
 
+	/* only bm25 has a bitmap scan, and queries that are bound */
+	if (norderbys == 1 && path->indexinfo->amhasgetbitmap)
+		bound = bound_index(linitial(path->indexorderbys));
 	if (norderbys > 1 || (norderbys == 0 && path->indexclauses == NIL) ||
-		(norderbys == 1 &&
-		 !may_serve(path->indexinfo->indexoid, bound_index(linitial(path->indexorderbys)))))
+		!may_serve(path->indexinfo->indexoid, bound))
 	{
 		*startup = *total = get_float8_infinity();
 		*selectivity = 1;
