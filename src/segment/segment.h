@@ -49,7 +49,7 @@ typedef struct PgrSegDesc
 	uint32		ndead;			/* of both, marked by vacuum */
 } PgrSegDesc;
 
-StaticAssertDecl(sizeof(PgrSegDesc) == 32 + 8, "segment descriptor is 40 bytes");
+StaticAssertDecl(sizeof(PgrSegDesc) == 32, "segment descriptor is 32 bytes");
 
 /* A document when it is added, and its directory entry when read. */
 typedef struct PgrSegDoc

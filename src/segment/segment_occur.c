@@ -18,9 +18,9 @@ is_inline(const PgrPostings *p)
 	return p->info.form == PGR_TERM_INLINE;
 }
 
-/* Where the decoded block's part of a stream begins. */
+/* Where the decoded block's part of a stream begins, by its directory. */
 static uint64
-stream_offset(PgrPostings *p, PgrStream *s, PgrSegSection dir, uint64 single)
+stream_offset(PgrPostings *p, PgrSegSection dir, uint64 single)
 {
 	PgrPostingsPriv *priv = p->priv;
 	PgrRunView	view = PGR_RUN_VIEW_INIT;
@@ -95,15 +95,14 @@ begin_block(PgrPostings *p)
 	if (seg->shape.nfields > 1)
 	{
 		if (!is_inline(p))
-			pgr_stream_seek(&o->freq_stream, stream_offset(p, &o->freq_stream, PGR_SECT_FREQ_DIR,
-														   p->info.freq_off));
+			pgr_stream_seek(&o->freq_stream,
+							stream_offset(p, PGR_SECT_FREQ_DIR, p->info.freq_off));
 		for (uint32 i = 0; i < p->ndocs; i++)
 			decode_freqs(p, o->freqs + i * seg->shape.nfields);
 	}
 	if (seg->shape.positions && !is_inline(p))
 		pgr_stream_seek(&o->position_stream,
-						stream_offset(p, &o->position_stream, PGR_SECT_POSITION_DIR,
-									  p->info.position_off));
+						stream_offset(p, PGR_SECT_POSITION_DIR, p->info.position_off));
 }
 
 void

@@ -80,7 +80,7 @@ typedef struct PgrSegHeader
 #define PGR_SEG_HAS_HASHES 0x02
 #define PGR_SEG_HAS_POSITIONS 0x04
 
-StaticAssertDecl(sizeof(PgrSegHeader) == 48 + 8 * PGR_MAX_FIELDS + 16 * PGR_SECT_COUNT +
+StaticAssertDecl(sizeof(PgrSegHeader) == 40 + 8 * PGR_MAX_FIELDS + 16 * PGR_SECT_COUNT +
 				 4 * PGR_DICT_MAX_LEVELS + 24, "segment header has no padding");
 
 #ifndef PGR_SEG_HEADER_EXTENTS

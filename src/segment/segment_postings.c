@@ -197,6 +197,8 @@ open_inline(PgrPostings *p)
 	memcpy(p->weights, raw.weights, sizeof(p->weights));
 	for (uint32 i = raw.n; i < BLOCK; i++)
 		p->docs[i] = PGR_NO_DOC;
+	p->weights_valid = true;
+	priv->decoded = true;
 }
 
 PgrPostings *
@@ -234,6 +236,23 @@ pgr_postings_close(PgrPostings *p)
 	pfree(p);
 }
 
+/*
+ * Makes the one block of a small term the decoded one. It is unpacked once, be
+ * it for its last document only.
+ */
+static void
+load_single(PgrPostings *p)
+{
+	if (!p->priv->decoded)
+		decode_block(p, 0);
+	p->priv->decoded = true;
+	p->priv->block = 0;
+	p->ndocs = p->info.df;
+	p->pos = 0;
+	p->last = p->docs[p->ndocs - 1];
+	p->doc = p->docs[0];
+}
+
 /* Makes `block` the decoded one. */
 static void
 load_block(PgrPostings *p, uint32 block)
@@ -241,17 +260,10 @@ load_block(PgrPostings *p, uint32 block)
 	PgrPostingsPriv *priv = p->priv;
 
 	pgr_seg_counters.blocks_skipped += block - (priv->block + 1);
-	if (p->info.form != PGR_TERM_INLINE)
-	{
+	if (priv->nblocks == 1)
+		load_single(p);
+	else
 		decode_block(p, block);
-		return;
-	}
-	priv->block = block;
-	p->ndocs = p->info.df;
-	p->pos = 0;
-	p->last = p->docs[p->ndocs - 1];
-	p->doc = p->docs[0];
-	p->weights_valid = true;
 }
 
 /* --- moving --- */
@@ -316,30 +328,25 @@ shallow_end(PgrPostings *p)
 
 /*
  * The last document of a term with one block is known only from the block, so
- * that is decoded: into the cursor, whose position does not change.
+ * that is decoded; the cursor does not move.
  */
 static void
 shallow_single(PgrPostings *p, uint32 target)
 {
-	if (p->priv->block == PGR_BEFORE_FIRST && p->ndocs == 0)
+	uint32		doc = p->doc;
+	uint32		block = p->priv->block;
+
+	if (!p->priv->decoded)
 	{
-		load_block(p, 0);
-		p->priv->single_last = p->last;
-		/* stay before the first posting */
-		p->priv->block = PGR_BEFORE_FIRST;
+		load_single(p);
+		p->priv->block = block;
+		p->doc = doc;
 		p->ndocs = 0;
-		p->doc = PGR_NO_DOC;
 	}
-	else if (p->ndocs > 0)
-		p->priv->single_last = p->last;
-	if (target > p->priv->single_last)
+	p->block_last = p->docs[p->info.df - 1];
+	p->block_bound = p->info.bound;
+	if (target > p->block_last)
 		shallow_end(p);
-	else
-	{
-		p->priv->shallow = 0;
-		p->block_last = p->priv->single_last;
-		p->block_bound = p->info.bound;
-	}
 }
 
 void
@@ -354,8 +361,7 @@ pgr_postings_shallow_slow(PgrPostings *p, uint32 target)
 		shallow_single(p, target);
 		return;
 	}
-	block = Max(priv->shallow, priv->block == PGR_BEFORE_FIRST ? 0 : priv->block);
-	block = find_block(priv, block, target);
+	block = find_block(priv, priv->shallow, target);
 	if (block == priv->nblocks)
 	{
 		shallow_end(p);
@@ -387,7 +393,7 @@ pgr_postings_bound(PgrPostings *p, uint32 from, uint32 to, PgrBound *bound)
 	block = from > priv->bound_before ? priv->bound_block : 0;
 	block = find_block(priv, block, from);
 	priv->bound_block = block;
-	priv->bound_before = block > 0 && block < priv->nblocks ? skip_last(priv, block - 1) : 0;
+	priv->bound_before = block > 0 ? skip_last(priv, block - 1) : 0;
 	frontier.n = 0;
 	memset(bound, 0, sizeof(PgrBound));
 	while (block < priv->nblocks)

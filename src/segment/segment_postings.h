@@ -53,7 +53,7 @@ typedef struct PgrPostingsPriv
 	/* the shallow position */
 	uint32		shallow;		/* block */
 	uint32		shallow_before; /* last document before it, or 0 */
-	uint32		single_last;	/* last document, of a term with one block */
+	bool		decoded;		/* of a term with one block: that is in the arrays */
 
 	/* where pgr_postings_bound looked last */
 	uint32		bound_block;

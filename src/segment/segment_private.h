@@ -193,9 +193,22 @@ pgr_segment_look(PgrSegment *seg, PgrRunView *view, uint32 page)
 	return pgr_segment_look_slow(seg, view, page);
 }
 
-/* Record i of a section through a view of it; raises if there is none. */
-extern const void *pgr_segment_record(PgrSegment *seg, PgrRunView *view, PgrSegSection section,
-									  uint32 record_size, uint64 i);
+/*
+ * Record i of a section through a view of it; raises if there is none. Inline,
+ * so that sizes are constants and divisions multiplications.
+ */
+static inline const void *
+pgr_segment_record(PgrSegment *seg, PgrRunView *view, PgrSegSection section,
+				   uint32 record_size, uint64 i)
+{
+	const PgrSectionLoc *loc = &seg->header.sections[section];
+	uint32		per_page = PGR_PAGE_CAPACITY / record_size;
+
+	if (unlikely(i >= loc->items))
+		pgr_segment_corrupt(seg, "a record beyond the end of its section is referred to");
+	return pgr_segment_look(seg, view, loc->start + (uint32) (i / per_page)) +
+		i % per_page * record_size;
+}
 
 /* Reading a section that is a stream of bytes. */
 typedef struct PgrStream

@@ -33,19 +33,6 @@ pgr_segment_look_slow(PgrSegment *seg, PgrRunView *view, uint32 page)
 	return data;
 }
 
-const void *
-pgr_segment_record(PgrSegment *seg, PgrRunView *view, PgrSegSection section,
-				   uint32 record_size, uint64 i)
-{
-	const PgrSectionLoc *loc = &seg->header.sections[section];
-	uint32		per_page = PGR_PAGE_CAPACITY / record_size;
-
-	if (i >= loc->items)
-		pgr_segment_corrupt(seg, "a record beyond the end of its section is referred to");
-	return pgr_segment_look(seg, view, loc->start + (uint32) (i / per_page)) +
-		i % per_page * record_size;
-}
-
 /* --- streams --- */
 
 void
