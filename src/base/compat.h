@@ -60,4 +60,11 @@ struct Node;
 	} while (0)
 #endif
 
+/* 18 tells vacuum from analyze. Needs commands/vacuum.h. */
+#if PG_VERSION_NUM >= 180000
+#define pgr_vacuum_delay_point() vacuum_delay_point(false)
+#else
+#define pgr_vacuum_delay_point() vacuum_delay_point()
+#endif
+
 #endif							/* PGR_COMPAT_H */

@@ -46,7 +46,8 @@ typedef struct PgrSegDesc
 	uint32		ndocs;			/* documents, dead ones included */
 	uint32		nnulls;			/* rows without a document (NULL), numbered
 								 * ndocs..ndocs+nnulls-1; no term, no length */
-	uint32		ndead;			/* of both, marked by vacuum */
+	uint32		ndead;			/* of both, marked by vacuum; at most the
+								 * number of bits set */
 } PgrSegDesc;
 
 StaticAssertDecl(sizeof(PgrSegDesc) == 32, "segment descriptor is 32 bytes");
@@ -348,22 +349,23 @@ typedef struct PgrSegCounters
 } PgrSegCounters;
 extern PgrSegCounters pgr_seg_counters;
 
-/* --- merging and vacuum: segment_merge.c --- */
+/* --- merging and vacuum: segment_merge.c, segment_delete.c --- */
 
 /*
- * Merges segments into a new one, leaving out dead documents; documents keep
- * their order, inputs one after the other (or by tid where all are so sorted).
- * impacts: lists of a term have scales that are powers of two; those of smaller
- * scale are shifted (rounding, at least 1) to the largest. Interruptible.
+ * Merges segments into a new one, leaving out dead documents and NULL rows. The
+ * others keep their order, inputs one after the other. Impacts of a term are
+ * rescaled to the largest scale. The maintenance lock is held (no bit of a dead
+ * bitmap may change meanwhile). Interruptible. The map is palloc'd.
  */
 extern void pgr_segment_merge(Relation rel, PgrSegment **segs, int nsegs, uint32 generation,
 							  const PgrSegShape *shape, PgrRunTarget target, BufFile *file,
 							  PgrSegDesc *desc, PgrRunMap **map);
 
 /*
- * Marks documents whose tid the callback condemns; O(documents). Each change is
- * WAL-logged. The caller holds the maintenance lock. Returns how many were
- * newly marked; *live gets the number left.
+ * Marks rows whose tid the callback condemns; O(rows). Each page of the bitmap
+ * that changes is a WAL record. The caller holds the maintenance lock. Returns
+ * how many were newly marked; *live gets the number left, so that ndead = ndocs
+ * + nnulls - *live, also where a crash lost the count of an earlier call.
  */
 extern uint32 pgr_segment_bulk_delete(Relation rel, PgrSegment *seg,
 									  bool (*dead) (ItemPointer tid, void *arg), void *arg,

@@ -109,6 +109,12 @@ pgr_seg_begin(Relation rel, uint32 generation, const PgrSegShape *shape,
 	return w;
 }
 
+const PgrSegHeader *
+pgr_seg_writer_header(const PgrSegWriter *w)
+{
+	return &w->header;
+}
+
 void
 pgr_seg_set_rounds(PgrSegWriter *w, uint32 rounds)
 {
