@@ -46,10 +46,11 @@ typedef struct PgrSegDesc
 	uint32		ndocs;			/* documents, dead ones included */
 	uint32		nnulls;			/* rows without a document (NULL), numbered
 								 * ndocs..ndocs+nnulls-1; no term, no length */
-	uint32		ndead;			/* of both, marked by vacuum */
+	uint32		ndead;			/* of both, marked by vacuum; at most the
+								 * number of bits set */
 } PgrSegDesc;
 
-StaticAssertDecl(sizeof(PgrSegDesc) == 32 + 8, "segment descriptor is 40 bytes");
+StaticAssertDecl(sizeof(PgrSegDesc) == 32, "segment descriptor is 32 bytes");
 
 /* A document when it is added, and its directory entry when read. */
 typedef struct PgrSegDoc
@@ -91,7 +92,7 @@ extern void pgr_seg_add_null(PgrSegWriter *w, ItemPointer tid);
 extern void pgr_seg_begin_term(PgrSegWriter *w, const char *term, uint32 len, float scale);
 
 /*
- * weight >= 1. occ: positions: `weight` occurrences, ascending; otherwise with
+ * weight >= 1; documents ascend. occ: positions: `weight` occurrences, ascending; otherwise with
  * nfields > 1: nfields frequencies; otherwise NULL.
  */
 extern void pgr_seg_add_posting(PgrSegWriter *w, uint32 doc, uint32 weight, const uint32 *occ);
@@ -112,29 +113,92 @@ extern PgrSegment *pgr_segment_open_map(Relation rel, const PgrSegDesc *desc,
 extern void pgr_segment_close(PgrSegment *seg);
 extern const PgrSegDesc *pgr_segment_desc(const PgrSegment *seg);
 
-/* Directory. doc < ndocs (+ nnulls for tid and dead). */
-extern uint8 pgr_segment_norm(PgrSegment *seg, uint32 doc);
+/*
+ * Directory. doc < ndocs (+ nnulls for tid and dead). Ascending documents are
+ * cheap: the page looked at last stays pinned. norm is 0 where the shape has
+ * no norms, hash 0 where it has no hashes.
+ */
 extern void pgr_segment_field_norms(PgrSegment *seg, uint32 doc, uint8 *norms);
 extern uint64 pgr_segment_hash(PgrSegment *seg, uint32 doc);
 extern void pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid);
-extern bool pgr_segment_dead(PgrSegment *seg, uint32 doc);
 /* exact sums over documents, [nfields] */
 extern void pgr_segment_field_lengths(PgrSegment *seg, uint64 *sums);
+extern uint64 pgr_segment_nterms(const PgrSegment *seg);
+extern uint64 pgr_segment_npostings(const PgrSegment *seg);
+
+/*
+ * How often impacts were rounded: 1 as written, one more for each merge in
+ * their past that changed a scale. An impact differs from the value it stands
+ * for by at most rounds * scale / 255.
+ */
+extern uint32 pgr_segment_rounds(const PgrSegment *seg);
+
+/*
+ * The part of a segment that inner loops look at; PgrSegment begins with it.
+ * Each is the page of a column looked at last: records first .. first + n - 1.
+ */
+typedef struct PgrSegHot
+{
+	const uint8 *norms;
+	uint32		norms_first;
+	uint32		norms_n;
+	const uint8 *dead;
+	uint32		dead_first;
+	uint32		dead_n;			/* documents, not bytes */
+} PgrSegHot;
+
+extern uint8 pgr_segment_norm_slow(PgrSegment *seg, uint32 doc);
+extern bool pgr_segment_dead_slow(PgrSegment *seg, uint32 doc);
+
+static inline uint8
+pgr_segment_norm(PgrSegment *seg, uint32 doc)
+{
+	const PgrSegHot *hot = (const PgrSegHot *) seg;
+	uint32		i = doc - hot->norms_first;
+
+	if (unlikely(i >= hot->norms_n))
+		return pgr_segment_norm_slow(seg, doc);
+	return hot->norms[i];
+}
+
+static inline bool
+pgr_segment_dead(PgrSegment *seg, uint32 doc)
+{
+	const PgrSegHot *hot = (const PgrSegHot *) seg;
+	uint32		i = doc - hot->dead_first;
+
+	if (unlikely(i >= hot->dead_n))
+		return pgr_segment_dead_slow(seg, doc);
+	return hot->dead[i / 8] >> i % 8 & 1;
+}
 
 /* --- dictionary: segment_dict.c --- */
 
+#define PGR_TERM_INLINE_BYTES 40
+
+/*
+ * A term as the dictionary has it. May be copied; independent of the segment's
+ * pages.
+ */
 typedef struct PgrTermInfo
 {
 	uint32		df;				/* postings, dead documents included */
 	uint64		cf;				/* sum of weights */
 	float		scale;
 	PgrBound	bound;			/* of all postings */
-	/* location: for segment_postings.c alone */
-	uint32		page;
+
+	/* location: for segment_postings.c and segment_dict.c alone */
+	uint8		form;
+	uint8		doc_bits;
+	uint8		weight_bits;
+	uint8		inline_len;
 	uint16		offset;
-	uint16		form;
-	uint32		inline_doc;
-	uint32		inline_weight;
+	uint32		page;
+	uint64		skip;
+	uint64		super;
+	uint64		position_off;
+	uint64		freq_off;
+	uint8		inline_data[PGR_TERM_INLINE_BYTES];
 } PgrTermInfo;
 
 extern bool pgr_segment_find(PgrSegment *seg, const char *term, uint32 len, PgrTermInfo *info);
@@ -156,16 +220,18 @@ typedef struct PgrPostings
 {
 	uint32		doc;			/* current document, PGR_NO_DOC at the end */
 
-	/* decoded block */
+	/* decoded block: ndocs = 0 if none */
 	uint32		ndocs;			/* postings in it */
 	uint32		pos;			/* of doc */
-	uint32		docs[PGR_POSTING_BLOCK];
-	uint32		weights[PGR_POSTING_BLOCK];
+	uint32		last;			/* its last document */
 	bool		weights_valid;
 
 	/* shallow position: the block that would hold the target last asked for */
 	uint32		block_last;		/* its last document */
 	PgrBound	block_bound;
+
+	uint32		docs[PGR_POSTING_BLOCK];	/* PGR_NO_DOC from ndocs on */
+	uint32		weights[PGR_POSTING_BLOCK];
 
 	PgrTermInfo info;
 	struct PgrPostingsPriv *priv;
@@ -175,24 +241,99 @@ typedef struct PgrPostings
 extern PgrPostings *pgr_postings_open(PgrSegment *seg, const PgrTermInfo *info);
 extern void pgr_postings_close(PgrPostings *p);
 
-/* First document >= target (target > doc once positioned); PGR_NO_DOC at the end. */
-extern uint32 pgr_postings_advance(PgrPostings *p, uint32 target);
-extern uint32 pgr_postings_next(PgrPostings *p);
+/*
+ * Decodes the block with the first document >= target, but no block before the
+ * decoded one; false at the end. Leaves pos and doc at that document.
+ */
+extern bool pgr_postings_seek_block(PgrPostings *p, uint32 target);
+
+/*
+ * Decodes the next block and stands on its first posting; false at the end. For
+ * loops over the arrays.
+ */
+extern bool pgr_postings_next_block(PgrPostings *p);
+
+/*
+ * First element >= target among 128 ascending ones, the last of which is. A
+ * search of fixed depth: its compares become conditional moves.
+ */
+static inline uint32
+pgr_block_search(const uint32 *docs, uint32 target)
+{
+	const uint32 *base = docs;
+
+	StaticAssertStmt(PGR_POSTING_BLOCK == 128, "search depth");
+	base += base[63] < target ? 64 : 0;
+	base += base[31] < target ? 32 : 0;
+	base += base[15] < target ? 16 : 0;
+	base += base[7] < target ? 8 : 0;
+	base += base[3] < target ? 4 : 0;
+	base += base[1] < target ? 2 : 0;
+	base += base[0] < target ? 1 : 0;
+	return (uint32) (base - docs);
+}
+
+/*
+ * First document >= target; PGR_NO_DOC at the end. Once positioned, target must
+ * be above doc.
+ */
+static inline uint32
+pgr_postings_advance(PgrPostings *p, uint32 target)
+{
+	if (likely(p->ndocs > 0 && target <= p->last))
+	{
+		p->pos = pgr_block_search(p->docs, target);
+		return p->doc = p->docs[p->pos];
+	}
+	pgr_postings_seek_block(p, target);
+	return p->doc;
+}
+
+static inline uint32
+pgr_postings_next(PgrPostings *p)
+{
+	if (likely(p->pos + 1 < p->ndocs))
+		return p->doc = p->docs[++p->pos];
+	pgr_postings_next_block(p);
+	return p->doc;
+}
 
 /*
  * Moves the shallow position to the block that holds the first document >=
  * target, without decoding it: block_last, block_bound. At the end block_last =
  * PGR_NO_DOC and the bound is empty. Targets ascend.
  */
-extern void pgr_postings_shallow(PgrPostings *p, uint32 target);
+extern void pgr_postings_shallow_slow(PgrPostings *p, uint32 target);
+static inline void
+pgr_postings_shallow(PgrPostings *p, uint32 target)
+{
+	if (target > p->block_last || p->block_last == 0)
+		pgr_postings_shallow_slow(p, target);
+}
 
-/* An upper bound of all postings in [from, to], from one or more skip levels. */
+/*
+ * An upper bound of all postings in [from, to], from one or more skip levels;
+ * empty if there are none. Independent of both positions.
+ */
 extern void pgr_postings_bound(PgrPostings *p, uint32 from, uint32 to, PgrBound *bound);
 
-/* Weight of the current posting. */
-extern uint32 pgr_postings_weight(PgrPostings *p);
 /* Decodes the weights of the current block. */
 extern void pgr_postings_load_weights(PgrPostings *p);
+
+/* Weight of the current posting. */
+static inline uint32
+pgr_postings_weight(PgrPostings *p)
+{
+	if (!p->weights_valid)
+		pgr_postings_load_weights(p);
+	return p->weights[p->pos];
+}
+
+/*
+ * Field and position of an occurrence: with nfields > 1 the field is in the
+ * bits from PGR_SEG_OCC_SHIFT on (as PGR_OCC_FIELD_SHIFT of lexical.h).
+ */
+#define PGR_SEG_OCC_SHIFT 27
 
 /* Occurrences of the current posting, valid until it moves; shape.positions. */
 extern const uint32 *pgr_postings_occurrences(PgrPostings *p, uint32 *n);
@@ -203,27 +344,28 @@ extern void pgr_postings_fields(PgrPostings *p, uint32 *f);
 typedef struct PgrSegCounters
 {
 	uint64		blocks_decoded;
-	uint64		blocks_skipped;
+	uint64		blocks_skipped; /* jumped over by a cursor */
 	uint64		docs_scored;
 } PgrSegCounters;
 extern PgrSegCounters pgr_seg_counters;
 
-/* --- merging and vacuum: segment_merge.c --- */
+/* --- merging and vacuum: segment_merge.c, segment_delete.c --- */
 
 /*
- * Merges segments into a new one, leaving out dead documents; documents keep
- * their order, inputs one after the other (or by tid where all are so sorted).
- * impacts: lists of a term have scales that are powers of two; those of smaller
- * scale are shifted (rounding, at least 1) to the largest. Interruptible.
+ * Merges segments into a new one, leaving out dead documents and NULL rows. The
+ * others keep their order, inputs one after the other. Impacts of a term are
+ * rescaled to the largest scale. The maintenance lock is held (no bit of a dead
+ * bitmap may change meanwhile). Interruptible. The map is palloc'd.
  */
 extern void pgr_segment_merge(Relation rel, PgrSegment **segs, int nsegs, uint32 generation,
 							  const PgrSegShape *shape, PgrRunTarget target, BufFile *file,
 							  PgrSegDesc *desc, PgrRunMap **map);
 
 /*
- * Marks documents whose tid the callback condemns; O(documents). Each change is
- * WAL-logged. The caller holds the maintenance lock. Returns how many were
- * newly marked; *live gets the number left.
+ * Marks rows whose tid the callback condemns; O(rows). Each page of the bitmap
+ * that changes is a WAL record. The caller holds the maintenance lock. Returns
+ * how many were newly marked; *live gets the number left, so that ndead = ndocs
+ * + nnulls - *live, also where a crash lost the count of an earlier call.
  */
 extern uint32 pgr_segment_bulk_delete(Relation rel, PgrSegment *seg,
 									  bool (*dead) (ItemPointer tid, void *arg), void *arg,

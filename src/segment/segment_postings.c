@@ -1,0 +1,428 @@
+/*
+ * segment_postings.c
+ *		Cursors over a term's postings: skipping, decoding, bounds. Occurrences
+ *		are in segment_occur.c.
+ *
+ * A term has one block (inline in the dictionary or on a postings page), or
+ * several, each with a skip entry, and beyond PGR_SUPER_BLOCK of them a second
+ * level of entries. A block is sought from where the cursor is: forward by
+ * doubling steps, then by halving, on the second level first. Nothing reads all
+ * skip entries but a caller that asks for the bounds of everything.
+ */
+#include "postgres.h"
+
+#include "segment/segment_postings.h"
+
+#define BLOCK PGR_POSTING_BLOCK
+
+/* --- skip entries --- */
+
+static const PgrSkip *
+get_skip(PgrPostingsPriv *priv, uint32 block)
+{
+	return pgr_segment_record(priv->seg, &priv->skip_view, PGR_SECT_SKIPS, sizeof(PgrSkip),
+							  priv->first_skip + block);
+}
+
+static const PgrSuper *
+get_super(PgrPostingsPriv *priv, uint32 super)
+{
+	return pgr_segment_record(priv->seg, &priv->super_view, PGR_SECT_SUPERS, sizeof(PgrSuper),
+							  priv->first_super + super);
+}
+
+static uint32
+skip_last(PgrPostingsPriv *priv, uint32 i)
+{
+	return get_skip(priv, i)->last_doc;
+}
+
+static uint32
+super_last(PgrPostingsPriv *priv, uint32 i)
+{
+	return get_super(priv, i)->last_doc;
+}
+
+/*
+ * The first of entries from..to-1 whose last document is >= target, or `to`.
+ * Steps double, because the answer is usually near `from`.
+ */
+static inline uint32
+gallop(PgrPostingsPriv *priv, uint32 (*last) (PgrPostingsPriv *, uint32),
+	   uint32 from, uint32 to, uint32 target)
+{
+	uint32		step = 1;
+	uint32		high = to;
+
+	while (from < high)
+	{
+		uint32		probe = Min(from + step - 1, high - 1);
+
+		if (last(priv, probe) >= target)
+		{
+			high = probe;
+			break;
+		}
+		from = probe + 1;
+		step *= 2;
+	}
+	while (from < high)
+	{
+		uint32		mid = from + (high - from) / 2;
+
+		if (last(priv, mid) >= target)
+			high = mid;
+		else
+			from = mid + 1;
+	}
+	return from;
+}
+
+/*
+ * The first block, from `from` on, whose last document is >= target; nblocks if
+ * there is none.
+ */
+static uint32
+find_block(PgrPostingsPriv *priv, uint32 from, uint32 target)
+{
+	uint32		end = Min((from / PGR_SUPER_BLOCK + 1) * PGR_SUPER_BLOCK, priv->nblocks);
+	uint32		super;
+
+	if (from >= priv->nblocks)
+		return priv->nblocks;
+	/* the next one: the most frequent case */
+	if (skip_last(priv, from) >= target)
+		return from;
+	if (priv->nsupers == 0)
+		return gallop(priv, skip_last, from + 1, priv->nblocks, target);
+	super = gallop(priv, super_last, from / PGR_SUPER_BLOCK, priv->nsupers, target);
+	if (super == priv->nsupers)
+		return priv->nblocks;
+	if (super > from / PGR_SUPER_BLOCK)
+	{
+		from = super * PGR_SUPER_BLOCK;
+		end = Min(from + PGR_SUPER_BLOCK, priv->nblocks);
+	}
+	else
+		from++;
+	return gallop(priv, skip_last, from, end, target);
+}
+
+/* --- decoding --- */
+
+static uint32
+block_size(const PgrPostings *p, uint32 block)
+{
+	return block + 1 < p->priv->nblocks ? BLOCK : p->info.df - block * BLOCK;
+}
+
+static void
+cursor_end(PgrPostings *p)
+{
+	p->doc = PGR_NO_DOC;
+	p->ndocs = 0;
+	p->pos = 0;
+	p->priv->block = p->priv->nblocks;
+}
+
+/* Decodes the documents of a block on a postings page; the cursor stands on the first. */
+static void
+decode_block(PgrPostings *p, uint32 block)
+{
+	PgrPostingsPriv *priv = p->priv;
+	uint32		n = block_size(p, block);
+	uint32		page = p->info.page;
+	int64		before = -1;
+	const char *data;
+
+	priv->doc_bits = p->info.doc_bits;
+	priv->weight_bits = p->info.weight_bits;
+	priv->offset = p->info.offset;
+	if (priv->nblocks > 1)
+	{
+		const PgrSkip *skip;
+
+		if (block > 0)
+			before = block == priv->block + 1 && p->ndocs > 0 ? p->last : skip_last(priv, block - 1);
+		skip = get_skip(priv, block);
+		page = skip->page;
+		priv->doc_bits = skip->doc_bits;
+		priv->weight_bits = skip->weight_bits;
+		priv->offset = skip->offset;
+	}
+	data = pgr_segment_look(priv->seg, &priv->view, page);
+	if (n == 0 || n > BLOCK || priv->offset > priv->view.used ||
+		!pgr_block_unpack_docs((const uint8 *) data + priv->offset,
+							   priv->view.used - priv->offset,
+							   n, before, priv->doc_bits, p->docs))
+		pgr_segment_corrupt(priv->seg, "a block of postings does not fit its page");
+
+	pgr_seg_counters.blocks_decoded++;
+	priv->block = block;
+	p->ndocs = n;
+	p->pos = 0;
+	p->last = p->docs[n - 1];
+	p->doc = p->docs[0];
+	p->weights_valid = false;
+}
+
+void
+pgr_postings_load_weights(PgrPostings *p)
+{
+	PgrPostingsPriv *priv = p->priv;
+
+	if (p->ndocs == 0)
+		return;
+	/* the page is still looked at: blocks are decoded through this view only */
+	if (!pgr_block_unpack_weights((const uint8 *) priv->view.data + priv->offset,
+								  priv->view.used - priv->offset,
+								  p->ndocs, priv->doc_bits, priv->weight_bits, p->weights))
+		pgr_segment_corrupt(priv->seg, "weights of a block of postings do not fit its page");
+	p->weights_valid = true;
+}
+
+/* --- opening --- */
+
+static void
+open_inline(PgrPostings *p)
+{
+	PgrPostingsPriv *priv = p->priv;
+	PgrRawBlock raw;
+
+	priv->inline_rest = pgr_inline_unpack(p->info.inline_data, p->info.inline_len, p->info.df,
+										  priv->seg->shape.norms, &raw);
+	if (priv->inline_rest == NULL)
+		pgr_segment_corrupt(priv->seg, "a page of its dictionary is damaged");
+	memcpy(p->docs, raw.docs, sizeof(p->docs));
+	memcpy(p->weights, raw.weights, sizeof(p->weights));
+	for (uint32 i = raw.n; i < BLOCK; i++)
+		p->docs[i] = PGR_NO_DOC;
+	p->weights_valid = true;
+	priv->decoded = true;
+}
+
+PgrPostings *
+pgr_postings_open(PgrSegment *seg, const PgrTermInfo *info)
+{
+	PgrPostings *p = palloc0(sizeof(PgrPostings));
+	PgrPostingsPriv *priv = palloc0(sizeof(PgrPostingsPriv));
+	static const PgrRunView empty = PGR_RUN_VIEW_INIT;
+
+	p->info = *info;
+	p->priv = priv;
+	p->doc = PGR_NO_DOC;
+	priv->seg = seg;
+	priv->context = CurrentMemoryContext;
+	priv->nblocks = info->form == PGR_TERM_BLOCKS ? (info->df + BLOCK - 1) / BLOCK : 1;
+	priv->nsupers = priv->nblocks > PGR_SUPER_BLOCK ?
+		(priv->nblocks + PGR_SUPER_BLOCK - 1) / PGR_SUPER_BLOCK : 0;
+	priv->first_skip = info->skip;
+	priv->first_super = info->super;
+	priv->block = PGR_BEFORE_FIRST;
+	priv->view = priv->skip_view = priv->super_view = empty;
+	if (info->form == PGR_TERM_INLINE)
+		open_inline(p);
+	return p;
+}
+
+void
+pgr_postings_close(PgrPostings *p)
+{
+	pgr_run_release(&p->priv->view);
+	pgr_run_release(&p->priv->skip_view);
+	pgr_run_release(&p->priv->super_view);
+	pgr_occurrences_release(p->priv);
+	pfree(p->priv);
+	pfree(p);
+}
+
+/*
+ * Makes the one block of a small term the decoded one. It is unpacked once, be
+ * it for its last document only.
+ */
+static void
+load_single(PgrPostings *p)
+{
+	if (!p->priv->decoded)
+		decode_block(p, 0);
+	p->priv->decoded = true;
+	p->priv->block = 0;
+	p->ndocs = p->info.df;
+	p->pos = 0;
+	p->last = p->docs[p->ndocs - 1];
+	p->doc = p->docs[0];
+}
+
+/* Makes `block` the decoded one. */
+static void
+load_block(PgrPostings *p, uint32 block)
+{
+	PgrPostingsPriv *priv = p->priv;
+
+	pgr_seg_counters.blocks_skipped += block - (priv->block + 1);
+	if (priv->nblocks == 1)
+		load_single(p);
+	else
+		decode_block(p, block);
+}
+
+/* --- moving --- */
+
+bool
+pgr_postings_next_block(PgrPostings *p)
+{
+	uint32		next = p->priv->block + 1;
+
+	if (p->priv->block == p->priv->nblocks || next == p->priv->nblocks)
+	{
+		cursor_end(p);
+		return false;
+	}
+	load_block(p, next);
+	return true;
+}
+
+bool
+pgr_postings_seek_block(PgrPostings *p, uint32 target)
+{
+	PgrPostingsPriv *priv = p->priv;
+	uint32		block;
+
+	if (p->ndocs == 0 || target > p->last)
+	{
+		if (priv->block == priv->nblocks)
+			return false;
+		block = priv->block + 1;
+		if (priv->nblocks > 1)
+		{
+			/* the shallow position may know better */
+			if (priv->shallow > block && priv->shallow < priv->nblocks && target > priv->shallow_before)
+				block = priv->shallow;
+			block = find_block(priv, block, target);
+		}
+		if (block >= priv->nblocks)
+		{
+			cursor_end(p);
+			return false;
+		}
+		load_block(p, block);
+		if (target > p->last)
+		{
+			/* only the one block of a small term is decoded unseen */
+			cursor_end(p);
+			return false;
+		}
+	}
+	p->pos = pgr_block_search(p->docs, target);
+	p->doc = p->docs[p->pos];
+	return true;
+}
+
+static void
+shallow_end(PgrPostings *p)
+{
+	p->priv->shallow = p->priv->nblocks;
+	p->block_last = PGR_NO_DOC;
+	memset(&p->block_bound, 0, sizeof(PgrBound));
+}
+
+/*
+ * The last document of a term with one block is known only from the block, so
+ * that is decoded; the cursor does not move.
+ */
+static void
+shallow_single(PgrPostings *p, uint32 target)
+{
+	uint32		doc = p->doc;
+	uint32		block = p->priv->block;
+
+	if (!p->priv->decoded)
+	{
+		load_single(p);
+		p->priv->block = block;
+		p->doc = doc;
+		p->ndocs = 0;
+	}
+	p->block_last = p->docs[p->info.df - 1];
+	p->block_bound = p->info.bound;
+	if (target > p->block_last)
+		shallow_end(p);
+}
+
+void
+pgr_postings_shallow_slow(PgrPostings *p, uint32 target)
+{
+	PgrPostingsPriv *priv = p->priv;
+	const PgrSkip *skip;
+	uint32		block;
+
+	if (priv->nblocks == 1)
+	{
+		shallow_single(p, target);
+		return;
+	}
+	block = find_block(priv, priv->shallow, target);
+	if (block == priv->nblocks)
+	{
+		shallow_end(p);
+		return;
+	}
+	priv->shallow_before = block > 0 ? skip_last(priv, block - 1) : 0;
+	skip = get_skip(priv, block);
+	priv->shallow = block;
+	p->block_last = skip->last_doc;
+	p->block_bound = skip->bound;
+}
+
+/* --- bounds --- */
+
+void
+pgr_postings_bound(PgrPostings *p, uint32 from, uint32 to, PgrBound *bound)
+{
+	PgrPostingsPriv *priv = p->priv;
+	PgrFrontier frontier;
+	uint32		block;
+	int			merged = 0;
+
+	if (priv->nblocks == 1)
+	{
+		*bound = p->info.bound;
+		return;
+	}
+	/* ranges usually ascend; go back to the start if this one does not */
+	block = from > priv->bound_before ? priv->bound_block : 0;
+	block = find_block(priv, block, from);
+	priv->bound_block = block;
+	priv->bound_before = block > 0 ? skip_last(priv, block - 1) : 0;
+	frontier.n = 0;
+	memset(bound, 0, sizeof(PgrBound));
+	while (block < priv->nblocks)
+	{
+		uint32		last;
+
+		if (block % PGR_SUPER_BLOCK == 0 && priv->nsupers > 0 &&
+			super_last(priv, block / PGR_SUPER_BLOCK) <= to)
+		{
+			const PgrSuper *super = get_super(priv, block / PGR_SUPER_BLOCK);
+
+			*bound = super->bound;
+			last = super->last_doc;
+			block += PGR_SUPER_BLOCK;
+		}
+		else
+		{
+			const PgrSkip *skip = get_skip(priv, block);
+
+			*bound = skip->bound;
+			last = skip->last_doc;
+			block++;
+		}
+		pgr_frontier_add_bound(&frontier, bound);
+		merged++;
+		if (last >= to)
+			break;
+	}
+	/* a single bound is its own reduction */
+	if (merged > 1)
+		pgr_frontier_reduce(&frontier, bound);
+}

@@ -1,0 +1,238 @@
+/*
+ * segment_private.h
+ *		What the files of src/segment share among themselves.
+ */
+#ifndef PGR_SEGMENT_PRIVATE_H
+#define PGR_SEGMENT_PRIVATE_H
+
+#include "base/compat.h"
+#include "lib/stringinfo.h"
+#include "segment/segment.h"
+#include "segment/segment_page.h"
+
+/* --- varints: 7 bits a byte, least significant first --- */
+
+#define PGR_VARINT_MAX 10		/* bytes of a uint64 */
+
+static inline uint8 *
+pgr_varint_put(uint8 *p, uint64 v)
+{
+	while (v >= 0x80)
+	{
+		*p++ = (uint8) (v | 0x80);
+		v >>= 7;
+	}
+	*p++ = (uint8) v;
+	return p;
+}
+
+/*
+ * Reads a varint that ends before `end`; NULL if it does not.
+ */
+static inline const uint8 *
+pgr_varint_get(const uint8 *p, const uint8 *end, uint64 *v)
+{
+	uint64		result = 0;
+
+	for (int shift = 0; p < end && shift < 64; shift += 7)
+	{
+		uint8		byte = *p++;
+
+		result |= (uint64) (byte & 0x7f) << shift;
+		if (byte < 0x80)
+		{
+			*v = result;
+			return p;
+		}
+	}
+	return NULL;
+}
+
+/* --- segment_bound.c --- */
+
+/*
+ * The true Pareto frontier of (weight, norm) pairs, weights ascending, norms
+ * ascending: no pair dominates another. Weights are capped at 255, so there
+ * are at most 255.
+ */
+typedef struct PgrFrontier
+{
+	int			n;
+	uint8		weight[256];
+	uint8		norm[256];
+} PgrFrontier;
+
+extern void pgr_frontier_add(PgrFrontier *f, uint32 weight, uint8 norm);
+extern void pgr_frontier_add_bound(PgrFrontier *f, const PgrBound *bound);
+extern void pgr_frontier_merge(PgrFrontier *f, const PgrFrontier *from);
+/* The frontier merged down to PGR_BOUND_PAIRS pairs that dominate it. */
+extern void pgr_frontier_reduce(const PgrFrontier *f, PgrBound *bound);
+extern bool pgr_bound_covers(const PgrBound *bound, uint32 weight, uint8 norm);
+
+/* --- segment_spool.c --- */
+
+/*
+ * Bytes written front to back and read back once, in memory or, beyond
+ * PGR_SPOOL_MEMORY, in a temporary file: a section until its place in the run
+ * comes.
+ */
+#define PGR_SPOOL_MEMORY (64 * 1024)
+
+typedef struct PgrSpool
+{
+	char	   *buf;
+	uint32		used;			/* bytes of buf */
+	uint32		size;			/* allocated */
+	uint64		total;			/* bytes put, those in the file included */
+	BufFile    *file;
+	MemoryContext context;
+} PgrSpool;
+
+extern void pgr_spool_init(PgrSpool *s);
+extern void pgr_spool_put(PgrSpool *s, const void *data, Size len);
+/* Ends writing; then read from the start. The spool frees itself at the end. */
+extern void pgr_spool_rewind(PgrSpool *s);
+extern void pgr_spool_get(PgrSpool *s, void *data, Size len);
+extern void pgr_spool_free(PgrSpool *s);
+
+/* --- segment_dict_build.c --- */
+
+/*
+ * Builds the dictionary bottom-up from ascending terms: leaves, then inner
+ * levels as needed, each a spool of pages.
+ */
+typedef struct PgrDictBuilder PgrDictBuilder;
+extern PgrDictBuilder *pgr_dict_build_begin(void);
+extern void pgr_dict_build_add(PgrDictBuilder *b, const char *term, uint32 len,
+							   const uint8 *payload, uint32 payload_len);
+/* Writes leaves and inner levels to the run; sets the header's sections. */
+extern void pgr_dict_build_finish(PgrDictBuilder *b, PgrRunWriter *run, PgrSegHeader *header);
+
+/* --- segment_block.c --- */
+
+/* A block of postings in memory, before it is packed or after it is inlined. */
+typedef struct PgrRawBlock
+{
+	uint32		n;
+	uint32		docs[PGR_POSTING_BLOCK];
+	uint32		weights[PGR_POSTING_BLOCK];
+	uint8		norms[PGR_POSTING_BLOCK];
+} PgrRawBlock;
+
+/*
+ * Packs a block into dst, which has PGR_BLOCK_MAX_BYTES; gives the number of
+ * bytes. before: the last document of the term's block before, or -1. Fills
+ * doc_bits, weight_bits and last_doc of the entry.
+ */
+#define PGR_BLOCK_MAX_BYTES (PGR_POSTING_BLOCK * 8 + 1)
+extern uint32 pgr_block_pack(const PgrRawBlock *raw, int64 before, uint8 *dst, PgrSkip *skip);
+
+/* Bytes of a block's packed gaps, after which its weights begin. */
+extern uint32 pgr_block_doc_bytes(uint32 n, unsigned doc_bits);
+
+/*
+ * Unpacks documents, weights. avail: bytes that may be read from src; false
+ * if that is too little. Documents beyond n become PGR_NO_DOC.
+ */
+extern bool pgr_block_unpack_docs(const uint8 *src, uint32 avail, uint32 n, int64 before,
+								  unsigned doc_bits, uint32 *docs);
+extern bool pgr_block_unpack_weights(const uint8 *src, uint32 avail, uint32 n,
+									 unsigned doc_bits, unsigned weight_bits, uint32 *weights);
+
+/*
+ * Inline postings: a norm byte each if the segment has norms, and a varint
+ * (gap << 1 | (weight > 1)), with weight - 2 after it if that bit is set; then
+ * bytes of frequencies, then of positions. Gives bytes used or 0 if it does not
+ * fit PGR_TERM_INLINE_BYTES.
+ */
+extern uint32 pgr_inline_pack(const PgrRawBlock *raw, bool norms, const StringInfoData *freqs,
+							  const StringInfoData *positions, uint8 *dst);
+
+/* Gives where the frequencies begin, or NULL if the data are damaged. */
+extern const uint8 *pgr_inline_unpack(const uint8 *src, uint32 len, uint32 n, bool norms,
+									  PgrRawBlock *raw);
+
+/* --- segment_read.c --- */
+
+/* A section of fixed-size records, looked at a page at a time. */
+typedef struct PgrColumn
+{
+	PgrRunView	view;
+	PgrSegSection section;
+	uint32		record;			/* bytes */
+	uint32		per_page;
+} PgrColumn;
+
+struct PgrSegment
+{
+	PgrSegHot	hot;			/* must be first */
+	Relation	rel;
+	MemoryContext context;
+	PgrSegDesc	desc;
+	PgrSegShape shape;
+	PgrSegHeader header;
+	const PgrRunMap *map;
+	PgrRun	   *run;
+	PgrColumn	norms;
+	PgrColumn	field_norms;
+	PgrColumn	tids;
+	PgrColumn	hashes;
+	PgrColumn	dead;
+	PgrRunView	dict_views[PGR_DICT_MAX_LEVELS + 1];	/* by level, leaves last */
+};
+
+PGR_NORETURN extern void pgr_segment_corrupt(PgrSegment *seg, const char *what);
+
+/* pgr_run_look, with copies in the segment's memory, which outlives callers. */
+extern const char *pgr_segment_look_slow(PgrSegment *seg, PgrRunView *view, uint32 page);
+static inline const char *
+pgr_segment_look(PgrSegment *seg, PgrRunView *view, uint32 page)
+{
+	if (likely(view->pageno == page))
+		return view->data;
+	return pgr_segment_look_slow(seg, view, page);
+}
+
+/*
+ * Record i of a section through a view of it; raises if there is none. Inline,
+ * so that sizes are constants and divisions multiplications.
+ */
+static inline const void *
+pgr_segment_record(PgrSegment *seg, PgrRunView *view, PgrSegSection section,
+				   uint32 record_size, uint64 i)
+{
+	const PgrSectionLoc *loc = &seg->header.sections[section];
+	uint32		per_page = PGR_PAGE_CAPACITY / record_size;
+
+	if (unlikely(i >= loc->items))
+		pgr_segment_corrupt(seg, "a record beyond the end of its section is referred to");
+	return pgr_segment_look(seg, view, loc->start + (uint32) (i / per_page)) +
+		i % per_page * record_size;
+}
+
+/* Reading a section that is a stream of bytes. */
+typedef struct PgrStream
+{
+	PgrSegment *seg;
+	PgrRunView	view;
+	PgrSegSection section;
+	uint64		offset;			/* next byte, in the section */
+	const uint8 *p;				/* the same, on the page looked at */
+	const uint8 *end;			/* of that page */
+} PgrStream;
+
+extern void pgr_stream_init(PgrStream *s, PgrSegment *seg, PgrSegSection section);
+extern void pgr_stream_seek(PgrStream *s, uint64 offset);
+extern uint64 pgr_stream_varint(PgrStream *s);
+extern void pgr_stream_release(PgrStream *s);
+
+/* --- segment_dict.c --- */
+
+/* Reads a term's payload. */
+extern void pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info);
+
+/* --- for writers: shared by the merge --- */
+extern const PgrSegHeader *pgr_seg_writer_header(const PgrSegWriter *w);
+extern void pgr_seg_set_rounds(PgrSegWriter *w, uint32 rounds);
+
+#endif							/* PGR_SEGMENT_PRIVATE_H */

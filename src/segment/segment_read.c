@@ -1,0 +1,338 @@
+/*
+ * segment_read.c
+ *		Opening segments; the directory of documents; looking at sections.
+ *
+ * A segment's pages are immutable but for the dead bitmap, whose bits go from 0
+ * to 1 while others look at them without a lock: a reader sees the old or the
+ * new bit, and the heap has the last word on visibility either way.
+ */
+#include "postgres.h"
+
+#include "segment/segment_private.h"
+
+PgrSegCounters pgr_seg_counters;
+
+void
+pgr_segment_corrupt(PgrSegment *seg, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" has a damaged segment",
+					seg->rel ? RelationGetRelationName(seg->rel) : ""),
+			 errdetail("Segment %u: %s.", seg->desc.generation, what),
+			 errhint("Please REINDEX it.")));
+}
+
+const char *
+pgr_segment_look_slow(PgrSegment *seg, PgrRunView *view, uint32 page)
+{
+	MemoryContext old = MemoryContextSwitchTo(seg->context);
+	const char *data = pgr_run_look(seg->run, view, page);
+
+	MemoryContextSwitchTo(old);
+	return data;
+}
+
+/* --- streams --- */
+
+void
+pgr_stream_init(PgrStream *s, PgrSegment *seg, PgrSegSection section)
+{
+	static const PgrRunView empty = PGR_RUN_VIEW_INIT;
+
+	memset(s, 0, sizeof(PgrStream));
+	s->seg = seg;
+	s->section = section;
+	s->view = empty;
+}
+
+void
+pgr_stream_seek(PgrStream *s, uint64 offset)
+{
+	const PgrSectionLoc *loc = &s->seg->header.sections[s->section];
+	uint32		at = offset % PGR_PAGE_CAPACITY;
+	const char *data;
+
+	s->offset = offset;
+	if (offset >= loc->items)
+		pgr_segment_corrupt(s->seg, "a stream ends too early");
+	data = pgr_segment_look(s->seg, &s->view, loc->start + (uint32) (offset / PGR_PAGE_CAPACITY));
+	if (at >= s->view.used)
+		pgr_segment_corrupt(s->seg, "a page of a stream is not full");
+	s->p = (const uint8 *) data + at;
+	s->end = (const uint8 *) data + s->view.used;
+}
+
+uint64
+pgr_stream_varint(PgrStream *s)
+{
+	uint64		v = 0;
+
+	for (int shift = 0; shift < 64; shift += 7)
+	{
+		uint8		byte;
+
+		if (s->p == s->end)
+			pgr_stream_seek(s, s->offset);
+		byte = *s->p++;
+		s->offset++;
+		v |= (uint64) (byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return v;
+	}
+	pgr_segment_corrupt(s->seg, "a number is too long");
+}
+
+void
+pgr_stream_release(PgrStream *s)
+{
+	pgr_run_release(&s->view);
+	s->p = s->end = NULL;
+}
+
+/* --- opening --- */
+
+static void
+check_header(PgrSegment *seg, uint32 used)
+{
+	const PgrSegHeader *h = &seg->header;
+	uint64		inner = 0;
+
+	if (used < sizeof(PgrSegHeader) || h->magic != PGR_SEG_MAGIC)
+		pgr_segment_corrupt(seg, "its first page is no segment header");
+	if (h->version != PGR_SEG_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index segment has version %u, this library reads version %u",
+						h->version, PGR_SEG_VERSION),
+				 errhint("Please REINDEX it.")));
+	if (h->ndocs != seg->desc.ndocs || h->nnulls != seg->desc.nnulls)
+		pgr_segment_corrupt(seg, "its header and its index's metapage disagree");
+	if (h->nfields != seg->shape.nfields ||
+		(h->flags & PGR_SEG_HAS_NORMS) != (seg->shape.norms ? PGR_SEG_HAS_NORMS : 0) ||
+		(h->flags & PGR_SEG_HAS_HASHES) != (seg->shape.hashes ? PGR_SEG_HAS_HASHES : 0) ||
+		(h->flags & PGR_SEG_HAS_POSITIONS) != (seg->shape.positions ? PGR_SEG_HAS_POSITIONS : 0))
+		pgr_segment_corrupt(seg, "its shape is not that of the index");
+	if (h->nlevels > PGR_DICT_MAX_LEVELS)
+		pgr_segment_corrupt(seg, "its dictionary has too many levels");
+	for (uint32 i = 0; i < h->nlevels; i++)
+		inner += h->level_pages[i];
+	if (inner != h->sections[PGR_SECT_INNER].npages)
+		pgr_segment_corrupt(seg, "its dictionary has pages of no level");
+	for (int i = 0; i < PGR_SECT_COUNT; i++)
+	{
+		if ((uint64) h->sections[i].start + h->sections[i].npages > h->npages)
+			pgr_segment_corrupt(seg, "a section lies beyond its end");
+	}
+}
+
+/*
+ * The extents listed in the header page (image) and its overflow pages. Read
+ * by block number, because the map that would translate is being made here.
+ */
+static PgrRunMap *
+read_map(PgrSegment *seg, const char *image)
+{
+	const PgrSegHeader *h = &seg->header;
+	PgrRunMap  *map = palloc0(sizeof(PgrRunMap));
+	BlockNumber next = h->overflow;
+	uint32		done = h->nextents_here;
+	uint64		pages = 0;
+	PGAlignedBlock page;
+
+	map->generation = seg->desc.generation;
+	map->kind = PGR_PAGE_SEGMENT;
+	map->npages = h->npages;
+	map->nextents = h->nextents;
+	if (h->nextents > h->npages || done > h->nextents || done > PGR_SEG_HEADER_EXTENTS)
+		pgr_segment_corrupt(seg, "its list of extents is damaged");
+	map->extents = palloc(mul_size(Max(h->nextents, 1), sizeof(PgrExtent)));
+	memcpy(map->extents, image + sizeof(PgrSegHeader), done * sizeof(PgrExtent));
+	while (done < h->nextents && next != InvalidBlockNumber)
+	{
+		PgrSegOverflow *head = (PgrSegOverflow *) PgrPageGetData(page.data);
+
+		pgr_page_copy(seg->rel, next, PGR_PAGE_SEGMENT, map->generation, page.data);
+		if (head->nextents == 0 || head->nextents > PGR_SEG_OVERFLOW_EXTENTS ||
+			head->nextents > h->nextents - done)
+			pgr_segment_corrupt(seg, "its list of extents is damaged");
+		memcpy(map->extents + done, head + 1, head->nextents * sizeof(PgrExtent));
+		done += head->nextents;
+		next = head->next;
+	}
+	for (uint32 i = 0; i < done; i++)
+		pages += map->extents[i].count;
+	if (done != h->nextents || pages != h->npages)
+		pgr_segment_corrupt(seg, "its list of extents is damaged");
+	return map;
+}
+
+static void
+column_init(PgrColumn *c, PgrSegSection section, uint32 record)
+{
+	static const PgrRunView empty = PGR_RUN_VIEW_INIT;
+
+	c->view = empty;
+	c->section = section;
+	c->record = record;
+	c->per_page = PGR_PAGE_CAPACITY / record;
+}
+
+static PgrSegment *
+segment_new(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
+{
+	static const PgrRunView empty = PGR_RUN_VIEW_INIT;
+	PgrSegment *seg = palloc0(sizeof(PgrSegment));
+
+	seg->rel = rel;
+	seg->context = CurrentMemoryContext;
+	seg->desc = *desc;
+	seg->shape = *shape;
+	column_init(&seg->norms, PGR_SECT_NORMS, 1);
+	column_init(&seg->field_norms, PGR_SECT_FIELD_NORMS, Max(shape->nfields, 1));
+	column_init(&seg->tids, PGR_SECT_TIDS, sizeof(ItemPointerData));
+	column_init(&seg->hashes, PGR_SECT_HASHES, sizeof(uint64));
+	column_init(&seg->dead, PGR_SECT_DEAD, 1);
+	for (int i = 0; i < lengthof(seg->dict_views); i++)
+		seg->dict_views[i] = empty;
+	return seg;
+}
+
+PgrSegment *
+pgr_segment_open(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
+{
+	PgrSegment *seg = segment_new(rel, desc, shape);
+	PGAlignedBlock page;
+
+	pgr_page_copy(rel, desc->root, PGR_PAGE_SEGMENT, desc->generation, page.data);
+	memcpy(&seg->header, PgrPageGetData(page.data), sizeof(PgrSegHeader));
+	check_header(seg, PgrPageGetUsed(page.data));
+	seg->map = read_map(seg, PgrPageGetData(page.data));
+	seg->run = pgr_run_open(rel, seg->map);
+	return seg;
+}
+
+PgrSegment *
+pgr_segment_open_map(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape,
+					 const PgrRunMap *map)
+{
+	PgrSegment *seg = segment_new(rel, desc, shape);
+	PgrRunView	view = PGR_RUN_VIEW_INIT;
+
+	seg->map = map;
+	seg->run = pgr_run_open(rel, map);
+	memcpy(&seg->header, pgr_run_look(seg->run, &view, 0), sizeof(PgrSegHeader));
+	check_header(seg, view.used);
+	pgr_run_release(&view);
+	return seg;
+}
+
+void
+pgr_segment_close(PgrSegment *seg)
+{
+	pgr_run_release(&seg->norms.view);
+	pgr_run_release(&seg->field_norms.view);
+	pgr_run_release(&seg->tids.view);
+	pgr_run_release(&seg->hashes.view);
+	pgr_run_release(&seg->dead.view);
+	for (int i = 0; i < lengthof(seg->dict_views); i++)
+		pgr_run_release(&seg->dict_views[i]);
+	pgr_run_close(seg->run);
+	pfree(seg);
+}
+
+const PgrSegDesc *
+pgr_segment_desc(const PgrSegment *seg)
+{
+	return &seg->desc;
+}
+
+/* --- directory --- */
+
+static const void *
+column_record(PgrSegment *seg, PgrColumn *c, uint64 i)
+{
+	const PgrSectionLoc *loc = &seg->header.sections[c->section];
+
+	if (unlikely(i >= loc->items))
+		pgr_segment_corrupt(seg, "a document that it does not have is referred to");
+	return pgr_segment_look(seg, &c->view, loc->start + (uint32) (i / c->per_page)) +
+		i % c->per_page * c->record;
+}
+
+uint8
+pgr_segment_norm_slow(PgrSegment *seg, uint32 doc)
+{
+	const uint8 *at;
+	uint32		i = doc % seg->norms.per_page;
+
+	if (!seg->shape.norms)
+		return 0;
+	seg->hot.norms_n = 0;		/* in case of an error below */
+	at = column_record(seg, &seg->norms, doc);
+	seg->hot.norms = at - i;
+	seg->hot.norms_first = doc - i;
+	seg->hot.norms_n = Min(seg->norms.per_page, seg->header.ndocs - (doc - i));
+	return *at;
+}
+
+bool
+pgr_segment_dead_slow(PgrSegment *seg, uint32 doc)
+{
+	uint32		byte = doc / 8 % seg->dead.per_page;
+	const uint8 *at;
+
+	seg->hot.dead_n = 0;
+	at = column_record(seg, &seg->dead, doc / 8);
+	seg->hot.dead = at - byte;
+	seg->hot.dead_first = (doc / 8 - byte) * 8;
+	seg->hot.dead_n = seg->dead.view.used * 8;
+	return *at >> doc % 8 & 1;
+}
+
+void
+pgr_segment_field_norms(PgrSegment *seg, uint32 doc, uint8 *norms)
+{
+	memcpy(norms, column_record(seg, &seg->field_norms, doc), seg->shape.nfields);
+}
+
+uint64
+pgr_segment_hash(PgrSegment *seg, uint32 doc)
+{
+	uint64		hash;
+
+	if (!seg->shape.hashes)
+		return 0;
+	memcpy(&hash, column_record(seg, &seg->hashes, doc), sizeof(hash));
+	return hash;
+}
+
+void
+pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid)
+{
+	memcpy(tid, column_record(seg, &seg->tids, doc), sizeof(ItemPointerData));
+}
+
+void
+pgr_segment_field_lengths(PgrSegment *seg, uint64 *sums)
+{
+	memcpy(sums, seg->header.field_length, seg->shape.nfields * sizeof(uint64));
+}
+
+uint64
+pgr_segment_nterms(const PgrSegment *seg)
+{
+	return seg->header.nterms;
+}
+
+uint64
+pgr_segment_npostings(const PgrSegment *seg)
+{
+	return seg->header.npostings;
+}
+
+uint32
+pgr_segment_rounds(const PgrSegment *seg)
+{
+	return seg->header.rounds;
+}

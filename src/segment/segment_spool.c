@@ -1,0 +1,98 @@
+/*
+ * segment_spool.c
+ *		Sections on their way into a segment: in memory while small, in a
+ *		temporary file beyond that. A segment sealed from a pending area makes
+ *		no file.
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "segment/segment_private.h"
+#include "utils/memutils.h"
+
+#define FIRST_SIZE 1024
+
+void
+pgr_spool_init(PgrSpool *s)
+{
+	memset(s, 0, sizeof(PgrSpool));
+	s->context = CurrentMemoryContext;
+}
+
+/* Makes room for a byte more at least. */
+static void
+spool_room(PgrSpool *s)
+{
+	MemoryContext old;
+
+	if (s->size == PGR_SPOOL_MEMORY)
+	{
+		old = MemoryContextSwitchTo(s->context);
+		if (s->file == NULL)
+			s->file = BufFileCreateTemp(false);
+		MemoryContextSwitchTo(old);
+		BufFileWrite(s->file, s->buf, s->used);
+		s->used = 0;
+		return;
+	}
+	s->size = s->buf ? Min(s->size * 2, PGR_SPOOL_MEMORY) : FIRST_SIZE;
+	s->buf = s->buf ? repalloc(s->buf, s->size) : MemoryContextAlloc(s->context, s->size);
+}
+
+void
+pgr_spool_put(PgrSpool *s, const void *data, Size len)
+{
+	const char *from = data;
+
+	s->total += len;
+	while (len > 0)
+	{
+		Size		n;
+
+		if (s->used == s->size)
+			spool_room(s);
+		n = Min(len, s->size - s->used);
+		memcpy(s->buf + s->used, from, n);
+		s->used += n;
+		from += n;
+		len -= n;
+	}
+}
+
+void
+pgr_spool_rewind(PgrSpool *s)
+{
+	if (s->file == NULL)
+	{
+		s->size = s->used;		/* from here on: used = position, size = end */
+		s->used = 0;
+		return;
+	}
+	BufFileWrite(s->file, s->buf, s->used);
+	if (BufFileSeek(s->file, 0, 0, SEEK_SET) != 0)
+		elog(ERROR, "could not rewind a temporary file");
+	s->used = 0;
+}
+
+void
+pgr_spool_get(PgrSpool *s, void *data, Size len)
+{
+	if (s->file != NULL)
+		pgr_buffile_read(s->file, data, len);
+	else
+	{
+		Assert(s->used + len <= s->size);
+		memcpy(data, s->buf + s->used, len);
+		s->used += len;
+	}
+}
+
+void
+pgr_spool_free(PgrSpool *s)
+{
+	if (s->file)
+		BufFileClose(s->file);
+	if (s->buf)
+		pfree(s->buf);
+	memset(s, 0, sizeof(PgrSpool));
+}
