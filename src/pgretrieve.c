@@ -10,6 +10,7 @@
 
 #include "fmgr.h"
 
+#include "inverted/inverted_init.h"
 #include "types/types.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -24,4 +25,5 @@ void
 _PG_init(void)
 {
 	pgr_types_init();
+	pgr_inverted_init();
 }

@@ -9,6 +9,7 @@
 
 #include "access/amapi.h"
 #include "access/genam.h"
+#include "inverted/inverted_init.h"
 #include "inverted/inverted_page.h"
 #include "inverted/search.h"
 #include "lexical/lexical.h"
@@ -226,8 +227,6 @@ extern void pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
 extern bool pgr_inv_gettuple(IndexScanDesc scan, ScanDirection dir);
 extern int64 pgr_inv_getbitmap(IndexScanDesc scan, TIDBitmap *tbm);
 extern void pgr_inv_endscan(IndexScanDesc scan);
-
-extern void pgr_inverted_init(void);
 
 /* strategies */
 #define PGR_STRATEGY_MATCH 1	/* @@@ */
