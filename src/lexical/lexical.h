@@ -13,13 +13,16 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include <float.h>
+
 #include "fmgr.h"
+#include "nodes/nodes.h"
 #include "storage/itemptr.h"
 #include "utils/rel.h"
 
 #define PGR_LEX_MAX_FIELDS 16
 
-/* --- analysis: analyze.c, tokenize_cjk.c --- */
+/* --- analysis: analyze.c, cjk.c --- */
 
 typedef enum PgrContentType
 {
@@ -33,14 +36,15 @@ typedef struct PgrAnalyzer
 {
 	Oid			config;			/* regconfig; not used for tsvector content */
 	bool		cjk_bigram;		/* runs of Chinese, Japanese, Thai as overlapping bigrams */
-	uint8		nfields;
+	uint8		nfields;		/* elements or weights beyond it count as the last */
 } PgrAnalyzer;
 
 /* An occurrence: field in the upper bits, position (from 1) in the lower ones. */
 #define PGR_OCC_FIELD_SHIFT 27
+#define PGR_OCC_MAX_POS ((1u << PGR_OCC_FIELD_SHIFT) - 1)
 #define PGR_OCC(field, pos) (((uint32) (field) << PGR_OCC_FIELD_SHIFT) | (pos))
 #define PGR_OCC_FIELD(occ) ((occ) >> PGR_OCC_FIELD_SHIFT)
-#define PGR_OCC_POS(occ) ((occ) & ((1u << PGR_OCC_FIELD_SHIFT) - 1))
+#define PGR_OCC_POS(occ) ((occ) & PGR_OCC_MAX_POS)
 
 typedef struct PgrLexTerm
 {
@@ -54,6 +58,7 @@ typedef struct PgrLexTerm
 typedef struct PgrLexDoc
 {
 	int			nterms;
+	int			nfields;		/* of the analyzer */
 	PgrLexTerm *terms;			/* ascending by pgr_lex_compare */
 	uint32		length;			/* words (of all fields) that gave a lexeme */
 	uint32		field_length[PGR_LEX_MAX_FIELDS];
@@ -84,9 +89,10 @@ extern uint32 pgr_norm_decode(uint8 norm);
 typedef enum PgrNodeKind
 {
 	PGR_NODE_TERM,				/* a lexeme, prefix or fuzzy lexeme: a leaf */
-	PGR_NODE_PHRASE,			/* children are TERMs, in order; slop: a leaf to scoring */
+	PGR_NODE_PHRASE,			/* children are plain TERMs by ascending offset; those with
+								 * one offset are alternatives: a leaf to scoring */
 	PGR_NODE_AND,
-	PGR_NODE_OR,				/* min_match children at least */
+	PGR_NODE_OR,				/* min_match children at least; 0: optional, for the score */
 	PGR_NODE_NOT				/* one child */
 } PgrNodeKind;
 
@@ -96,7 +102,7 @@ typedef struct PgrRankQuery PgrRankQuery;	/* varlena; layout in rankquery.c */
 typedef struct PgrQueryNode
 {
 	PgrNodeKind kind;
-	float		boost;			/* of leaves; 1 unless said */
+	float		boost;			/* of leaves; 1 unless said; times the query's frequency */
 	uint32		fields;			/* bit mask of fields a leaf looks in; 0 = all */
 	/* TERM */
 	const char *term;
@@ -106,6 +112,7 @@ typedef struct PgrQueryNode
 	/* PHRASE */
 	uint32		slop;
 	uint32		offset;			/* of a TERM in its PHRASE: position relative to the first */
+	double		given_df;		/* TERM: document frequency given with the query, or NAN */
 	/* OR */
 	uint32		min_match;
 	int			nchildren;
@@ -119,15 +126,22 @@ typedef struct PgrQuery
 	int			nleaves;		/* scoring leaves: TERMs and PHRASEs not under NOT */
 	PgrQueryNode **leaves;		/* in canonical order */
 	bool		disjunction;	/* an OR (min_match 1) of plain terms, or one such term:
-								 * no phrase, prefix, fuzzy, NOT, AND */
+								 * no phrase, prefix, fuzzy, field, NOT, AND */
 	Oid			bound;			/* index whose statistics it uses, or InvalidOid */
-	/* statistics given with the query, NAN if none */
+	Oid			config;			/* text search configuration of its words, or InvalidOid */
+	bool		cjk_bigram;		/* its words were made that way */
+	/* given with the query, NAN if not */
 	double		given_ndocs;
 	double		given_avg_length;
+	double		given_k1;
+	double		given_b;
 } PgrQuery;
 
 /* Unpacks; strings point into the varlena, which must stay. */
 extern PgrQuery *pgr_query_unpack(const PgrRankQuery *rq);
+
+/* Does a TERM (plain, prefix or fuzzy) stand for this dictionary term? */
+extern bool pgr_leaf_accepts(const PgrQueryNode *leaf, const char *term, uint32 len);
 
 /* Words of a text, OR-ed, by an analyzer: what a text right operand means. */
 extern PgrRankQuery *pgr_query_from_text(const PgrAnalyzer *analyzer, text *words);
@@ -156,19 +170,22 @@ typedef struct PgrScoring
 /* Statistics of a collection. */
 typedef struct PgrCollection
 {
-	double		ndocs;
+	double		ndocs;			/* NAN: unknown */
 	double		sum_length;
 	double		field_sum_length[PGR_LEX_MAX_FIELDS];
 } PgrCollection;
 
+#define PGR_LEX_MAX_EXPANDED 64
+
 /* Statistics of one scoring leaf. */
 typedef struct PgrLeafStats
 {
-	double		df;				/* a phrase: idf is the sum of its terms' */
-	double		cf;
-	double		idf_sum;		/* phrase only */
-	int			nexpanded;		/* prefix, fuzzy: terms that count for the score, those
-								 * with the highest df first; df is the highest */
+	double		df;				/* NAN: unknown, idf = 1. Not used for a phrase */
+	double		cf;				/* of a phrase: the least of its terms' */
+	double		idf_sum;		/* phrase: sum of pgr_idf of its terms, or NAN */
+	int			nexpanded;		/* prefix, fuzzy: terms that count for the score, at most
+								 * PGR_LEX_MAX_EXPANDED, those with the highest df first;
+								 * df is the highest. -1: all count (no index) */
 	const char **expanded;
 	uint32	   *expanded_len;
 } PgrLeafStats;
@@ -185,33 +202,71 @@ typedef struct PgrPinned
 	PgrQuery   *query;			/* terms analysed, copied */
 	PgrLeafStats *leaves;		/* [query->nleaves] */
 	struct PgrLeafScorer *scorers;	/* [query->nleaves], made from the above */
-	struct PgrScoreMemo *memo;	/* content hash -> score of rows a scan emitted */
+	struct PgrScoreMemo *memo;	/* content hash -> score of rows a scan emitted; made by
+								 * pgr_pinned_prepare */
 } PgrPinned;
 
 /*
  * Scores one leaf: non-decreasing in tf, non-increasing in the length.
- * BM25:      weight * tf / (tf + norm_k[norm])
- * Dirichlet: boost * max(0, ln(1 + tf / (mu p)) + norm_k[norm])
+ * BM25:      weight * x / (1 + x), x = tf * norm_k[norm], norm_k = 1 / (k1 B)
+ * BM25F:     the same, x = sum over fields of tf_f * field_norm_k[f][norm_f],
+ *            field_norm_k = weight_f / (k1 B_f)
+ * Dirichlet: weight * max(0, ln(1 + tf * tf_scale) + norm_k[norm])
+ * with B = 1 - b + b * length / average length.
+ *
+ * x / (1 + x) is computed as 1 - 1 / (1 + x), weight multiplied in: each step is
+ * monotone in floating point, so that a bound is the score of the bounding pair.
  */
 typedef struct PgrLeafScorer
 {
 	PgrScoringKind kind;
-	double		weight;			/* boost * query frequency * idf; 0: no score */
+	double		weight;			/* boost * idf (boost includes the query frequency) */
 	double		tf_scale;		/* Dirichlet: 1 / (mu p) */
-	double		k1;
 	const double *norm_k;		/* [256], shared by the leaves of a query */
-	const PgrScoring *scoring;
-	const double *field_norm_k; /* BM25F: [nfields][256], weight_f / B_f */
+	const double *field_norm_k; /* BM25F: [nfields][256] */
+	double		best_field_k;	/* BM25F: the highest of a length of 1 or more */
+	int			nfields;
+	uint32		fields;			/* mask; 0 = all */
 } PgrLeafScorer;
 
-extern double pgr_leaf_score(const PgrLeafScorer *s, uint32 tf, uint8 norm);
-/* BM25F and field-restricted leaves */
+static inline double
+pgr_saturate(double weight, double x)
+{
+	return weight - weight / (1.0 + x);
+}
+
+extern double pgr_leaf_score_other(const PgrLeafScorer *s, uint32 tf, uint8 norm);
+
+/* Documents of one field, and leaves without a field mask if not BM25F. */
+static inline double
+pgr_leaf_score(const PgrLeafScorer *s, uint32 tf, uint8 norm)
+{
+	if (tf == 0)
+		return 0;
+	if (s->kind == PGR_SCORING_BM25)
+		return pgr_saturate(s->weight, tf * s->norm_k[norm]);
+	return pgr_leaf_score_other(s, tf, norm);
+}
+
+/* Documents of several fields: frequencies [nfields], length bytes [nfields]. */
 extern double pgr_leaf_score_fields(const PgrLeafScorer *s, const uint32 *field_tf,
 									uint8 norm, const uint8 *field_norm);
-/* an upper bound over all postings with weight <= tf and norm >= norm */
-extern double pgr_leaf_bound(const PgrLeafScorer *s, uint32 tf, uint8 norm);
 
-/* Makes scorers from scoring, collection and leaf statistics. */
+/*
+ * At least pgr_leaf_score[_fields] of every posting with a (total) frequency <=
+ * tf and a length byte >= norm; PG_UINT32_MAX for an unknown tf. A sum of n
+ * bounds is rounded in another order than a score: times PGR_BOUND_SLACK(n).
+ */
+extern double pgr_leaf_bound(const PgrLeafScorer *s, uint32 tf, uint8 norm);
+#define PGR_BOUND_SLACK(n) (1.0 + (2.0 * (n) + 4.0) * DBL_EPSILON)
+
+/* ln(1 + (N - df + .5) / (df + .5)), df at most N; 1 if either is NAN. */
+extern double pgr_idf(double ndocs, double df);
+
+/*
+ * Makes scorers from scoring, collection and leaf statistics, in the current
+ * memory context. What was given with the query goes before what was pinned.
+ */
 extern void pgr_pinned_prepare(PgrPinned *pinned);
 
 /*
@@ -224,9 +279,23 @@ extern double pgr_score_document(const PgrPinned *pinned, const PgrLexDoc *doc, 
 /* Does the query match, whatever its score? */
 extern bool pgr_match_document(const PgrQuery *query, const PgrLexDoc *doc);
 
-/* Phrase occurrences: positions of the phrase's terms, each ascending. */
-extern uint32 pgr_phrase_frequency(const PgrQueryNode *phrase, const uint32 *const *occ,
-								   const uint32 *nocc);
+/*
+ * Phrase occurrences within the phrase's field mask: occ[i], nocc[i] are those of
+ * its child i, each ascending. field_freq (may be NULL): [PGR_LEX_MAX_FIELDS],
+ * gets the occurrences of each field.
+ *
+ * An occurrence is a choice of one position for each offset so that the
+ * differences position - offset lie within slop of each other (Lucene's
+ * definition); occurrences share no position.
+ */
+extern uint32 pgr_phrase_fields(const PgrQueryNode *phrase, const uint32 *const *occ,
+								const uint32 *nocc, uint32 *field_freq);
+
+static inline uint32
+pgr_phrase_frequency(const PgrQueryNode *phrase, const uint32 *const *occ, const uint32 *nocc)
+{
+	return pgr_phrase_fields(phrase, occ, nocc, NULL);
+}
 
 /* --- where statistics come from --- */
 
@@ -239,10 +308,19 @@ extern PgrStatisticsHook pgr_statistics_hook;
 
 /*
  * The bm25 index that a query on a column or expression of a relation uses, for
- * the planner support function; InvalidOid if none.
+ * the planner support function; InvalidOid if none. Variables of the expression
+ * have varno 1; it has no RelabelType on top.
  */
 typedef Oid (*PgrIndexHook) (Oid relid, Node *expression);
 extern PgrIndexHook pgr_index_hook;
+
+/* The analyzer of a bm25 index; raises an error if it is no such index. */
+typedef void (*PgrIndexAnalyzerHook) (Oid index, PgrAnalyzer *analyzer);
+extern PgrIndexAnalyzerHook pgr_index_analyzer_hook;
+
+/* The share of rows that a bound query matches, negative if unknown. Optional. */
+typedef double (*PgrSelectivityHook) (Oid index, const PgrRankQuery *query);
+extern PgrSelectivityHook pgr_selectivity_hook;
 
 /* Scores of emitted rows, so that the operator need not analyse them again. */
 extern void pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score);

@@ -1,0 +1,568 @@
+/*
+ * analyze.c
+ *		Text, text[] and tsvector to PgrLexDoc: the terms of a document, how often
+ *		and where they occur, and how long it is.
+ *
+ * Text goes through PostgreSQL's own parser and dictionaries (parsetext), which
+ * takes 1 to 2 us a word; what is added here (a hash probe a word, a sort by an
+ * eight-byte prefix of the distinct terms) must stay small beside it.
+ *
+ * parsetext keeps 14-bit positions and turns its input into wide characters, so
+ * long texts are fed in chunks of CHUNK bytes, cut at white space where there is
+ * some. Words are interned as they come: a 50 MB document needs memory for its
+ * occurrences (8 bytes each, 12 while it is analysed) and distinct terms, not for
+ * a ParsedWord and a palloc per word.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_ts_config.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "lexical/cjk.h"
+#include "lexical/lexical.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "tsearch/ts_utils.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#define CHUNK 16384
+
+/* Between elements that share a field, so that no phrase spans them (Lucene's). */
+#define ELEMENT_GAP 100
+
+/* --- interned terms --- */
+
+typedef struct TermKey
+{
+	const char *bytes;
+	uint32		len;
+	uint32		hash;
+} TermKey;
+
+typedef struct InternedTerm
+{
+	TermKey		key;
+	uint32		number;			/* in order of first appearance */
+	uint32		tf;
+	uint32		last_occ;
+	char		status;
+} InternedTerm;
+
+#define SH_PREFIX intern
+#define SH_ELEMENT_TYPE InternedTerm
+#define SH_KEY_TYPE TermKey
+#define SH_KEY key
+#define SH_HASH_KEY(tb, k) ((k).hash)
+#define SH_EQUAL(tb, a, b) ((a).len == (b).len && memcmp((a).bytes, (b).bytes, (a).len) == 0)
+#define SH_STORE_HASH
+#define SH_GET_HASH(tb, a) ((a)->key.hash)
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* A document being analysed. */
+typedef struct Builder
+{
+	const PgrAnalyzer *analyzer;
+	MemoryContext context;		/* of the result */
+	bool		copy;			/* words live in a context that is reset */
+	intern_hash *terms;
+	uint32	   *occ_term;		/* [nocc]: number of the term */
+	uint32	   *occ;			/* [nocc], ascending */
+	Size		nocc;
+	Size		maxocc;
+	uint64		pos;			/* last position given out in the field */
+	PgrLexDoc  *doc;
+} Builder;
+
+static void
+builder_init(Builder *b, const PgrAnalyzer *analyzer, PgrLexDoc *doc)
+{
+	memset(b, 0, sizeof(*b));
+	memset(doc, 0, sizeof(*doc));
+	doc->nfields = analyzer->nfields;
+	b->analyzer = analyzer;
+	b->context = CurrentMemoryContext;
+	b->terms = intern_create(b->context, 64, NULL);
+	b->maxocc = 128;
+	b->occ = palloc(b->maxocc * sizeof(uint32));
+	b->occ_term = palloc(b->maxocc * sizeof(uint32));
+	b->doc = doc;
+}
+
+static void
+builder_grow(Builder *b)
+{
+	b->maxocc *= 2;
+	if (b->maxocc > PG_INT32_MAX)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("document has more than %d words", PG_INT32_MAX / 2)));
+	b->occ = repalloc_huge(b->occ, b->maxocc * sizeof(uint32));
+	b->occ_term = repalloc_huge(b->occ_term, b->maxocc * sizeof(uint32));
+}
+
+/*
+ * One lexeme of the word at a position. A dictionary may give the same lexeme
+ * twice for one word; it counts once.
+ */
+static void
+builder_add(Builder *b, const char *word, uint32 len, uint32 field, uint64 pos)
+{
+	TermKey		key = {word, len, hash_bytes((const unsigned char *) word, (int) len)};
+	uint32		occ = PGR_OCC(field, Min(pos, PGR_OCC_MAX_POS));
+	bool		found;
+	InternedTerm *term = intern_insert(b->terms, key, &found);
+
+	if (!found)
+	{
+		if (b->copy)
+		{
+			char	   *own = MemoryContextAlloc(b->context, Max(len, 1));
+
+			memcpy(own, word, len);
+			term->key.bytes = own;
+		}
+		term->number = b->terms->members - 1;
+		term->tf = 0;
+	}
+	else if (term->last_occ == occ && pos < PGR_OCC_MAX_POS)
+		return;
+	term->last_occ = occ;
+	term->tf++;
+
+	if (b->nocc == b->maxocc)
+		builder_grow(b);
+	b->occ[b->nocc] = occ;
+	b->occ_term[b->nocc] = term->number;
+	b->nocc++;
+}
+
+static void
+builder_count_word(Builder *b, uint32 field)
+{
+	b->doc->length++;
+	b->doc->field_length[field]++;
+}
+
+/* --- text --- */
+
+/* One piece of text of at most CHUNK bytes through the configuration. */
+static void
+add_chunk(Builder *b, const char *text, int len, uint32 field)
+{
+	ParsedText	prs;
+	int			last = 0;
+
+	prs.lenwords = Max(len / 6, 2); /* to_tsvector's guess */
+	prs.curwords = 0;
+	prs.pos = 0;
+	prs.words = palloc(sizeof(ParsedWord) * prs.lenwords);
+	parsetext(b->analyzer->config, &prs, unconstify(char *, text), len);
+
+	for (int i = 0; i < prs.curwords; i++)
+	{
+		ParsedWord *w = &prs.words[i];
+
+		if (w->len == 0)
+			continue;
+		if (w->pos.pos != last)
+			builder_count_word(b, field);
+		last = w->pos.pos;
+		builder_add(b, w->word, w->len, field, b->pos + last);
+	}
+	b->pos += prs.pos;
+}
+
+/* Where to cut: after the last white space of a chunk, else between characters. */
+static int
+chunk_length(const char *text, int len)
+{
+	if (len <= CHUNK)
+		return len;
+	for (int i = CHUNK; i > CHUNK / 2; i--)
+		if (isspace((unsigned char) text[i - 1]) && !IS_HIGHBIT_SET(text[i - 1]))
+			return i;
+	return pg_mbcliplen(text, len, CHUNK);
+}
+
+static void
+add_words(Builder *b, const char *text, int len, uint32 field)
+{
+	MemoryContext chunk_context;
+	MemoryContext old;
+
+	if (len <= CHUNK)
+	{
+		add_chunk(b, text, len, field);
+		return;
+	}
+	chunk_context = AllocSetContextCreate(b->context, "pgretrieve text chunk",
+										  ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(chunk_context);
+	b->copy = true;
+	while (len > 0)
+	{
+		int			n = chunk_length(text, len);
+
+		CHECK_FOR_INTERRUPTS();
+		add_chunk(b, text, n, field);
+		MemoryContextReset(chunk_context);
+		text += n;
+		len -= n;
+	}
+	b->copy = false;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(chunk_context);
+}
+
+/* A run of one script as overlapping bigrams; a lone character stays itself. */
+static void
+add_bigrams(Builder *b, const char *text, int len, uint32 field)
+{
+	const char *end = text + len;
+	const char *next = text + pg_utf_mblen((const unsigned char *) text);
+	int			n = 0;
+
+	do
+	{
+		const char *after = next < end ?
+			next + pg_utf_mblen((const unsigned char *) next) : next;
+
+		builder_count_word(b, field);
+		builder_add(b, text, (uint32) (after - text), field, ++b->pos);
+		text = next;
+		next = after;
+		if (++n % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
+	} while (next < end);
+}
+
+static void
+add_text(Builder *b, const char *text, int len, uint32 field)
+{
+	if (!b->analyzer->cjk_bigram || !pgr_cjk_possible())
+	{
+		add_words(b, text, len, field);
+		return;
+	}
+	while (len > 0)
+	{
+		int			n;
+
+		if (pgr_cjk_run(text, len, &n) == PGR_SCRIPT_OTHER)
+			add_words(b, text, n, field);
+		else
+			add_bigrams(b, text, n, field);
+		text += n;
+		len -= n;
+	}
+}
+
+static void
+add_array(Builder *b, ArrayType *array)
+{
+	int			last_field = b->analyzer->nfields - 1;
+	int			field = 0;
+	Datum	   *elems;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		text	   *t;
+
+		if (Min(i, last_field) != field)
+			b->pos = 0;
+		else if (i > 0)
+			b->pos += ELEMENT_GAP;
+		field = Min(i, last_field);
+		if (nulls[i])
+			continue;
+		t = DatumGetTextPP(elems[i]);
+		add_text(b, VARDATA_ANY(t), (int) VARSIZE_ANY_EXHDR(t), (uint32) field);
+	}
+}
+
+/* --- from the builder to the document --- */
+
+/* Terms are sorted by their first eight bytes as a number, the rest if need be. */
+typedef struct SortTerm
+{
+	uint64		prefix;
+	const InternedTerm *term;
+} SortTerm;
+
+static inline int
+sort_term_compare(const SortTerm *a, const SortTerm *b)
+{
+	if (a->prefix != b->prefix)
+		return a->prefix < b->prefix ? -1 : 1;
+	return pgr_lex_compare(a->term->key.bytes, a->term->key.len,
+						   b->term->key.bytes, b->term->key.len);
+}
+
+#define ST_SORT sort_terms
+#define ST_ELEMENT_TYPE SortTerm
+#define ST_COMPARE(a, b) sort_term_compare(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+static uint64
+prefix_number(const char *bytes, uint32 len)
+{
+	uint64		n = 0;
+
+	memcpy(&n, bytes, Min(len, sizeof(n)));
+	return pg_ntoh64(n);
+}
+
+static SortTerm *
+sorted_terms(const Builder *b)
+{
+	SortTerm   *sorted = palloc_extended(sizeof(SortTerm) * Max(b->terms->members, 1),
+										 MCXT_ALLOC_HUGE);
+	uint32		n = 0;
+	intern_iterator it;
+	InternedTerm *term;
+
+	intern_start_iterate(b->terms, &it);
+	while ((term = intern_iterate(b->terms, &it)) != NULL)
+	{
+		sorted[n].prefix = prefix_number(term->key.bytes, term->key.len);
+		sorted[n++].term = term;
+	}
+	sort_terms(sorted, n);
+	return sorted;
+}
+
+/* Frequencies of each field, where there are several. */
+static void
+count_fields(PgrLexDoc *doc)
+{
+	int			nfields = doc->nfields;
+
+	if (nfields <= 1)
+		return;
+	doc->field_tf = palloc_extended(sizeof(uint32) * nfields * Max(doc->nterms, 1),
+									MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < doc->nterms; i++)
+	{
+		PgrLexTerm *term = &doc->terms[i];
+
+		term->first_field_tf = (uint32) (i * nfields);
+		for (uint32 j = 0; term->occ && j < term->tf; j++)
+			doc->field_tf[term->first_field_tf + PGR_OCC_FIELD(term->occ[j])]++;
+	}
+}
+
+/* Sorts terms and distributes the occurrences, which stay in their order. */
+static void
+builder_finish(Builder *b)
+{
+	PgrLexDoc  *doc = b->doc;
+	SortTerm   *sorted = sorted_terms(b);
+	uint32		n = b->terms->members;
+	uint32	   *occ = palloc_extended(sizeof(uint32) * Max(b->nocc, 1), MCXT_ALLOC_HUGE);
+	uint32	  **next = palloc_extended(sizeof(uint32 *) * Max(n, 1), MCXT_ALLOC_HUGE);
+
+	doc->nterms = (int) n;
+	doc->terms = palloc_extended(sizeof(PgrLexTerm) * Max(n, 1), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const InternedTerm *from = sorted[i].term;
+		PgrLexTerm *to = &doc->terms[i];
+
+		to->bytes = from->key.bytes;
+		to->len = from->key.len;
+		to->tf = from->tf;
+		to->occ = occ;
+		to->first_field_tf = 0;
+		next[from->number] = occ;
+		occ += from->tf;
+	}
+	for (Size i = 0; i < b->nocc; i++)
+		*next[b->occ_term[i]]++ = b->occ[i];
+	count_fields(doc);
+
+	pfree(sorted);
+	pfree(next);
+	pfree(b->occ);
+	pfree(b->occ_term);
+	intern_destroy(b->terms);
+}
+
+/* --- tsvector --- */
+
+static int
+compare_occ(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Positions of one lexeme; weights D..A are 0..3 and become fields 3..0. */
+static void
+vector_positions(const PgrAnalyzer *analyzer, TSVector vector, WordEntry *entry,
+				 PgrLexTerm *term, PgrLexDoc *doc)
+{
+	WordEntryPos *pos = POSDATAPTR(vector, entry);
+	int			last_field = analyzer->nfields - 1;
+
+	term->tf = POSDATALEN(vector, entry);
+	term->occ = palloc(sizeof(uint32) * Max(term->tf, 1));
+	for (uint32 i = 0; i < term->tf; i++)
+	{
+		uint32		field = (uint32) Min(3 - WEP_GETWEIGHT(pos[i]), last_field);
+
+		term->occ[i] = PGR_OCC(field, WEP_GETPOS(pos[i]));
+		doc->field_length[field]++;
+	}
+	if (last_field > 0)
+		qsort(term->occ, term->tf, sizeof(uint32), compare_occ);
+}
+
+/* A tsvector is sorted as documents are, and its strings stay where they are. */
+static void
+vector_document(const PgrAnalyzer *analyzer, TSVector vector, PgrLexDoc *doc)
+{
+	int			nfields = analyzer->nfields;
+	uint32		no_field = (uint32) Min(3, nfields - 1);
+
+	memset(doc, 0, sizeof(*doc));
+	doc->nfields = nfields;
+	doc->nterms = vector->size;
+	doc->terms = palloc0(sizeof(PgrLexTerm) * Max(vector->size, 1));
+	for (int i = 0; i < vector->size; i++)
+	{
+		WordEntry  *entry = ARRPTR(vector) + i;
+		PgrLexTerm *term = &doc->terms[i];
+
+		term->bytes = STRPTR(vector) + entry->pos;
+		term->len = entry->len;
+		if (entry->haspos && POSDATALEN(vector, entry) > 0)
+			vector_positions(analyzer, vector, entry, term, doc);
+		else
+		{
+			term->tf = 1;
+			doc->field_length[no_field]++;
+		}
+		doc->length += term->tf;
+	}
+	count_fields(doc);
+	for (int i = 0; nfields > 1 && i < doc->nterms; i++)
+		if (doc->terms[i].occ == NULL)
+			doc->field_tf[doc->terms[i].first_field_tf + no_field] = 1;
+}
+
+/* --- the entry --- */
+
+int
+pgr_lex_compare(const char *a, uint32 alen, const char *b, uint32 blen)
+{
+	int			cmp = memcmp(a, b, Min(alen, blen));
+
+	if (cmp != 0)
+		return cmp;
+	return alen < blen ? -1 : alen > blen;
+}
+
+static uint64
+hash_varlena(const struct varlena *v)
+{
+	return hash_bytes_extended((const unsigned char *) VARDATA_ANY(v),
+							   (int) VARSIZE_ANY_EXHDR(v), 0);
+}
+
+uint64
+pgr_lex_content_hash(Datum content)
+{
+	return hash_varlena(PG_DETOAST_DATUM_PACKED(content));
+}
+
+/* parsetext would report a dropped configuration as an internal error. */
+static void
+check_config(Oid config)
+{
+	if (!SearchSysCacheExists1(TSCONFIGOID, ObjectIdGetDatum(config)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("text search configuration with OID %u does not exist", config)));
+}
+
+void
+pgr_lex_document(const PgrAnalyzer *analyzer, PgrContentType type, Datum content,
+				 PgrLexDoc *doc)
+{
+	Builder		b;
+	struct varlena *v;
+
+	Assert(analyzer->nfields >= 1 && analyzer->nfields <= PGR_LEX_MAX_FIELDS);
+	if (type == PGR_CONTENT_TSVECTOR)
+	{
+		v = PG_DETOAST_DATUM(content);
+		vector_document(analyzer, DatumGetTSVector(PointerGetDatum(v)), doc);
+		doc->hash = hash_varlena(v);
+		return;
+	}
+
+	check_config(analyzer->config);
+	builder_init(&b, analyzer, doc);
+	if (type == PGR_CONTENT_TEXT_ARRAY)
+	{
+		v = PG_DETOAST_DATUM(content);
+		add_array(&b, DatumGetArrayTypeP(PointerGetDatum(v)));
+	}
+	else
+	{
+		v = PG_DETOAST_DATUM_PACKED(content);
+		add_text(&b, VARDATA_ANY(v), (int) VARSIZE_ANY_EXHDR(v), 0);
+	}
+	builder_finish(&b);
+	doc->hash = hash_varlena(v);
+}
+
+/* --- the length byte --- */
+
+/*
+ * Lucene's SmallFloat: 24 values for themselves, then a float with a mantissa of
+ * four bits, one of them implied. Exact up to 39.
+ */
+#define FREE_VALUES 24
+
+uint8
+pgr_norm_encode(uint32 length)
+{
+	uint32		n = Min(length, PG_INT32_MAX);
+	int			shift;
+
+	if (n < FREE_VALUES)
+		return (uint8) n;
+	n -= FREE_VALUES;
+	if (n < 8)
+		return (uint8) (FREE_VALUES + n);
+	shift = pg_leftmost_one_pos32(n) - 3;
+	return (uint8) (FREE_VALUES + (((n >> shift) & 7) | ((uint32) (shift + 1) << 3)));
+}
+
+uint32
+pgr_norm_decode(uint8 norm)
+{
+	uint32		n;
+
+	if (norm < FREE_VALUES)
+		return norm;
+	n = norm - FREE_VALUES;
+	if (n < 8)
+		return FREE_VALUES + n;
+	return FREE_VALUES + (((n & 7) | 8) << ((n >> 3) - 1));
+}

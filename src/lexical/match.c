@@ -1,0 +1,254 @@
+/*
+ * match.c
+ *		A query against one analysed document: does it match, and what is the
+ *		score. The reference that an index's answer equals.
+ *
+ * A document that the whole query does not match scores 0; otherwise its score
+ * is the sum over the leaves that occur in it, whether or not the part of the
+ * query around a leaf matches, in the leaves' order. A prefix or fuzzy leaf
+ * counts the frequencies of the terms it was expanded to (PgrLeafStats) as one
+ * word's, but matches any term that it accepts.
+ */
+#include "postgres.h"
+
+#include "lexical/lexical.h"
+#include "lexical/rankquery.h"
+#include "miscadmin.h"
+#include "utils/varlena.h"
+
+/* --- leaves --- */
+
+/* index of the first term not below the given one */
+static int
+lower_bound(const PgrLexDoc *doc, const char *bytes, uint32 len)
+{
+	int			lo = 0;
+	int			hi = doc->nterms;
+
+	while (lo < hi)
+	{
+		int			mid = lo + (hi - lo) / 2;
+
+		if (pgr_lex_compare(doc->terms[mid].bytes, doc->terms[mid].len, bytes, len) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static const PgrLexTerm *
+find_term(const PgrLexDoc *doc, const char *bytes, uint32 len)
+{
+	int			i = lower_bound(doc, bytes, len);
+
+	if (i < doc->nterms && doc->terms[i].len == len &&
+		memcmp(doc->terms[i].bytes, bytes, len) == 0)
+		return &doc->terms[i];
+	return NULL;
+}
+
+/*
+ * Edit distance in characters: insertions, deletions, substitutions. A character
+ * has at most four bytes, so lengths far apart settle it.
+ */
+static bool
+fuzzy_accepts(const PgrQueryNode *leaf, const char *term, uint32 len)
+{
+	int64		apart = (int64) len - leaf->termlen;
+
+	if (apart > 4 * leaf->fuzzy || apart < -4 * leaf->fuzzy)
+		return false;
+	return varstr_levenshtein_less_equal(leaf->term, (int) leaf->termlen, term, (int) len,
+										 1, 1, 1, leaf->fuzzy, true) <= leaf->fuzzy;
+}
+
+bool
+pgr_leaf_accepts(const PgrQueryNode *leaf, const char *term, uint32 len)
+{
+	if (leaf->fuzzy > 0)
+		return fuzzy_accepts(leaf, term, len);
+	if (leaf->prefix ? len < leaf->termlen : len != leaf->termlen)
+		return false;
+	return memcmp(leaf->term, term, leaf->termlen) == 0;
+}
+
+/* Does a term count for the score of a prefix or fuzzy leaf? */
+static bool
+counts_for_score(const PgrLeafStats *stats, const PgrLexTerm *term)
+{
+	if (stats == NULL || stats->nexpanded < 0)
+		return true;
+	for (int i = 0; i < stats->nexpanded; i++)
+		if (stats->expanded_len[i] == term->len &&
+			memcmp(stats->expanded[i], term->bytes, term->len) == 0)
+			return true;
+	return false;
+}
+
+/* Adds a term's frequencies in the leaf's fields; false if it has none there. */
+static bool
+add_term(const PgrQueryNode *leaf, const PgrLexDoc *doc, const PgrLexTerm *term,
+		 bool scores, PgrLeafHit *hit)
+{
+	int			nfields = doc->nfields;
+	uint32		tf = 0;
+
+	for (int f = 0; f < nfields; f++)
+	{
+		uint32		n = nfields == 1 ? term->tf : doc->field_tf[term->first_field_tf + f];
+
+		if (leaf->fields != 0 && !(leaf->fields & (1u << f)))
+			continue;
+		tf += n;
+		if (scores)
+			hit->field_tf[f] += n;
+	}
+	if (scores)
+		hit->tf += tf;
+	return tf > 0;
+}
+
+static bool
+expanded_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDoc *doc,
+			 PgrLeafHit *hit)
+{
+	int			i = leaf->fuzzy > 0 ? 0 : lower_bound(doc, leaf->term, leaf->termlen);
+	bool		match = false;
+
+	for (; i < doc->nterms; i++)
+	{
+		const PgrLexTerm *term = &doc->terms[i];
+
+		if (pgr_leaf_accepts(leaf, term->bytes, term->len))
+			match |= add_term(leaf, doc, term, counts_for_score(stats, term), hit);
+		else if (leaf->fuzzy == 0)
+			break;				/* past the prefix */
+	}
+	return match;
+}
+
+static bool
+phrase_hit(const PgrQueryNode *leaf, const PgrLexDoc *doc, PgrLeafHit *hit)
+{
+	const uint32 **occ = palloc(sizeof(uint32 *) * leaf->nchildren);
+	uint32	   *nocc = palloc0(sizeof(uint32) * leaf->nchildren);
+
+	for (int i = 0; i < leaf->nchildren; i++)
+	{
+		const PgrQueryNode *child = leaf->children[i];
+		const PgrLexTerm *term = find_term(doc, child->term, child->termlen);
+
+		if (term != NULL && term->occ != NULL)
+		{
+			occ[i] = term->occ;
+			nocc[i] = term->tf;
+		}
+	}
+	hit->tf = pgr_phrase_fields(leaf, occ, nocc, hit->field_tf);
+	pfree(occ);
+	pfree(nocc);
+	return hit->tf > 0;
+}
+
+/* What a document has of a leaf; stats may be NULL (matching only). */
+bool
+pgr_leaf_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDoc *doc,
+			 PgrLeafHit *hit)
+{
+	const PgrLexTerm *term;
+
+	hit->tf = 0;
+	memset(hit->field_tf, 0, sizeof(hit->field_tf));
+	if (leaf->kind == PGR_NODE_PHRASE)
+		return phrase_hit(leaf, doc, hit);
+	if (leaf->prefix || leaf->fuzzy > 0)
+		return expanded_hit(leaf, stats, doc, hit);
+	term = find_term(doc, leaf->term, leaf->termlen);
+	return term != NULL && add_term(leaf, doc, term, true, hit);
+}
+
+/* --- the tree --- */
+
+typedef struct Matcher
+{
+	const PgrLexDoc *doc;
+	const bool *leaf_matches;	/* [nleaves], or NULL: not known yet */
+} Matcher;
+
+static bool
+node_matches(const Matcher *m, const PgrQueryNode *node)
+{
+	PgrLeafHit	hit;
+	uint32		n = 0;
+
+	check_stack_depth();
+	switch (node->kind)
+	{
+		case PGR_NODE_TERM:
+		case PGR_NODE_PHRASE:
+			if (m->leaf_matches && node->leaf >= 0)
+				return m->leaf_matches[node->leaf];
+			return pgr_leaf_hit(node, NULL, m->doc, &hit);
+		case PGR_NODE_NOT:
+			return !node_matches(m, node->children[0]);
+		case PGR_NODE_AND:
+			for (int i = 0; i < node->nchildren; i++)
+				if (!node_matches(m, node->children[i]))
+					return false;
+			return true;
+		case PGR_NODE_OR:
+			for (int i = 0; i < node->nchildren && n < node->min_match; i++)
+				n += node_matches(m, node->children[i]);
+			return n >= node->min_match;
+	}
+	pg_unreachable();
+}
+
+bool
+pgr_match_document(const PgrQuery *query, const PgrLexDoc *doc)
+{
+	Matcher		m = {doc, NULL};
+
+	return query->root != NULL && node_matches(&m, query->root);
+}
+
+/* A leaf's contribution to a document's score. */
+double
+pgr_leaf_contribution(const PgrPinned *pinned, int leaf, const PgrLeafHit *hit,
+					  const PgrLexDoc *doc)
+{
+	const PgrLeafScorer *s = &pinned->scorers[leaf];
+	uint8		norm = pgr_norm_encode(doc->length);
+	uint8		field_norm[PGR_LEX_MAX_FIELDS];
+
+	if (doc->nfields == 1)
+		return pgr_leaf_score(s, hit->tf, norm);
+	for (int f = 0; f < doc->nfields; f++)
+		field_norm[f] = pgr_norm_encode(doc->field_length[f]);
+	return pgr_leaf_score_fields(s, hit->field_tf, norm, field_norm);
+}
+
+double
+pgr_score_document(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
+{
+	const PgrQuery *query = pinned->query;
+	bool	   *leaf_matches = palloc(Max(query->nleaves, 1));
+	Matcher		m = {doc, leaf_matches};
+	double		score = 0;
+	bool		match;
+
+	for (int i = 0; i < query->nleaves; i++)
+	{
+		PgrLeafHit	hit;
+
+		leaf_matches[i] = pgr_leaf_hit(query->leaves[i], &pinned->leaves[i], doc, &hit);
+		if (leaf_matches[i])
+			score += pgr_leaf_contribution(pinned, i, &hit, doc);
+	}
+	match = query->root != NULL && node_matches(&m, query->root);
+	pfree(leaf_matches);
+	if (matches)
+		*matches = match;
+	return match ? score : 0;
+}

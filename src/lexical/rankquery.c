@@ -1,0 +1,305 @@
+/*
+ * rankquery.c
+ *		The stored form of a rankquery: packing a tree and unpacking it.
+ *
+ * A stored query is in normal form (rankquery_normal.c) and within the limits of
+ * rankquery.h, because pgr_query_pack is the only way to make one; text and
+ * binary input come through it too.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "lexical/rankquery.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* --- making trees --- */
+
+PgrQuery *
+pgr_query_make(void)
+{
+	PgrQuery   *query = palloc0(sizeof(PgrQuery));
+
+	query->given_ndocs = NAN;
+	query->given_avg_length = NAN;
+	query->given_k1 = NAN;
+	query->given_b = NAN;
+	return query;
+}
+
+PgrQueryNode *
+pgr_node_make(PgrNodeKind kind)
+{
+	PgrQueryNode *node = palloc0(sizeof(PgrQueryNode));
+
+	node->kind = kind;
+	node->boost = 1;
+	node->min_match = kind == PGR_NODE_OR ? 1 : 0;
+	node->given_df = NAN;
+	node->leaf = -1;
+	return node;
+}
+
+PgrQueryNode *
+pgr_node_term(const char *term, uint32 len)
+{
+	PgrQueryNode *node = pgr_node_make(PGR_NODE_TERM);
+
+	node->term = term;
+	node->termlen = len;
+	return node;
+}
+
+/* Appends; the array grows by doubling, its capacity is the next power of two. */
+void
+pgr_node_add(PgrQueryNode *parent, PgrQueryNode *child)
+{
+	int			n = parent->nchildren;
+
+	if (n == 0)
+		parent->children = palloc(sizeof(PgrQueryNode *));
+	else if ((n & (n - 1)) == 0)
+		parent->children = repalloc_huge(parent->children,
+										 sizeof(PgrQueryNode *) * 2 * (Size) n);
+	parent->children[parent->nchildren++] = child;
+}
+
+void
+pgr_node_each_leaf(PgrQueryNode *node, void (*f) (PgrQueryNode *leaf, void *arg), void *arg)
+{
+	check_stack_depth();
+	if (node->kind == PGR_NODE_TERM || node->kind == PGR_NODE_PHRASE)
+	{
+		f(node, arg);
+		return;
+	}
+	for (int i = 0; i < node->nchildren; i++)
+		pgr_node_each_leaf(node->children[i], f, arg);
+}
+
+/* --- packing --- */
+
+typedef struct Packer
+{
+	char	   *to;				/* NULL while sizes are added up */
+	Size		size;
+	uint32		nnodes;
+	int			deepest;
+} Packer;
+
+static void
+pack_bytes(Packer *p, const void *bytes, Size n)
+{
+	if (p->to)
+		memcpy(p->to + p->size, bytes, n);
+	p->size += n;
+}
+
+static void
+pack_node(Packer *p, const PgrQueryNode *node, int depth)
+{
+	PgrStoredNode stored = {0};
+
+	p->deepest = Max(p->deepest, depth);
+	if (depth > PGR_QUERY_MAX_DEPTH)
+		return;
+	p->nnodes++;
+	stored.kind = node->kind;
+	stored.prefix = node->prefix;
+	stored.fuzzy = node->fuzzy;
+	stored.boost = node->boost;
+	stored.fields = node->fields;
+	stored.given_df = node->given_df;
+	stored.place = node->kind == PGR_NODE_TERM ? node->offset : (uint32) node->nchildren;
+	stored.number = node->kind == PGR_NODE_TERM ? node->termlen :
+		node->kind == PGR_NODE_PHRASE ? node->slop : node->min_match;
+	pack_bytes(p, &stored, sizeof(stored));
+	if (node->kind == PGR_NODE_TERM)
+	{
+		pack_bytes(p, node->term, node->termlen);
+		p->size = TYPEALIGN(8, p->size);
+	}
+	for (int i = 0; i < node->nchildren; i++)
+		pack_node(p, node->children[i], depth + 1);
+}
+
+static bool
+check_limits(const Packer *p, struct Node *escontext)
+{
+	if (p->deepest > PGR_QUERY_MAX_DEPTH)
+		pgr_ereturn(escontext, false,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("rankquery is nested too deeply"),
+					 errdetail("The limit is %d levels.", PGR_QUERY_MAX_DEPTH)));
+	if (p->nnodes > PGR_QUERY_MAX_NODES || p->size > MaxAllocSize / 2)
+		pgr_ereturn(escontext, false,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("rankquery is too large"),
+					 errdetail("The limit is %d words and operators.",
+							   PGR_QUERY_MAX_NODES)));
+	return true;
+}
+
+PgrRankQuery *
+pgr_query_pack(const PgrQuery *query, struct Node *escontext)
+{
+	Packer		p = {.size = sizeof(PgrRankQuery)};
+	PgrQueryNode *root = query->root ? pgr_node_normalize(query->root) : NULL;
+	PgrRankQuery *rq;
+
+	if (root)
+		pack_node(&p, root, 1);
+	if (!check_limits(&p, escontext))
+		return NULL;
+
+	rq = palloc0(p.size);
+	SET_VARSIZE(rq, p.size);
+	rq->version = PGR_RANKQUERY_VERSION;
+	rq->cjk_bigram = query->cjk_bigram;
+	rq->bound = query->bound;
+	rq->config = query->config;
+	rq->nnodes = p.nnodes;
+	rq->given_ndocs = query->given_ndocs;
+	rq->given_avg_length = query->given_avg_length;
+	rq->given_k1 = query->given_k1;
+	rq->given_b = query->given_b;
+	p.to = (char *) rq;
+	p.size = sizeof(PgrRankQuery);
+	p.nnodes = 0;
+	if (root)
+		pack_node(&p, root, 1);
+	return rq;
+}
+
+/* --- unpacking --- */
+
+typedef struct Unpacker
+{
+	const char *at;
+	const char *end;
+	PgrQueryNode *nodes;		/* all, in one array */
+	uint32		nnodes;
+	uint32		next;
+	PgrQueryNode **children;	/* room for all pointers */
+	uint32		nchildren;
+} Unpacker;
+
+PGR_NORETURN static void damaged(void);
+
+static void
+damaged(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED), errmsg("rankquery value is damaged")));
+}
+
+static const char *
+unpack_bytes(Unpacker *u, Size n)
+{
+	const char *bytes = u->at;
+
+	if (n > (Size) (u->end - u->at))
+		damaged();
+	u->at += n;
+	return bytes;
+}
+
+static PgrQueryNode *
+unpack_node(Unpacker *u, int depth)
+{
+	const PgrStoredNode *stored = (const PgrStoredNode *) unpack_bytes(u, sizeof(PgrStoredNode));
+	PgrQueryNode *node;
+
+	if (depth > PGR_QUERY_MAX_DEPTH || u->next == u->nnodes || stored->kind > PGR_NODE_NOT)
+		damaged();
+	node = &u->nodes[u->next++];
+	node->kind = stored->kind;
+	node->prefix = stored->prefix;
+	node->fuzzy = stored->fuzzy;
+	node->boost = stored->boost;
+	node->fields = stored->fields;
+	node->given_df = stored->given_df;
+	node->leaf = -1;
+	if (node->kind == PGR_NODE_TERM)
+	{
+		node->offset = stored->place;
+		node->termlen = stored->number;
+		node->term = unpack_bytes(u, TYPEALIGN(8, (Size) stored->number));
+		return node;
+	}
+	if (node->kind == PGR_NODE_PHRASE)
+		node->slop = stored->number;
+	else
+		node->min_match = stored->number;
+	if (stored->place > u->nnodes - u->nchildren)
+		damaged();
+	node->nchildren = (int) stored->place;
+	node->children = u->children + u->nchildren;
+	u->nchildren += stored->place;
+	for (int i = 0; i < node->nchildren; i++)
+		node->children[i] = unpack_node(u, depth + 1);
+	return node;
+}
+
+static void
+number_leaves(PgrQuery *query, PgrQueryNode *node)
+{
+	if (node->kind == PGR_NODE_TERM || node->kind == PGR_NODE_PHRASE)
+	{
+		node->leaf = query->nleaves;
+		query->leaves[query->nleaves++] = node;
+	}
+	else if (node->kind != PGR_NODE_NOT)
+		for (int i = 0; i < node->nchildren; i++)
+			number_leaves(query, node->children[i]);
+}
+
+static bool
+is_plain_term(const PgrQueryNode *node)
+{
+	return node->kind == PGR_NODE_TERM && !node->prefix && node->fuzzy == 0 &&
+		node->fields == 0;
+}
+
+static bool
+is_disjunction(const PgrQueryNode *root)
+{
+	if (root == NULL || root->kind != PGR_NODE_OR)
+		return root != NULL && is_plain_term(root);
+	for (int i = 0; i < root->nchildren; i++)
+		if (!is_plain_term(root->children[i]))
+			return false;
+	return root->min_match == 1;
+}
+
+PgrQuery *
+pgr_query_unpack(const PgrRankQuery *rq)
+{
+	PgrQuery   *query = pgr_query_make();
+	Unpacker	u = {0};
+
+	if (VARSIZE(rq) < sizeof(PgrRankQuery) || rq->version != PGR_RANKQUERY_VERSION ||
+		rq->nnodes > PGR_QUERY_MAX_NODES)
+		damaged();
+	query->cjk_bigram = rq->cjk_bigram;
+	query->bound = rq->bound;
+	query->config = rq->config;
+	query->given_ndocs = rq->given_ndocs;
+	query->given_avg_length = rq->given_avg_length;
+	query->given_k1 = rq->given_k1;
+	query->given_b = rq->given_b;
+	if (rq->nnodes == 0)
+		return query;
+
+	u.at = (const char *) rq + sizeof(PgrRankQuery);
+	u.end = (const char *) rq + VARSIZE(rq);
+	u.nnodes = rq->nnodes;
+	u.nodes = palloc0(sizeof(PgrQueryNode) * rq->nnodes);
+	u.children = palloc(sizeof(PgrQueryNode *) * rq->nnodes);
+	query->root = unpack_node(&u, 1);
+	query->leaves = palloc(sizeof(PgrQueryNode *) * rq->nnodes);
+	number_leaves(query, query->root);
+	query->disjunction = is_disjunction(query->root);
+	return query;
+}

@@ -1,0 +1,458 @@
+/*
+ * rankquery_build.c
+ *		SQL functions and operators that make rankqueries of words and of each
+ *		other.
+ *
+ * Those that analyse words take the configuration as an argument and are
+ * immutable, so that a query in FROM or in a parameter is folded to a constant
+ * and an index can be used.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "lexical/rankquery.h"
+#include "miscadmin.h"
+#include "tsearch/ts_cache.h"
+#include "tsearch/ts_utils.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+/* --- arguments --- */
+
+/* Items of a text[] as C strings; a null is an error. */
+static char **
+text_items(ArrayType *array, int *n)
+{
+	Datum	   *elems;
+	bool	   *nulls;
+	char	  **items;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, n);
+	items = palloc(sizeof(char *) * Max(*n, 1));
+	for (int i = 0; i < *n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("array must not contain nulls")));
+		items[i] = TextDatumGetCString(elems[i]);
+	}
+	return items;
+}
+
+static PgrAnalyzer
+config_analyzer(Oid config)
+{
+	return (PgrAnalyzer) {.config = config, .nfields = 1};
+}
+
+static bool
+cjk_by_name(text *name)
+{
+	char	   *s = text_to_cstring(name);
+
+	if (pg_strcasecmp(s, "bigram") == 0)
+		return true;
+	if (pg_strcasecmp(s, "none") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized value \"%s\" for cjk", s),
+				 errhint("Valid values are \"none\" and \"bigram\".")));
+	return false;
+}
+
+static Datum
+make_query(const PgrAnalyzer *analyzer, PgrQueryNode *root)
+{
+	PgrQuery   *query = pgr_query_make();
+
+	query->config = analyzer->config;
+	query->cjk_bigram = analyzer->cjk_bigram;
+	query->root = root;
+	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
+}
+
+static Datum
+parse_query(const PgrAnalyzer *analyzer, text *words, ArrayType *fields)
+{
+	int			nnames = 0;
+	char	  **names = fields ? text_items(fields, &nnames) : NULL;
+
+	return make_query(analyzer,
+					  pgr_query_parse(analyzer, VARDATA_ANY(words),
+									  (int) VARSIZE_ANY_EXHDR(words),
+									  names, Min(nnames, PGR_LEX_MAX_FIELDS)));
+}
+
+/* --- from what people type --- */
+
+/* (config, words, fields, cjk) */
+PG_FUNCTION_INFO_V1(pgr_to_rankquery);
+Datum
+pgr_to_rankquery(PG_FUNCTION_ARGS)
+{
+	PgrAnalyzer analyzer = config_analyzer(PG_GETARG_OID(0));
+
+	analyzer.cjk_bigram = cjk_by_name(PG_GETARG_TEXT_PP(3));
+	return parse_query(&analyzer, PG_GETARG_TEXT_PP(1), PG_GETARG_ARRAYTYPE_P(2));
+}
+
+/* (words), by default_text_search_config */
+PG_FUNCTION_INFO_V1(pgr_to_rankquery_default);
+Datum
+pgr_to_rankquery_default(PG_FUNCTION_ARGS)
+{
+	PgrAnalyzer analyzer = config_analyzer(getTSCurrentConfig(true));
+
+	return parse_query(&analyzer, PG_GETARG_TEXT_PP(0), NULL);
+}
+
+static PgrAnalyzer
+index_analyzer(Oid index)
+{
+	PgrAnalyzer analyzer;
+
+	if (pgr_index_analyzer_hook == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("relation with OID %u is not a bm25 index", index)));
+	pgr_index_analyzer_hook(index, &analyzer);
+	return analyzer;
+}
+
+static Datum
+bind_query(PgrRankQuery *rq, Oid index)
+{
+	PgrQuery   *query = pgr_query_unpack(rq);
+
+	query->bound = index;
+	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
+}
+
+/* (index, words, fields): the same by an index's configuration, bound to it */
+PG_FUNCTION_INFO_V1(pgr_bm25_query);
+Datum
+pgr_bm25_query(PG_FUNCTION_ARGS)
+{
+	Oid			index = PG_GETARG_OID(0);
+	PgrAnalyzer analyzer = index_analyzer(index);
+	Datum		rq = parse_query(&analyzer, PG_GETARG_TEXT_PP(1), PG_GETARG_ARRAYTYPE_P(2));
+
+	return bind_query(DatumGetRankQuery(rq), index);
+}
+
+/* --- binding --- */
+
+PG_FUNCTION_INFO_V1(pgr_bm25_bind_query);
+Datum
+pgr_bm25_bind_query(PG_FUNCTION_ARGS)
+{
+	return bind_query(PG_GETARG_RANKQUERY(0), PG_GETARG_OID(1));
+}
+
+/* A text that was analysed for an index: what bm25_bind(text, regclass) keeps. */
+typedef struct BoundText
+{
+	Oid			index;
+	PgrAnalyzer analyzer;
+	struct varlena *words;
+	struct varlena *bound;
+} BoundText;
+
+static bool
+same_bytes(const struct varlena *a, const struct varlena *b)
+{
+	return VARSIZE_ANY(a) == VARSIZE_ANY(b) && memcmp(a, b, VARSIZE_ANY(a)) == 0;
+}
+
+static struct varlena *
+copy_bytes(MemoryContext context, const struct varlena *v)
+{
+	struct varlena *copy = MemoryContextAlloc(context, VARSIZE_ANY(v));
+
+	memcpy(copy, v, VARSIZE_ANY(v));
+	return copy;
+}
+
+/*
+ * The planner puts this beside each operator, where it may be called for each
+ * row: the last result is kept.
+ */
+PG_FUNCTION_INFO_V1(pgr_bm25_bind_text);
+Datum
+pgr_bm25_bind_text(PG_FUNCTION_ARGS)
+{
+	text	   *words = PG_GETARG_TEXT_PP(0);
+	Oid			index = PG_GETARG_OID(1);
+	PgrAnalyzer analyzer = index_analyzer(index);
+	BoundText  *last = fcinfo->flinfo->fn_extra;
+	MemoryContext context = fcinfo->flinfo->fn_mcxt;
+
+	if (last == NULL || last->index != index || !same_bytes(last->words, words) ||
+		last->analyzer.config != analyzer.config ||
+		last->analyzer.cjk_bigram != analyzer.cjk_bigram)
+	{
+		PgrRankQuery *rq = pgr_query_from_text(&analyzer, words);
+
+		if (last == NULL)
+			last = MemoryContextAllocZero(context, sizeof(BoundText));
+		else
+		{
+			pfree(last->words);
+			pfree(last->bound);
+		}
+		rq->bound = index;
+		last->index = index;
+		last->analyzer = analyzer;
+		last->words = copy_bytes(context, words);
+		last->bound = copy_bytes(context, (struct varlena *) rq);
+		fcinfo->flinfo->fn_extra = last;
+	}
+	PG_RETURN_POINTER(last->bound);
+}
+
+/* --- builders --- */
+
+/* Words, each analysed on its own, under one node. */
+static Datum
+words_query(FunctionCallInfo fcinfo, PgrNodeKind kind)
+{
+	PgrAnalyzer analyzer = config_analyzer(PG_GETARG_OID(0));
+	PgrQueryNode *root = pgr_node_make(kind);
+	int			n;
+	char	  **words = text_items(PG_GETARG_ARRAYTYPE_P(1), &n);
+
+	for (int i = 0; i < n; i++)
+	{
+		PgrQueryNode *node = pgr_query_words(&analyzer, words[i], (int) strlen(words[i]),
+											 PGR_WORD_ALL);
+
+		CHECK_FOR_INTERRUPTS();
+		if (node)
+			pgr_node_add(root, node);
+	}
+	return make_query(&analyzer, root);
+}
+
+PG_FUNCTION_INFO_V1(pgr_any_of);
+Datum
+pgr_any_of(PG_FUNCTION_ARGS)
+{
+	return words_query(fcinfo, PGR_NODE_OR);
+}
+
+PG_FUNCTION_INFO_V1(pgr_all_of);
+Datum
+pgr_all_of(PG_FUNCTION_ARGS)
+{
+	return words_query(fcinfo, PGR_NODE_AND);
+}
+
+/* (config, words, slop) */
+PG_FUNCTION_INFO_V1(pgr_phrase_of);
+Datum
+pgr_phrase_of(PG_FUNCTION_ARGS)
+{
+	PgrAnalyzer analyzer = config_analyzer(PG_GETARG_OID(0));
+	text	   *words = PG_GETARG_TEXT_PP(1);
+	int32		slop = PG_GETARG_INT32(2);
+	PgrQueryNode *node;
+
+	if (slop < 0 || slop > PGR_QUERY_MAX_SLOP)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("slop must be from 0 to %d", PGR_QUERY_MAX_SLOP)));
+	node = pgr_query_words(&analyzer, VARDATA_ANY(words), (int) VARSIZE_ANY_EXHDR(words),
+						   PGR_WORD_PHRASE);
+	if (node && node->kind == PGR_NODE_PHRASE)
+		node->slop = (uint32) slop;
+	return make_query(&analyzer, node);
+}
+
+/* What both queries say is the left one's; what one does not say, the other's. */
+static Datum
+combine(FunctionCallInfo fcinfo, PgrNodeKind kind)
+{
+	PgrQuery   *a = pgr_query_unpack(PG_GETARG_RANKQUERY(0));
+	PgrQuery   *b = pgr_query_unpack(PG_GETARG_RANKQUERY(1));
+	PgrQueryNode *root = pgr_node_make(kind);
+
+	if (a->root)
+		pgr_node_add(root, a->root);
+	if (b->root)
+		pgr_node_add(root, b->root);
+	a->root = root;
+	if (!OidIsValid(a->bound))
+		a->bound = b->bound;
+	if (!OidIsValid(a->config))
+		a->config = b->config;
+	a->cjk_bigram |= b->cjk_bigram;
+	if (isnan(a->given_ndocs))
+		a->given_ndocs = b->given_ndocs;
+	if (isnan(a->given_avg_length))
+		a->given_avg_length = b->given_avg_length;
+	if (isnan(a->given_k1))
+		a->given_k1 = b->given_k1;
+	if (isnan(a->given_b))
+		a->given_b = b->given_b;
+	PG_RETURN_POINTER(pgr_query_pack(a, NULL));
+}
+
+PG_FUNCTION_INFO_V1(pgr_rankquery_and);
+Datum
+pgr_rankquery_and(PG_FUNCTION_ARGS)
+{
+	return combine(fcinfo, PGR_NODE_AND);
+}
+
+PG_FUNCTION_INFO_V1(pgr_rankquery_or);
+Datum
+pgr_rankquery_or(PG_FUNCTION_ARGS)
+{
+	return combine(fcinfo, PGR_NODE_OR);
+}
+
+PG_FUNCTION_INFO_V1(pgr_rankquery_not);
+Datum
+pgr_rankquery_not(PG_FUNCTION_ARGS)
+{
+	PgrQuery   *query = pgr_query_unpack(PG_GETARG_RANKQUERY(0));
+	PgrQueryNode *not = pgr_node_make(PGR_NODE_NOT);
+
+	if (query->root)
+		pgr_node_add(not, query->root);
+	query->root = not;
+	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
+}
+
+static void
+check_range(const char *what, double x, double max)
+{
+	if (!(x >= 0 && x <= max))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s must be from 0 to %g", what, max)));
+}
+
+static void
+multiply_boost(PgrQueryNode *leaf, void *arg)
+{
+	double		boost = leaf->boost * *(double *) arg;
+
+	leaf->boost = (float) Min(boost, PGR_QUERY_MAX_BOOST);
+}
+
+PG_FUNCTION_INFO_V1(pgr_rankquery_boost);
+Datum
+pgr_rankquery_boost(PG_FUNCTION_ARGS)
+{
+	PgrQuery   *query = pgr_query_unpack(PG_GETARG_RANKQUERY(0));
+	double		boost = PG_GETARG_FLOAT8(1);
+
+	check_range("boost", boost, PGR_QUERY_MAX_BOOST);
+	if (query->root)
+		pgr_node_each_leaf(query->root, multiply_boost, &boost);
+	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
+}
+
+/*
+ * At least n of the query's alternatives. The optional words of a query with
+ * required ones ("+a b c") count as alternatives.
+ */
+PG_FUNCTION_INFO_V1(pgr_min_should_match);
+Datum
+pgr_min_should_match(PG_FUNCTION_ARGS)
+{
+	PgrQuery   *query = pgr_query_unpack(PG_GETARG_RANKQUERY(0));
+	int32		n = PG_GETARG_INT32(1);
+	PgrQueryNode *node = query->root;
+
+	if (n < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of words that must match cannot be negative")));
+	for (int i = 0; node && node->kind == PGR_NODE_AND && i < node->nchildren; i++)
+		if (node->children[i]->kind == PGR_NODE_OR)
+		{
+			node = node->children[i];
+			break;
+		}
+	if (node && node->kind == PGR_NODE_OR)
+		node->min_match = (uint32) n;
+	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
+}
+
+/* --- statistics and parameters --- */
+
+typedef struct GivenDf
+{
+	char	  **terms;
+	float8	   *df;
+	int			n;
+} GivenDf;
+
+static void
+give_df(PgrQueryNode *leaf, void *arg)
+{
+	const GivenDf *given = arg;
+
+	for (int i = 0; i < leaf->nchildren; i++)
+		give_df(leaf->children[i], arg);
+	if (leaf->kind != PGR_NODE_TERM)
+		return;
+	for (int i = 0; i < given->n; i++)
+		if (strlen(given->terms[i]) == leaf->termlen &&
+			memcmp(given->terms[i], leaf->term, leaf->termlen) == 0)
+			leaf->given_df = given->df[i];
+}
+
+static float8 *
+float_items(ArrayType *array, int expected)
+{
+	if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != expected)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("there must be one document frequency for each term")));
+	if (array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("array must not contain nulls")));
+	return (float8 *) ARR_DATA_PTR(array);
+}
+
+/* (query, ndocs, avg_length, terms, dfs) */
+PG_FUNCTION_INFO_V1(pgr_rankquery_stats);
+Datum
+pgr_rankquery_stats(PG_FUNCTION_ARGS)
+{
+	PgrQuery   *query = pgr_query_unpack(PG_GETARG_RANKQUERY(0));
+	GivenDf		given;
+
+	query->given_ndocs = PG_GETARG_FLOAT8(1);
+	query->given_avg_length = PG_GETARG_FLOAT8(2);
+	check_range("number of documents", query->given_ndocs, 1e18);
+	check_range("average length", query->given_avg_length, 1e18);
+	given.terms = text_items(PG_GETARG_ARRAYTYPE_P(3), &given.n);
+	given.df = float_items(PG_GETARG_ARRAYTYPE_P(4), given.n);
+	for (int i = 0; i < given.n; i++)
+		check_range("document frequency", given.df[i], DBL_MAX);
+	if (query->root)
+		pgr_node_each_leaf(query->root, give_df, &given);
+	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
+}
+
+/* (query, k1, b) */
+PG_FUNCTION_INFO_V1(pgr_rankquery_params);
+Datum
+pgr_rankquery_params(PG_FUNCTION_ARGS)
+{
+	PgrQuery   *query = pgr_query_unpack(PG_GETARG_RANKQUERY(0));
+
+	query->given_k1 = PG_GETARG_FLOAT8(1);
+	query->given_b = PG_GETARG_FLOAT8(2);
+	check_range("k1", query->given_k1, 1000);
+	check_range("b", query->given_b, 1);
+	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
+}
