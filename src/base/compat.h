@@ -99,6 +99,19 @@ struct Node;
 #define pgr_owns_relation(oid, user) object_ownercheck(RelationRelationId, oid, user)
 #else
 #define pgr_owns_relation(oid, user) pg_class_ownercheck(oid, user)
+
+/* make_range can report softly since 16. Needs utils/rangetypes.h. */
+#if PG_VERSION_NUM >= 160000
+#define pgr_make_range(type, lower, upper) make_range(type, lower, upper, false, NULL)
+#else
+#define pgr_make_range(type, lower, upper) make_range(type, lower, upper, false)
+#endif
+
+/* 18: variables above GROUP BY name an entry that lists grouping expressions. */
+#if PG_VERSION_NUM >= 180000
+#define PGR_RTE_GROUP_EXPRS(rte) ((rte)->rtekind == RTE_GROUP ? (rte)->groupexprs : NIL)
+#else
+#define PGR_RTE_GROUP_EXPRS(rte) NIL
 #endif
 
 #endif							/* PGR_COMPAT_H */

@@ -20,6 +20,7 @@
 #include "common/hashfn.h"
 #include "lexical/cjk.h"
 #include "lexical/lexical.h"
+#include "lexical/rankquery.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
@@ -180,8 +181,8 @@ add_chunk(Builder *b, const char *text, int len, uint32 field)
 }
 
 /* Where to cut: after the last white space of a chunk, else between characters. */
-static int
-chunk_length(const char *text, int len)
+int
+pgr_lex_chunk(const char *text, int len)
 {
 	if (len <= CHUNK)
 		return len;
@@ -208,7 +209,7 @@ add_words(Builder *b, const char *text, int len, uint32 field)
 	b->copy = true;
 	while (len > 0)
 	{
-		int			n = chunk_length(text, len);
+		int			n = pgr_lex_chunk(text, len);
 
 		CHECK_FOR_INTERRUPTS();
 		add_chunk(b, text, n, field);

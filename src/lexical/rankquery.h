@@ -102,6 +102,11 @@ extern void pgr_query_append(StringInfo buf, const PgrQuery *query);
 extern PgrQueryNode *pgr_query_parse(const PgrAnalyzer *analyzer, const char *text, int len,
 									 char **names, int nnames);
 
+/* --- analysis --- */
+
+/* analyze.c: the length of the chunk of text that goes to the parser at once */
+extern int	pgr_lex_chunk(const char *text, int len);
+
 /* --- scoring --- */
 
 /* What a document has of a leaf. */

@@ -83,8 +83,7 @@ dissolves(const PgrQueryNode *parent, const PgrQueryNode *child)
 		return false;
 	if (parent->kind == PGR_NODE_AND)
 		return true;
-	return parent->kind == PGR_NODE_OR && parent->min_match == child->min_match &&
-		parent->min_match <= 1;
+	return parent->kind == PGR_NODE_OR && parent->min_match <= 1 && child->min_match == 1;
 }
 
 static void

@@ -65,7 +65,8 @@ add_phrase(const Source *src, const QueryItem *item, PgrQueryNode *phrase, uint3
 	}
 	if (op->oper == OP_PHRASE)
 	{
-		if (!add_phrase(src, item + op->left, phrase, offset))
+		/* <0>, two lexemes of one word, is none of our phrases */
+		if (op->distance == 0 || !add_phrase(src, item + op->left, phrase, offset))
 			return false;
 		*offset += (uint32) op->distance;
 		return add_phrase(src, item + 1, phrase, offset);

@@ -1,0 +1,238 @@
+/*
+ * lex_ops.c
+ *		<@> (negative score), @@@ (match), bm25_score and bm25_explain.
+ *
+ * They are true functions of (document, query, statistics): the same value in a
+ * select list, in a sort and through an index. A document that an index scan has
+ * just emitted is found by its content's hash in the memo of the pinned
+ * statistics; all others are analysed here.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "funcapi.h"
+#include "lexical/lex_query.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+/* The document in argument 0, detoasted once. */
+static Datum
+document_arg(FunctionCallInfo fcinfo, PgrContentType type)
+{
+	if (type == PGR_CONTENT_TEXT)
+		return PointerGetDatum(PG_DETOAST_DATUM_PACKED(PG_GETARG_DATUM(0)));
+	return PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(0)));
+}
+
+/* A document's score; an unmatched one has 0. */
+static double
+score(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
+{
+	PgrQueryState *state = pgr_query_state(fcinfo, type, arg, InvalidOid);
+	PgrPinned  *pinned = pgr_query_pinned(state);
+	MemoryContext old = MemoryContextSwitchTo(state->row);
+	Datum		content = document_arg(fcinfo, type);
+	double		result;
+	PgrLexDoc	doc;
+
+	if (pgr_memo_empty(pinned) ||
+		!pgr_memo_get(pinned, pgr_lex_content_hash(content), &result))
+	{
+		pgr_lex_document(&pinned->analyzer, type, content, &doc);
+		result = pgr_score_document(pinned, &doc, NULL);
+	}
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+/* no negative zero */
+static double
+distance(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
+{
+	return 0.0 - score(fcinfo, type, arg);
+}
+
+static bool
+match(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
+{
+	PgrQueryState *state = pgr_query_state(fcinfo, type, arg, InvalidOid);
+	MemoryContext old = MemoryContextSwitchTo(state->row);
+	PgrLexDoc	doc;
+	bool		result;
+
+	pgr_lex_document(&state->analyzer, type, document_arg(fcinfo, type), &doc);
+	result = pgr_match_document(state->query, &doc);
+	MemoryContextSwitchTo(old);
+	return result;
+}
+
+/* --- explain --- */
+
+/* The text of a leaf as a query of its own, without boost and fields. */
+static Datum
+leaf_text(const PgrQueryNode *leaf)
+{
+	PgrQuery   *query = pgr_query_make();
+	PgrQueryNode shown = *leaf;
+	StringInfoData buf;
+
+	if (leaf->kind == PGR_NODE_TERM && !leaf->prefix && leaf->fuzzy == 0)
+		return PointerGetDatum(cstring_to_text_with_len(leaf->term, leaf->termlen));
+	shown.boost = 1;
+	shown.fields = 0;
+	shown.given_df = NAN;
+	query->root = &shown;
+	initStringInfo(&buf);
+	pgr_query_append(&buf, query);
+	return PointerGetDatum(cstring_to_text_with_len(buf.data, buf.len));
+}
+
+static void
+put_double(double x, Datum *value, bool *null)
+{
+	*null = isnan(x);
+	*value = Float8GetDatum(x);
+}
+
+typedef struct Explanation
+{
+	const PgrPinned *pinned;
+	const PgrLexDoc *doc;
+	bool		match;			/* of the whole query */
+	ReturnSetInfo *rsinfo;
+} Explanation;
+
+#define EXPLAIN_COLUMNS 9
+
+/* (term, field, tf, df, idf, length, avg_length, weight, contribution) */
+static void
+explain_row(const Explanation *e, int leaf, uint32 field, const PgrLeafHit *hit,
+			double contribution)
+{
+	const PgrPinned *p = e->pinned;
+	const PgrQueryNode *node = p->query->leaves[leaf];
+	const PgrLeafStats *stats = &p->leaves[leaf];
+	double		weight = p->scorers[leaf].weight;
+	double		average = p->collection.sum_length / p->collection.ndocs;
+	Datum		values[EXPLAIN_COLUMNS];
+	bool		nulls[EXPLAIN_COLUMNS] = {false};
+
+	if (!isnan(p->query->given_avg_length))
+		average = p->query->given_avg_length;
+	values[0] = leaf_text(node);
+	values[1] = Int32GetDatum((int32) field);
+	nulls[1] = field == 0;
+	values[2] = Int64GetDatum(hit->tf);
+	put_double(isnan(node->given_df) ? stats->df : node->given_df, &values[3], &nulls[3]);
+	nulls[3] |= node->kind == PGR_NODE_PHRASE;
+	put_double(p->scoring.kind == PGR_SCORING_DIRICHLET || node->boost == 0 ? NAN :
+			   weight / node->boost, &values[4], &nulls[4]);
+	values[5] = Int64GetDatum(e->doc->length);
+	put_double(average, &values[6], &nulls[6]);
+	values[7] = Float8GetDatum(weight);
+	values[8] = Float8GetDatum(contribution);
+	tuplestore_putvalues(e->rsinfo->setResult, e->rsinfo->setDesc, values, nulls);
+}
+
+/* The number of the only field that a leaf looks in, or 0. */
+static uint32
+only_field(const PgrQueryNode *leaf)
+{
+	if (leaf->fields == 0 || (leaf->fields & (leaf->fields - 1)) != 0)
+		return 0;
+	return (uint32) pg_leftmost_one_pos32(leaf->fields) + 1;
+}
+
+/* One row for each leaf that occurs; contributions add up to the score. */
+static void
+explain(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
+{
+	Oid			index = PG_GETARG_OID(2);
+	PgrQueryState *state = pgr_query_state(fcinfo, type, arg, index);
+	PgrPinned  *pinned = pgr_query_pinned(state);
+	PgrLexDoc	doc;
+	Explanation e = {pinned, &doc, false, (ReturnSetInfo *) fcinfo->resultinfo};
+	MemoryContext old;
+
+	InitMaterializedSRF(fcinfo, 0);
+	old = MemoryContextSwitchTo(state->row);
+	pgr_lex_document(&pinned->analyzer, type, document_arg(fcinfo, type), &doc);
+	pgr_score_document(pinned, &doc, &e.match);
+	for (int i = 0; i < pinned->query->nleaves; i++)
+	{
+		const PgrQueryNode *leaf = pinned->query->leaves[i];
+		PgrLeafHit	hit;
+
+		CHECK_FOR_INTERRUPTS();
+		if (pgr_leaf_hit(leaf, &pinned->leaves[i], &doc, &hit))
+			explain_row(&e, i, only_field(leaf), &hit,
+						e.match ? pgr_leaf_contribution(pinned, i, &hit, &doc) : 0);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* --- SQL: one of each for every type of document and query --- */
+
+#define DISTANCE(name, type, arg) \
+	PG_FUNCTION_INFO_V1(name); \
+	Datum name(PG_FUNCTION_ARGS) \
+	{ \
+		PG_RETURN_FLOAT8(distance(fcinfo, type, arg)); \
+	} \
+	extern int	pgr_no_such_variable
+
+#define SCORE(name, type, arg) \
+	PG_FUNCTION_INFO_V1(name); \
+	Datum name(PG_FUNCTION_ARGS) \
+	{ \
+		PG_RETURN_FLOAT8(score(fcinfo, type, arg)); \
+	} \
+	extern int	pgr_no_such_variable
+
+#define MATCH(name, type, arg) \
+	PG_FUNCTION_INFO_V1(name); \
+	Datum name(PG_FUNCTION_ARGS) \
+	{ \
+		PG_RETURN_BOOL(match(fcinfo, type, arg)); \
+	} \
+	extern int	pgr_no_such_variable
+
+#define EXPLAIN(name, type, arg) \
+	PG_FUNCTION_INFO_V1(name); \
+	Datum name(PG_FUNCTION_ARGS) \
+	{ \
+		explain(fcinfo, type, arg); \
+		return (Datum) 0; \
+	} \
+	extern int	pgr_no_such_variable
+
+DISTANCE(pgr_bm25_distance_text_words, PGR_CONTENT_TEXT, PGR_ARG_WORDS);
+DISTANCE(pgr_bm25_distance_text, PGR_CONTENT_TEXT, PGR_ARG_RANKQUERY);
+DISTANCE(pgr_bm25_distance_array_words, PGR_CONTENT_TEXT_ARRAY, PGR_ARG_WORDS);
+DISTANCE(pgr_bm25_distance_array, PGR_CONTENT_TEXT_ARRAY, PGR_ARG_RANKQUERY);
+DISTANCE(pgr_bm25_distance_tsvector_words, PGR_CONTENT_TSVECTOR, PGR_ARG_WORDS);
+DISTANCE(pgr_bm25_distance_tsvector, PGR_CONTENT_TSVECTOR, PGR_ARG_RANKQUERY);
+
+SCORE(pgr_bm25_score_text_words, PGR_CONTENT_TEXT, PGR_ARG_WORDS);
+SCORE(pgr_bm25_score_text, PGR_CONTENT_TEXT, PGR_ARG_RANKQUERY);
+SCORE(pgr_bm25_score_array_words, PGR_CONTENT_TEXT_ARRAY, PGR_ARG_WORDS);
+SCORE(pgr_bm25_score_array, PGR_CONTENT_TEXT_ARRAY, PGR_ARG_RANKQUERY);
+SCORE(pgr_bm25_score_tsvector_words, PGR_CONTENT_TSVECTOR, PGR_ARG_WORDS);
+SCORE(pgr_bm25_score_tsvector, PGR_CONTENT_TSVECTOR, PGR_ARG_RANKQUERY);
+
+MATCH(pgr_rankquery_match_text_words, PGR_CONTENT_TEXT, PGR_ARG_WORDS);
+MATCH(pgr_rankquery_match_text, PGR_CONTENT_TEXT, PGR_ARG_RANKQUERY);
+MATCH(pgr_rankquery_match_array_words, PGR_CONTENT_TEXT_ARRAY, PGR_ARG_WORDS);
+MATCH(pgr_rankquery_match_array, PGR_CONTENT_TEXT_ARRAY, PGR_ARG_RANKQUERY);
+MATCH(pgr_rankquery_match_tsvector_words, PGR_CONTENT_TSVECTOR, PGR_ARG_WORDS);
+MATCH(pgr_rankquery_match_tsvector, PGR_CONTENT_TSVECTOR, PGR_ARG_RANKQUERY);
+
+EXPLAIN(pgr_bm25_explain_text_words, PGR_CONTENT_TEXT, PGR_ARG_WORDS);
+EXPLAIN(pgr_bm25_explain_text, PGR_CONTENT_TEXT, PGR_ARG_RANKQUERY);
+EXPLAIN(pgr_bm25_explain_array_words, PGR_CONTENT_TEXT_ARRAY, PGR_ARG_WORDS);
+EXPLAIN(pgr_bm25_explain_array, PGR_CONTENT_TEXT_ARRAY, PGR_ARG_RANKQUERY);
+EXPLAIN(pgr_bm25_explain_tsvector_words, PGR_CONTENT_TSVECTOR, PGR_ARG_WORDS);
+EXPLAIN(pgr_bm25_explain_tsvector, PGR_CONTENT_TSVECTOR, PGR_ARG_RANKQUERY);

@@ -1,0 +1,188 @@
+/*
+ * lex_query.c
+ *		Keeps a query, unpacked and with its statistics, in fn_extra: a scan calls
+ *		an operator with one query and many documents.
+ *
+ * The query is known again by its bytes (memory at one address may hold another
+ * one next time). Statistics of an index are those of a snapshot: they are asked
+ * for again when the active snapshot shows other rows, or the transaction is
+ * another one.
+ */
+#include "postgres.h"
+
+#include "lexical/lex_query.h"
+#include "storage/proc.h"
+#include "tsearch/ts_cache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+/* --- snapshots --- */
+
+/* All of a snapshot that decides which rows it shows. */
+typedef struct PgrSnapshotKey
+{
+	LocalTransactionId lxid;
+	TransactionId xmin;
+	TransactionId xmax;
+	CommandId	curcid;
+	uint32		xcnt;
+	int32		subxcnt;
+	TransactionId *xip;			/* [xcnt + subxcnt] */
+} PgrSnapshotKey;
+
+static bool
+same_snapshot(const PgrSnapshotKey *key, Snapshot s)
+{
+	return key->lxid == pgr_my_lxid() && key->xmin == s->xmin && key->xmax == s->xmax &&
+		key->curcid == s->curcid && key->xcnt == s->xcnt && key->subxcnt == s->subxcnt &&
+		memcmp(key->xip, s->xip, sizeof(TransactionId) * s->xcnt) == 0 &&
+		memcmp(key->xip + s->xcnt, s->subxip, sizeof(TransactionId) * s->subxcnt) == 0;
+}
+
+static PgrSnapshotKey *
+snapshot_key(MemoryContext context, Snapshot s)
+{
+	PgrSnapshotKey *key = MemoryContextAlloc(context, sizeof(PgrSnapshotKey));
+	Size		n = (Size) s->xcnt + (Size) s->subxcnt;
+
+	key->lxid = pgr_my_lxid();
+	key->xmin = s->xmin;
+	key->xmax = s->xmax;
+	key->curcid = s->curcid;
+	key->xcnt = s->xcnt;
+	key->subxcnt = s->subxcnt;
+	key->xip = MemoryContextAlloc(context, sizeof(TransactionId) * Max(n, 1));
+	memcpy(key->xip, s->xip, sizeof(TransactionId) * s->xcnt);
+	memcpy(key->xip + s->xcnt, s->subxip, sizeof(TransactionId) * s->subxcnt);
+	return key;
+}
+
+/* --- the state --- */
+
+static uint8
+content_fields(PgrContentType type)
+{
+	return type == PGR_CONTENT_TEXT ? 1 :
+		type == PGR_CONTENT_TSVECTOR ? 4 : PGR_LEX_MAX_FIELDS;
+}
+
+/* Documents of a bound query go through the index's analysis. */
+static void
+set_analyzer(PgrQueryState *state)
+{
+	if (OidIsValid(state->index) && pgr_index_analyzer_hook)
+	{
+		pgr_index_analyzer_hook(state->index, &state->analyzer);
+		return;
+	}
+	state->analyzer.config = state->query->config;
+	state->analyzer.cjk_bigram = state->query->cjk_bigram;
+	state->analyzer.nfields = content_fields(state->type);
+	if (!OidIsValid(state->analyzer.config) && state->type != PGR_CONTENT_TSVECTOR)
+		state->analyzer.config = getTSCurrentConfig(true);
+}
+
+/*
+ * Words are analysed as the documents of the index, or by the current
+ * configuration. A query for an index is bound to it, whatever it said.
+ */
+static PgrRankQuery *
+read_argument(struct varlena *image, PgrQueryArg arg, Oid index)
+{
+	PgrAnalyzer analyzer = {.nfields = 1};
+	PgrRankQuery *rq;
+
+	if (arg == PGR_ARG_RANKQUERY)
+		rq = (PgrRankQuery *) PG_DETOAST_DATUM_COPY(PointerGetDatum(image));
+	else
+	{
+		if (OidIsValid(index) && pgr_index_analyzer_hook)
+			pgr_index_analyzer_hook(index, &analyzer);
+		else
+			analyzer.config = getTSCurrentConfig(true);
+		rq = pgr_query_from_text(&analyzer, DatumGetTextPP(PointerGetDatum(image)));
+	}
+	if (OidIsValid(index))
+		rq->bound = index;
+	return rq;
+}
+
+static void
+state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, PgrQueryArg arg,
+			Oid index)
+{
+	MemoryContext old;
+	Size		size = VARSIZE_ANY(image);
+
+	state->image = NULL;		/* in case what follows fails */
+	state->pinned = NULL;
+	state->key = NULL;
+	MemoryContextReset(state->context);
+
+	old = MemoryContextSwitchTo(state->context);
+	state->type = type;
+	state->rq = read_argument(image, arg, index);
+	state->index = state->rq->bound;
+	state->query = pgr_query_unpack(state->rq);
+	set_analyzer(state);
+	state->image = palloc(size);
+	memcpy(state->image, image, size);
+	MemoryContextSwitchTo(old);
+}
+
+/* Does an unbound query depend on a setting that has changed? */
+static bool
+config_changed(const PgrQueryState *state, PgrQueryArg arg)
+{
+	if (OidIsValid(state->index))
+		return false;
+	if (arg == PGR_ARG_WORDS || !OidIsValid(state->query->config))
+		return OidIsValid(state->analyzer.config) &&
+			state->analyzer.config != getTSCurrentConfig(false);
+	return false;
+}
+
+PgrQueryState *
+pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, Oid index)
+{
+	PgrQueryState *state = fcinfo->flinfo->fn_extra;
+	struct varlena *image = (struct varlena *) PG_GETARG_POINTER(1);
+	Size		size = VARSIZE_ANY(image);
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PgrQueryState));
+		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pgretrieve query",
+											   ALLOCSET_DEFAULT_SIZES);
+		state->row = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pgretrieve document",
+										   ALLOCSET_DEFAULT_SIZES);
+		fcinfo->flinfo->fn_extra = state;
+	}
+	MemoryContextReset(state->row);
+	if (state->image == NULL || VARSIZE_ANY(state->image) != size ||
+		memcmp(state->image, image, size) != 0 ||
+		(OidIsValid(index) && index != state->index) || config_changed(state, arg))
+		state_reset(state, image, type, arg, index);
+	return state;
+}
+
+PgrPinned *
+pgr_query_pinned(PgrQueryState *state)
+{
+	bool		bound = OidIsValid(state->index) && pgr_statistics_hook != NULL;
+	MemoryContext old;
+
+	if (state->pinned != NULL && (!bound || same_snapshot(state->key, GetActiveSnapshot())))
+		return state->pinned;
+	if (bound)
+	{
+		state->pinned = NULL;
+		state->key = snapshot_key(state->context, GetActiveSnapshot());
+		state->pinned = pgr_statistics_hook(state->index, state->rq);
+		return state->pinned;
+	}
+	old = MemoryContextSwitchTo(state->context);
+	state->pinned = pgr_pinned_unbound(state->rq, &state->analyzer);
+	MemoryContextSwitchTo(old);
+	return state->pinned;
+}

@@ -1,0 +1,44 @@
+/*
+ * lex_query.h
+ *		The query argument of an SQL function, kept from call to call. Private to
+ *		src/lexical.
+ */
+#ifndef PGR_LEX_QUERY_H
+#define PGR_LEX_QUERY_H
+
+#include "postgres.h"
+
+#include "lexical/rankquery.h"
+
+/* How an SQL function takes its query: (document, query [, index], ...) */
+typedef enum PgrQueryArg
+{
+	PGR_ARG_WORDS,				/* text: words, any of them */
+	PGR_ARG_RANKQUERY
+} PgrQueryArg;
+
+typedef struct PgrQueryState
+{
+	MemoryContext context;		/* of what is below; reset for another query */
+	MemoryContext row;			/* of one document; reset for each call */
+	struct varlena *image;		/* the argument as passed */
+	Oid			index;			/* index asked for, or InvalidOid */
+	PgrContentType type;
+	PgrRankQuery *rq;
+	PgrQuery   *query;
+	PgrAnalyzer analyzer;		/* of documents */
+	PgrPinned  *pinned;			/* NULL until a score is asked for */
+	struct PgrSnapshotKey *key; /* what pinned is of, if an index gave it */
+} PgrQueryState;
+
+/*
+ * The query in argument 1, for documents of a type. index: whose statistics, or
+ * InvalidOid for what the query is bound to. Valid for this call.
+ */
+extern PgrQueryState *pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type,
+									  PgrQueryArg arg, Oid index);
+
+/* Its statistics for the active snapshot. */
+extern PgrPinned *pgr_query_pinned(PgrQueryState *state);
+
+#endif							/* PGR_LEX_QUERY_H */
