@@ -99,6 +99,7 @@ struct Node;
 #define pgr_owns_relation(oid, user) object_ownercheck(RelationRelationId, oid, user)
 #else
 #define pgr_owns_relation(oid, user) pg_class_ownercheck(oid, user)
+#endif
 
 /* make_range can report softly since 16. Needs utils/rangetypes.h. */
 #if PG_VERSION_NUM >= 160000
