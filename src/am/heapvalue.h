@@ -1,0 +1,31 @@
+/*
+ * heapvalue.h
+ *		The indexed value of a heap row, read while an index is scanned.
+ */
+#ifndef PGR_HEAPVALUE_H
+#define PGR_HEAPVALUE_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "storage/itemptr.h"
+
+typedef struct PgrHeapValue PgrHeapValue;
+
+/*
+ * For the first column of scan's index, in the current memory context. Raises
+ * unless the scan has an MVCC snapshot: rows that are removed while the scan
+ * holds their tids must be invisible to it.
+ */
+extern PgrHeapValue *pgr_heapvalue_begin(IndexScanDesc scan);
+extern void pgr_heapvalue_end(PgrHeapValue *hv);
+
+/*
+ * The detoasted value of the row version that the snapshot sees below tid (the
+ * root of a HOT chain); NULL if it sees none or the value is null. Lives until
+ * the next call.
+ */
+extern struct varlena *pgr_heapvalue_get(PgrHeapValue *hv, ItemPointer tid);
+
+#endif							/* PGR_HEAPVALUE_H */
