@@ -49,7 +49,7 @@ typedef struct PgrSegDesc
 	uint32		ndead;			/* of both, marked by vacuum */
 } PgrSegDesc;
 
-StaticAssertDecl(sizeof(PgrSegDesc) == 32 + 8, "segment descriptor is 40 bytes");
+StaticAssertDecl(sizeof(PgrSegDesc) == 32, "segment descriptor is 32 bytes");
 
 /* A document when it is added, and its directory entry when read. */
 typedef struct PgrSegDoc
@@ -111,9 +111,16 @@ extern PgrSegment *pgr_segment_open_map(Relation rel, const PgrSegDesc *desc,
 										const PgrRunMap *map);
 extern void pgr_segment_close(PgrSegment *seg);
 extern const PgrSegDesc *pgr_segment_desc(const PgrSegment *seg);
+/* Do the tids of documents 0..ndocs-1 ascend? (Known when written.) */
+extern bool pgr_segment_sorted(const PgrSegment *seg);
 
 /* Directory. doc < ndocs (+ nnulls for tid and dead). */
 extern uint8 pgr_segment_norm(PgrSegment *seg, uint32 doc);
+/*
+ * The norms of the documents [*first, *first + *count), doc among them; valid
+ * until the next call for this segment.
+ */
+extern const uint8 *pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count);
 extern void pgr_segment_field_norms(PgrSegment *seg, uint32 doc, uint8 *norms);
 extern uint64 pgr_segment_hash(PgrSegment *seg, uint32 doc);
 extern void pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid);
