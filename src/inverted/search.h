@@ -29,6 +29,7 @@ typedef struct PgrTopK
 {
 	int			k;
 	int			n;
+	int			nalloc;
 	PgrHit	   *heap;			/* worst on top */
 	double		threshold;
 	bool		has_after;
@@ -49,13 +50,14 @@ extern void pgr_topk_add(PgrTopK *top, const PgrHit *hit);
 /* sorts the heap into result order, best first */
 extern void pgr_topk_finish(PgrTopK *top);
 
-/* --- search.c, maxscore.c, boolean.c --- */
+/* --- search.c --- */
 
 /*
  * Adds a segment's hits with a score > 0 to top. Dead documents are left out.
- * filter (may be NULL): further queries of WHERE that must match too; exact
- * unless *recheck is set (phrase without positions), which then holds for every
- * hit.
+ * filters (may be NULL): further queries of WHERE that must match too. Scores
+ * have the bits of pgr_score_document. *recheck is set (never cleared) if a
+ * phrase was searched without positions: every hit is then a candidate only,
+ * and its score an upper bound.
  */
 extern void pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
 							   const PgrPinned *pinned, PgrQuery **filters, int nfilters,
@@ -69,6 +71,8 @@ extern void pgr_match_segment(PgrSegment *seg, const PgrSegShape *shape,
 							  PgrQuery **queries, int n,
 							  void (*found) (void *arg, uint32 doc), void *arg,
 							  bool *recheck);
+
+/* --- expand.c --- */
 
 /* Expands a prefix or fuzzy leaf: every dictionary term that it matches. */
 typedef void (*PgrExpandFound) (void *arg, const char *term, uint32 len,
@@ -102,5 +106,106 @@ extern void pgr_search_sparse(PgrSegment *seg, uint32 source,
 #define PGR_SPARSE_KEY 5
 /* PGR_SPARSE_KEY bytes: dimension big-endian, then 0 or 1 */
 extern void pgr_sparse_key(uint32 dim, bool negative, char *key);
+
+/*
+ * --- Below: what the files above share ---
+ *
+ * A PgrSearch is the search of one segment: terms that add up, and the top-k
+ * that their sums compete for. Two algorithms find the sums: maxscore.c (few
+ * terms, block-max pruning) and accumulate.c (any number, no pruning).
+ *
+ * Whatever the order of evaluation, a final score is the sum of the terms'
+ * contributions in the order of terms[], so it has the same bits everywhere.
+ * Two tests prune, and both are sound for floating point:
+ *	need	the threshold lowered by what another order of n additions can change
+ *	strict	a bound summed in the order of terms[] that does not exceed the
+ *			threshold: rounding is monotone, so neither does the score. Only where
+ *			equal scores cannot enter, since all documents to come have a larger
+ *			tid than the worst hit.
+ */
+typedef struct PgrMatcher PgrMatcher;
+
+#define PGR_SEARCH_MAX_PRUNED 64	/* terms of a search that maxscore.c takes:
+									 * bits of a mask */
+
+typedef struct PgrSearchTerm
+{
+	PgrPostings *postings;
+	int64		doc;			/* where postings stands; -1 before the first */
+	PgrTermInfo info;
+
+	const PgrLeafScorer *scorer;	/* NULL: contribution = factor * weight */
+	double		factor;
+	bool		by_field;		/* scored from frequencies by field */
+	uint32		fields;			/* those that count; 0: all */
+
+	double		bound;			/* of contributions in the window */
+	double		block_score;	/* of those in the block that ends at block_last */
+	PgrBound	block_bound;
+	int64		block_last;		/* -1: not known */
+} PgrSearchTerm;
+
+typedef struct PgrSearch
+{
+	PgrSegment *seg;
+	uint32		source;
+	uint32		ndocs;
+	uint8		nfields;
+	bool		has_dead;
+	bool		has_hashes;
+	bool		sorted;			/* tids ascend with documents */
+
+	int			nterms;
+	PgrSearchTerm *terms;		/* in the order in which contributions are added */
+
+	PgrTopK    *top;
+	bool		only_positive;	/* a score <= 0 is no hit */
+	bool		estimate;		/* scores in any order of addition will do */
+	PgrMatcher *filter;			/* must match too, or NULL */
+
+	double		slack;			/* relative change of a sum by its order */
+	double		theta;			/* the top-k's threshold */
+	double		need;			/* theta less slack */
+	bool		strict;
+	ItemPointerData from_tid;	/* documents to come have none smaller, if sorted */
+
+	const uint8 *norms;			/* of documents from norm_first on */
+	uint32		norm_first;
+	uint32		norm_count;
+} PgrSearch;
+
+/* --- search_term.c --- */
+extern void pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top);
+/* documents before `doc` are done: the search may become strict */
+extern void pgr_search_window(PgrSearch *s, uint32 doc);
+/* takes the threshold over from the top-k */
+extern void pgr_search_refresh(PgrSearch *s);
+/* a document with its final score: filter, deadness, tid, top-k */
+extern void pgr_search_emit(PgrSearch *s, uint32 doc, double score);
+extern uint8 pgr_search_norm(PgrSearch *s, uint32 doc);
+
+extern void pgr_search_open(PgrSearch *s, PgrSearchTerm *t);
+extern void pgr_search_close(PgrSearchTerm *t);
+/* contribution of the posting where t stands */
+extern double pgr_search_score(PgrSearch *s, PgrSearchTerm *t);
+/* contributions of the postings [from, to) of t's decoded block */
+extern void pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double *out);
+/* an upper bound of contributions, >= 0 */
+extern double pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound);
+
+static inline void
+pgr_search_seek(PgrSearchTerm *t, uint32 doc)
+{
+	if (t->doc < (int64) doc)
+		t->doc = pgr_postings_advance(t->postings, doc);
+}
+
+/* --- boolean.c --- */
+/* Does the document match? Asked for ascending documents. */
+extern bool pgr_matcher_test(PgrMatcher *m, uint32 doc);
+
+/* --- maxscore.c, accumulate.c: all hits of a search --- */
+extern void pgr_search_maxscore(PgrSearch *s);
+extern void pgr_search_accumulate(PgrSearch *s);
 
 #endif							/* PGR_SEARCH_H */

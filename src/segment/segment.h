@@ -112,12 +112,18 @@ extern PgrSegment *pgr_segment_open_map(Relation rel, const PgrSegDesc *desc,
 										const PgrRunMap *map);
 extern void pgr_segment_close(PgrSegment *seg);
 extern const PgrSegDesc *pgr_segment_desc(const PgrSegment *seg);
+/* Do the tids of documents 0..ndocs-1 ascend? (Known when written.) */
+extern bool pgr_segment_sorted(const PgrSegment *seg);
 
 /*
  * Directory. doc < ndocs (+ nnulls for tid and dead). Ascending documents are
  * cheap: the page looked at last stays pinned. norm is 0 where the shape has
  * no norms, hash 0 where it has no hashes.
+ *
+ * pgr_segment_norms: the norms of the documents [*first, *first + *count), doc among them; valid
+ * until the next call for this segment. The shape must have norms.
  */
+extern const uint8 *pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count);
 extern void pgr_segment_field_norms(PgrSegment *seg, uint32 doc, uint8 *norms);
 extern uint64 pgr_segment_hash(PgrSegment *seg, uint32 doc);
 extern void pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid);

@@ -276,6 +276,16 @@ pgr_segment_norm_slow(PgrSegment *seg, uint32 doc)
 	return *at;
 }
 
+const uint8 *
+pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count)
+{
+	if (doc - seg->hot.norms_first >= seg->hot.norms_n)
+		(void) pgr_segment_norm_slow(seg, doc);
+	*first = seg->hot.norms_first;
+	*count = seg->hot.norms_n;
+	return seg->hot.norms;
+}
+
 bool
 pgr_segment_dead_slow(PgrSegment *seg, uint32 doc)
 {

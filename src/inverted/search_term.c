@@ -1,0 +1,236 @@
+/*
+ * search_term.c
+ *		The parts of a segment's search: its terms, their contributions and
+ *		bounds, and the way of a scored document into the top-k.
+ *
+ * Shared by maxscore.c, accumulate.c, boolean.c and sparse.c; the rules that
+ * make scores reproducible and pruning sound are in search.h.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "inverted/search.h"
+#include "utils/float.h"
+
+/*
+ * Begins a search without terms; the caller fills in nterms, terms and slack
+ * before the first pgr_search_window.
+ */
+void
+pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
+{
+	const PgrSegDesc *desc = pgr_segment_desc(seg);
+
+	memset(s, 0, sizeof(*s));
+	s->seg = seg;
+	s->source = source;
+	s->ndocs = desc->ndocs;
+	s->has_dead = desc->ndead > 0;
+	s->sorted = pgr_segment_sorted(seg);
+	s->top = top;
+	s->only_positive = true;
+	pgr_search_refresh(s);
+}
+
+/*
+ * Tells that no document before `doc` is left. Where the segment's tids ascend,
+ * its tid then bounds all to come.
+ */
+void
+pgr_search_window(PgrSearch *s, uint32 doc)
+{
+	if (s->sorted && doc < s->ndocs && s->top->n == s->top->k && !s->strict)
+		pgr_segment_tid(s->seg, doc, &s->from_tid);
+	pgr_search_refresh(s);
+}
+
+/*
+ * Takes the threshold over. strict holds as soon as the worst hit has a smaller
+ * tid than any document to come: always for a hit of this segment.
+ */
+void
+pgr_search_refresh(PgrSearch *s)
+{
+	const PgrTopK *top = s->top;
+
+	s->theta = top->threshold;
+	if (top->n < top->k)
+		s->need = s->theta;		/* -infinity */
+	else
+	{
+		s->need = s->theta - fabs(s->theta) * s->slack;
+		s->strict = s->sorted && ItemPointerIsValid(&s->from_tid) &&
+			ItemPointerCompare(&s->from_tid, (ItemPointer) &top->heap[0].tid) >= 0;
+	}
+}
+
+/*
+ * Offers a document with its final score to the top-k. The checks that read
+ * further pages come last.
+ */
+void
+pgr_search_emit(PgrSearch *s, uint32 doc, double score)
+{
+	PgrHit		hit;
+
+	if (s->only_positive && !(score > 0))
+		return;
+	if (!pgr_topk_may_enter(s->top, score) || (s->strict && score <= s->theta))
+		return;
+	if (s->filter != NULL && !pgr_matcher_test(s->filter, doc))
+		return;
+	if (s->has_dead && pgr_segment_dead(s->seg, doc))
+		return;
+
+	hit.score = score;
+	hit.doc = doc;
+	hit.source = s->source;
+	hit.hash = 0;
+	pgr_segment_tid(s->seg, doc, &hit.tid);
+	pgr_topk_add(s->top, &hit);
+	if (s->top->n == s->top->k)
+	{
+		/* documents to come are beyond this one */
+		if (s->sorted)
+			s->from_tid = hit.tid;
+		pgr_search_refresh(s);
+	}
+}
+
+/* The length byte of a document; nearly free for neighbours of the last one. */
+uint8
+pgr_search_norm(PgrSearch *s, uint32 doc)
+{
+	if (doc - s->norm_first >= s->norm_count)
+		s->norms = pgr_segment_norms(s->seg, doc, &s->norm_first, &s->norm_count);
+	return s->norms[doc - s->norm_first];
+}
+
+/* Opens a term's postings; info, scorer and so on have been filled in. */
+void
+pgr_search_open(PgrSearch *s, PgrSearchTerm *t)
+{
+	t->postings = pgr_postings_open(s->seg, &t->info);
+	t->doc = -1;
+	t->block_last = -1;
+}
+
+void
+pgr_search_close(PgrSearchTerm *t)
+{
+	pgr_postings_close(t->postings);
+	t->postings = NULL;
+}
+
+/*
+ * BM25 of one field, as pgr_leaf_score computes it; here to be inlined into the
+ * loops over postings.
+ */
+static inline double
+bm25_score(const PgrLeafScorer *scorer, uint32 tf, uint8 norm)
+{
+	return scorer->weight * (double) tf / ((double) tf + scorer->norm_k[norm]);
+}
+
+/* A contribution from the fields that count, of the current posting. */
+static double
+score_fields(PgrSearch *s, PgrSearchTerm *t)
+{
+	uint32		freq[PGR_MAX_FIELDS];
+	uint8		norms[PGR_MAX_FIELDS];
+	uint32		doc = t->postings->doc;
+	uint32		tf = 0;
+
+	pgr_postings_fields(t->postings, freq);
+	for (int f = 0; f < s->nfields; f++)
+	{
+		if (t->fields != 0 && !(t->fields & (1u << f)))
+			freq[f] = 0;
+		tf += freq[f];
+	}
+	if (tf == 0)
+		return 0;
+	pgr_segment_field_norms(s->seg, doc, norms);
+	return pgr_leaf_score_fields(t->scorer, freq, pgr_search_norm(s, doc), norms);
+}
+
+double
+pgr_search_score(PgrSearch *s, PgrSearchTerm *t)
+{
+	PgrPostings *p = t->postings;
+	uint32		weight;
+
+	if (t->scorer != NULL && t->by_field)
+		return score_fields(s, t);
+	weight = pgr_postings_weight(p);
+	if (t->scorer == NULL)
+		return t->factor * weight;
+	if (t->scorer->kind == PGR_SCORING_BM25)
+		return bm25_score(t->scorer, weight, pgr_search_norm(s, p->doc));
+	return pgr_leaf_score(t->scorer, weight, pgr_search_norm(s, p->doc));
+}
+
+/*
+ * Contributions of a range of the decoded block. Does not move the position,
+ * except that by_field moves it and puts it back.
+ */
+void
+pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double *out)
+{
+	PgrPostings *p = t->postings;
+	uint32		pos = p->pos;
+
+	if (!p->weights_valid)
+		pgr_postings_load_weights(p);
+	if (t->scorer == NULL)
+	{
+		for (uint32 i = from; i < to; i++)
+			out[i - from] = t->factor * p->weights[i];
+	}
+	else if (!t->by_field && t->scorer->kind == PGR_SCORING_BM25)
+	{
+		for (uint32 i = from; i < to; i++)
+			out[i - from] = bm25_score(t->scorer, p->weights[i], pgr_search_norm(s, p->docs[i]));
+	}
+	else
+	{
+		for (uint32 i = from; i < to; i++)
+		{
+			p->pos = i;
+			p->doc = p->docs[i];
+			out[i - from] = pgr_search_score(s, t);
+		}
+		p->pos = pos;
+		p->doc = p->docs[pos];
+	}
+	pgr_seg_counters.docs_scored += to - from;
+}
+
+/*
+ * The largest contribution of postings under a bound. A weight of 255 stands
+ * for any, but no posting has more than what all others leave of the sum.
+ */
+double
+pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound)
+{
+	double		best = 0;
+
+	for (int i = 0; i < PGR_BOUND_PAIRS && bound->weight[i] != 0; i++)
+	{
+		uint64		weight = bound->weight[i];
+		double		score;
+
+		if (t->scorer == NULL)
+			score = t->factor * weight;
+		else
+		{
+			if (weight == 255)
+				weight = Min(t->info.cf - t->info.df + 1, PG_UINT32_MAX);
+			score = pgr_leaf_bound(t->scorer, weight, bound->norm[i]);
+		}
+		best = Max(best, score);
+	}
+	return best;
+}
