@@ -118,7 +118,7 @@ check_sections(Check *c)
 				  loc->items);
 	}
 	expected[PGR_SECT_NORMS] = c->seg->shape.norms ? h->ndocs : 0;
-	expected[PGR_SECT_FIELD_NORMS] = c->seg->shape.norms && c->seg->shape.nfields > 1 ? h->ndocs : 0;
+	expected[PGR_SECT_FIELD_NORMS] = c->seg->shape.nfields > 1 ? expected[PGR_SECT_NORMS] : 0;
 	expected[PGR_SECT_TIDS] = (uint64) h->ndocs + h->nnulls;
 	expected[PGR_SECT_HASHES] = c->seg->shape.hashes ? h->ndocs : 0;
 	expected[PGR_SECT_DEAD] = ((uint64) h->ndocs + h->nnulls + 7) / 8;

@@ -66,7 +66,8 @@ load_live_map(PgrSegment *seg, LiveMap *live)
 	uint32		nwords = rows / 64 + 1;
 	uint32		count = 0;
 
-	live->words = palloc_extended(mul_size(nwords, sizeof(uint64)), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	live->words = palloc_extended(mul_size(nwords, sizeof(uint64)),
+								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	live->before = palloc_extended(mul_size(nwords, sizeof(uint32)), MCXT_ALLOC_HUGE);
 	for (uint32 row = 0; row < rows; row++)
 	{

@@ -143,7 +143,8 @@ decode_block(PgrPostings *p, uint32 block)
 		const PgrSkip *skip;
 
 		if (block > 0)
-			before = block == priv->block + 1 && p->ndocs > 0 ? p->last : skip_last(priv, block - 1);
+			before = p->ndocs > 0 && block == priv->block + 1 ? p->last :
+				skip_last(priv, block - 1);
 		skip = get_skip(priv, block);
 		page = skip->page;
 		priv->doc_bits = skip->doc_bits;
@@ -296,7 +297,8 @@ pgr_postings_seek_block(PgrPostings *p, uint32 target)
 		if (priv->nblocks > 1)
 		{
 			/* the shallow position may know better */
-			if (priv->shallow > block && priv->shallow < priv->nblocks && target > priv->shallow_before)
+			if (priv->shallow > block && priv->shallow < priv->nblocks &&
+				target > priv->shallow_before)
 				block = priv->shallow;
 			block = find_block(priv, block, target);
 		}

@@ -85,8 +85,8 @@ pgr_seg_begin(Relation rel, uint32 generation, const PgrSegShape *shape,
 			  PgrRunTarget target, BufFile *file)
 {
 	PgrSegWriter *w = palloc0(sizeof(PgrSegWriter));
-	PgrSpool   *spools[] = {&w->field_norms, &w->tids, &w->hashes, &w->lengths, &w->skips, &w->supers,
-	&w->positions, &w->position_dir, &w->freqs, &w->freq_dir};
+	PgrSpool   *spools[] = {&w->field_norms, &w->tids, &w->hashes, &w->lengths, &w->skips,
+	&w->supers, &w->positions, &w->position_dir, &w->freqs, &w->freq_dir};
 
 	w->context = CurrentMemoryContext;
 	w->shape = *shape;
