@@ -79,6 +79,7 @@ typedef struct PgrSegHeader
 #define PGR_SEG_HAS_NORMS 0x01
 #define PGR_SEG_HAS_HASHES 0x02
 #define PGR_SEG_HAS_POSITIONS 0x04
+#define PGR_SEG_UNSORTED 0x08	/* tids of documents do not ascend */
 
 StaticAssertDecl(sizeof(PgrSegHeader) == 40 + 8 * PGR_MAX_FIELDS + 16 * PGR_SECT_COUNT +
 				 4 * PGR_DICT_MAX_LEVELS + 24, "segment header has no padding");

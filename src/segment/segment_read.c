@@ -276,6 +276,12 @@ pgr_segment_norm_slow(PgrSegment *seg, uint32 doc)
 	return *at;
 }
 
+bool
+pgr_segment_sorted(const PgrSegment *seg)
+{
+	return (seg->header.flags & PGR_SEG_UNSORTED) == 0;
+}
+
 const uint8 *
 pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count)
 {

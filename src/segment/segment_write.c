@@ -34,6 +34,7 @@ struct PgrSegWriter
 	PgrSpool	tids;
 	PgrSpool	hashes;
 	PgrSpool	lengths;
+	ItemPointerData last_tid;	/* of the document added last */
 
 	/* postings: the page being filled */
 	uint32		page_used;
@@ -183,6 +184,10 @@ pgr_seg_add_doc(PgrSegWriter *w, const PgrSegDoc *doc)
 			h->field_length[f] += doc->field_length[f];
 		}
 	}
+	if (h->ndocs > 0 &&
+		ItemPointerCompare(&w->last_tid, unconstify(ItemPointerData *, &doc->tid)) >= 0)
+		h->flags |= PGR_SEG_UNSORTED;
+	w->last_tid = doc->tid;
 	pgr_spool_put(&w->tids, &doc->tid, sizeof(ItemPointerData));
 	if (w->shape.hashes)
 		pgr_spool_put(&w->hashes, &doc->hash, sizeof(uint64));
