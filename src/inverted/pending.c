@@ -374,6 +374,7 @@ pgr_pending_close(Relation index)
 				pages;
 	int			n;
 	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+	PgrPendingExtent last;
 	PgrWalBatch batch;
 	Buffer		buffer;
 
@@ -394,12 +395,17 @@ pgr_pending_close(Relation index)
 	/* the tail may have moved on before the new extent was there */
 	meta = palloc(sizeof(PgrInvMeta));
 	pgr_inv_meta_copy(index, meta);
-	block = meta->pending[n - 1].start + meta->pending[n - 1].used - 1;
+	last = meta->pending[n - 1];
 	pfree(meta);
-	buffer = pgr_page_read(index, block, PGR_PAGE_PENDING, BUFFER_LOCK_EXCLUSIVE);
+	buffer = pgr_page_read(index, last.start + last.used - 1, PGR_PAGE_PENDING,
+						   BUFFER_LOCK_EXCLUSIVE);
 	pgr_wal_begin(&batch, index, false);
 	PgrPageGetOpaque(pgr_wal_add(&batch, buffer, false))->flags |= PGR_PENDING_CLOSED;
 	pgr_wal_commit(&batch);
+
+	/* nobody looks at pages that were not used, so they are free at once */
+	if (last.used < last.count)
+		pgr_space_trim(index, last.start + last.count, last.count - last.used, false);
 	return n;
 }
 

@@ -44,7 +44,12 @@ StaticAssertDecl(sizeof(PgrPageOpaque) == 16, "page opaque is 16 bytes");
 #define PGR_PAGE_CAPACITY \
 	(BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(PgrPageOpaque)))
 
-#define PgrPageGetOpaque(page) ((PgrPageOpaque *) PageGetSpecialPointer(page))
+/* A function, because core's macro evaluates its argument twice in some majors. */
+static inline PgrPageOpaque *
+PgrPageGetOpaque(const void *page)
+{
+	return (PgrPageOpaque *) ((char *) page + BLCKSZ - MAXALIGN(sizeof(PgrPageOpaque)));
+}
 
 /* the content area; 8-byte aligned */
 #define PgrPageGetData(page) ((char *) (page) + MAXALIGN(SizeOfPageHeaderData))

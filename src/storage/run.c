@@ -3,9 +3,9 @@
  *		Runs: sequences of logical pages, written front to back and then
  *		immutable, over extents of a relation or over a temporary file.
  *
- * Extents double in size from FIRST_EXTENT pages, so that a small run wastes
- * little and a large one is in few pieces; the end is given back when the run
- * is finished. The writer fills a page in private memory: a page of the
+ * A run grows by an eighth, FIRST_EXTENT pages at least, so that a small one
+ * wastes little and a large one is in few pieces; the unused end is given back
+ * when the run is finished. Extents that follow each other become one. The writer fills a page in private memory: a page of the
  * relation is touched once, when it is full.
  */
 #include "postgres.h"
@@ -85,9 +85,15 @@ run_grow(PgrRunWriter *w)
 	PgrExtent	extent;
 
 	extent = pgr_space_alloc(w->rel, map->generation,
-							 Min(Max(w->allocated, FIRST_EXTENT), MAX_EXTENT),
+							 Min(Max(w->allocated / 8, FIRST_EXTENT), MAX_EXTENT),
 							 w->target == PGR_RUN_BUILDING);
 	w->allocated += extent.count;
+	if (map->nextents > 0 &&
+		map->extents[map->nextents - 1].start + map->extents[map->nextents - 1].count == extent.start)
+	{
+		map->extents[map->nextents - 1].count += extent.count;
+		return;
+	}
 	if (map->extents == NULL)
 		map->extents = palloc(sizeof(PgrExtent));
 	else
@@ -168,11 +174,12 @@ pgr_run_finish(PgrRunWriter *w)
 	if (w->allocated > map->npages)
 	{
 		PgrExtent  *last = &map->extents[map->nextents - 1];
-		uint32		keep = last->count - (w->allocated - map->npages);
+		uint32		drop = w->allocated - map->npages;
 
-		pgr_space_trim(w->rel, *last, keep, w->target == PGR_RUN_BUILDING);
-		last->count = keep;
-		if (keep == 0)
+		pgr_space_trim(w->rel, last->start + last->count, drop,
+					   w->target == PGR_RUN_BUILDING);
+		last->count -= drop;
+		if (last->count == 0)
 			map->nextents--;
 	}
 	pfree(w);

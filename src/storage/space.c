@@ -232,22 +232,6 @@ space_extend(Relation rel, uint32 want)
 	return extent;
 }
 
-PgrExtent
-pgr_space_alloc(Relation rel, uint32 generation, uint32 want, bool building)
-{
-	PgrExtent	extent;
-
-	Assert(generation != 0 && want > 0);
-	pgr_space_lock(rel);
-	if (!space_take_free(rel, generation, want, building, &extent))
-	{
-		extent = space_extend(rel, want);
-		space_enter(rel, space_entry(generation, extent.start, extent.count), building);
-	}
-	pgr_space_unlock(rel);
-	return extent;
-}
-
 /*
  * Cuts entry i to `keep` pages. The rest becomes a free entry of the same page,
  * or, where that is full, *rest, to be entered elsewhere.
@@ -272,37 +256,99 @@ space_split(Page page, uint32 i, uint32 keep, PgrSpaceEntry *rest)
 	}
 }
 
-void
-pgr_space_trim(Relation rel, PgrExtent extent, uint32 keep, bool building)
+/*
+ * Finds the entry that ends before block `end`: its page, exclusively locked, and
+ * its number there; InvalidBuffer if there is none.
+ */
+static Buffer
+space_find_end(Relation rel, BlockNumber end, uint32 *number)
 {
 	BlockNumber block = PGR_SPACE_BLOCK;
 
-	Assert(keep <= extent.count);
-	pgr_space_lock(rel);
-	while (keep < extent.count && BlockNumberIsValid(block))
+	while (BlockNumberIsValid(block))
 	{
 		Buffer		buffer = pgr_page_read(rel, block, PGR_PAGE_SPACE, BUFFER_LOCK_EXCLUSIVE);
 		Page		page = BufferGetPage(buffer);
-		PgrWalBatch batch;
-		PgrSpaceEntry rest;
 
 		for (uint32 i = 0; i < space_count(page); i++)
 		{
-			if (space_entries(page)[i].start != extent.start)
-				continue;
-			pgr_wal_begin(&batch, rel, building);
-			page = pgr_wal_add(&batch, buffer, false);
-			space_split(page, i, keep, &rest);
-			pgr_wal_commit(&batch);
-			if (rest.count > 0)
-				space_enter(rel, rest, building);
-			pgr_space_unlock(rel);
-			return;
+			if (space_entries(page)[i].start + space_entries(page)[i].count == end)
+			{
+				*number = i;
+				return buffer;
+			}
 		}
 		block = PgrPageGetOpaque(page)->next;
 		UnlockReleaseBuffer(buffer);
 	}
+	return InvalidBuffer;
+}
+
+void
+pgr_space_trim(Relation rel, BlockNumber end, uint32 drop, bool building)
+{
+	PgrSpaceEntry rest;
+	PgrWalBatch batch;
+	Buffer		buffer;
+	Page		page;
+	uint32		i;
+
+	pgr_space_lock(rel);
+	buffer = space_find_end(rel, end, &i);
+	if (!BufferIsValid(buffer))
+		elog(ERROR, "index \"%s\" has no extent that ends at block %u",
+			 RelationGetRelationName(rel), end);
+	pgr_wal_begin(&batch, rel, building);
+	page = pgr_wal_add(&batch, buffer, false);
+	Assert(space_entries(page)[i].count >= drop);
+	space_split(page, i, space_entries(page)[i].count - drop, &rest);
+	pgr_wal_commit(&batch);
+	if (rest.count > 0)
+		space_enter(rel, rest, building);
 	pgr_space_unlock(rel);
+}
+
+/*
+ * Lengthens the entry that ends where `extent` begins, if it is of the same
+ * generation; false if there is no such entry.
+ */
+static bool
+space_lengthen(Relation rel, uint32 generation, PgrExtent extent, bool building)
+{
+	PgrWalBatch batch;
+	uint32		i;
+	Buffer		buffer = space_find_end(rel, extent.start, &i);
+	PgrSpaceEntry *e;
+
+	if (!BufferIsValid(buffer))
+		return false;
+	e = &space_entries(BufferGetPage(buffer))[i];
+	if (e->generation != generation || e->retired != 0)
+	{
+		UnlockReleaseBuffer(buffer);
+		return false;
+	}
+	pgr_wal_begin(&batch, rel, building);
+	space_entries(pgr_wal_add(&batch, buffer, false))[i].count += extent.count;
+	pgr_wal_commit(&batch);
+	return true;
+}
+
+PgrExtent
+pgr_space_alloc(Relation rel, uint32 generation, uint32 want, bool building)
+{
+	PgrExtent	extent;
+
+	Assert(generation != 0 && want > 0);
+	pgr_space_lock(rel);
+	if (!space_take_free(rel, generation, want, building, &extent))
+	{
+		extent = space_extend(rel, want);
+		if (!space_lengthen(rel, generation, extent, building))
+			space_enter(rel, space_entry(generation, extent.start, extent.count), building);
+	}
+	pgr_space_unlock(rel);
+	return extent;
 }
 
 /* One entry's next state; true if it changed. */

@@ -119,9 +119,10 @@ extern void pgr_space_unlock(Relation rel);
 extern PgrExtent pgr_space_alloc(Relation rel, uint32 generation, uint32 want, bool building);
 
 /*
- * Gives back the unused end of an extent just allocated: it keeps `keep` pages.
+ * Gives back the last `drop` pages before block `end`, which are the unused end
+ * of what was allocated last.
  */
-extern void pgr_space_trim(Relation rel, PgrExtent extent, uint32 keep, bool building);
+extern void pgr_space_trim(Relation rel, BlockNumber end, uint32 drop, bool building);
 
 /*
  * Retires the extents of all generations that are not among `alive`, frees
