@@ -3,14 +3,12 @@
 -- psql variables: question (text), qvec (its vector), qtokens (its multivector).
 -- In production the last two come from the neural model that also made the
 -- columns embedding and tokens.
-WITH lexical AS MATERIALIZED (      -- words: PostgreSQL's full-text ranking
-    SELECT id, row_number() OVER (ORDER BY score DESC, id) AS rank
-    FROM (SELECT id, ts_rank_cd(tsv, q, 1) AS score
-          -- any of the words: plainto_tsquery would ask for all of them
-          FROM docs, to_tsquery('english', replace(
-                   plainto_tsquery('english', :'question')::text, '&', '|')) q
-          WHERE tsv @@ q
-          ORDER BY score DESC, id LIMIT 50) s
+WITH lexical AS MATERIALIZED (      -- words: BM25, through the index; <@> is the negative score
+    SELECT id, row_number() OVER (ORDER BY score, id) AS rank
+    FROM (SELECT id, words <@> :'question' AS score
+          FROM docs
+          ORDER BY words <@> :'question' LIMIT 50) s
+    WHERE score < 0                 -- 0: none of the words
 ), dense AS MATERIALIZED (          -- meaning: exact cosine distance
     SELECT id, row_number() OVER (ORDER BY distance, id) AS rank
     FROM (SELECT id, embedding <=> nullif(:'qvec', '')::vector AS distance
@@ -30,7 +28,7 @@ WITH lexical AS MATERIALIZED (      -- words: PostgreSQL's full-text ranking
 SELECT row_number() OVER (ORDER BY max_sim DESC NULLS LAST, rrf DESC, id) AS rank,
        title, id, lexical_rank, dense_rank, round(rrf, 4) AS rrf,
        round(max_sim::numeric, 2) AS max_sim,
-       ts_headline('english', body, plainto_tsquery('english', :'question'),
-                   'MaxWords=28, MinWords=14, StartSel=<<, StopSel=>>') AS snippet
+       bm25_headline('english', body, to_rankquery('english', :'question'),
+                     'MaxWords=28, MinWords=14, StartSel=<<, StopSel=>>') AS snippet
 FROM reranked JOIN docs USING (id)
 ORDER BY rank LIMIT 5

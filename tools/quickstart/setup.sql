@@ -7,7 +7,5 @@ CREATE TABLE docs (
     body      text NOT NULL,
     embedding vector(256),            -- one vector a section
     tokens    multivector(128, f16),  -- one vector a word, for MaxSim
-    tsv       tsvector GENERATED ALWAYS AS
-                  (setweight(to_tsvector('english', title), 'A') ||
-                   setweight(to_tsvector('english', body), 'D')) STORED
+    words     text GENERATED ALWAYS AS (title || E'\n' || body) STORED
 );
