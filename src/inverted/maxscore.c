@@ -51,35 +51,6 @@ typedef struct MaxScore
 	double	   *part;			/* [nterms] of the candidate */
 } MaxScore;
 
-/* Bound of a term in [from, to], its shallow position being moved to `from`. */
-static double
-window_bound(PgrSearchTerm *t, uint32 from, uint32 to)
-{
-	PgrPostings *p = t->postings;
-	PgrBound	bound;
-
-	if (t->block_last < (int64) from)
-	{
-		pgr_postings_shallow(p, from);
-		t->block_last = p->block_last;
-		t->block_bound = p->block_bound;
-		t->block_score = pgr_search_bound(t, &t->block_bound);
-	}
-	if (to <= t->block_last)
-		return t->block_score;
-	pgr_postings_bound(p, from, to, &bound);
-	return pgr_search_bound(t, &bound);
-}
-
-/* Last document of the block of t that holds the first posting >= from. */
-static uint32
-block_end(PgrSearchTerm *t, uint32 from)
-{
-	if (t->block_last < (int64) from)
-		window_bound(t, from, from);
-	return t->block_last;
-}
-
 /* Sorts the terms by bound; few and nearly sorted, so by insertion. */
 static void
 sort_terms(MaxScore *m)
@@ -95,10 +66,7 @@ sort_terms(MaxScore *m)
 	}
 }
 
-/*
- * Is a sum of bounds (given in any order of addition) out of reach? exact: the
- * same sum in the order of terms.
- */
+/* Do the bounds, added in the order of terms, rule out the window? */
 static bool
 sum_bounds_strict(MaxScore *m)
 {
@@ -116,7 +84,7 @@ partition(MaxScore *m, uint32 from, uint32 to)
 	PgrSearch  *s = m->s;
 
 	for (int i = 0; i < m->n; i++)
-		m->order[i]->bound = window_bound(m->order[i], from, to);
+		m->order[i]->bound = pgr_search_window_bound(m->order[i], from, to);
 	sort_terms(m);
 	m->first = m->n;
 	for (int i = 0; i < m->n; i++)
@@ -142,7 +110,7 @@ window_end(MaxScore *m, uint32 from)
 	uint32		to = PGR_NO_DOC;
 
 	for (int i = m->n - 1; i >= 0 && (i >= lead || to == PGR_NO_DOC); i--)
-		to = Min(to, block_end(m->order[i], from));
+		to = Min(to, pgr_search_block_end(m->order[i], from));
 	if (lead < m->n - 1)
 	{
 		to = Max((uint64) to, (uint64) from + m->min_window - 1);
@@ -224,7 +192,7 @@ candidate(MaxScore *m, uint32 doc, double sum, uint64 mask)
 			return;
 		if (t->doc < (int64) doc)
 		{
-			if (sum + m->prefix[i] + window_bound(t, doc, doc) < s->need)
+			if (sum + m->prefix[i] + pgr_search_window_bound(t, doc, doc) < s->need)
 				return;
 			if (s->strict && m->part != NULL && !candidate_strict(m, mask, i + 1))
 				return;
@@ -305,10 +273,11 @@ block_move(PgrSearchTerm *t, uint32 pos)
 		p->doc = p->docs[pos];
 		t->doc = p->doc;
 	}
-	else if (p->docs[p->ndocs - 1] == PG_UINT32_MAX - 1)
-		t->doc = PGR_NO_DOC;
 	else
-		t->doc = pgr_postings_advance(p, p->docs[p->ndocs - 1] + 1);
+	{
+		pgr_postings_next_block(p);
+		t->doc = p->doc;
+	}
 }
 
 /* The posting i of the only essential term's block, with its contribution. */
@@ -361,7 +330,7 @@ window_one(MaxScore *m, uint32 from, uint32 to)
 
 	while (from <= to)
 	{
-		double		bound = window_bound(t, from, from);
+		double		bound = pgr_search_window_bound(t, from, from);
 		uint32		last = Min(to, t->block_last);
 
 		CHECK_FOR_INTERRUPTS();

@@ -137,7 +137,6 @@ typedef struct PgrSearchTerm
 	const PgrLeafScorer *scorer;	/* NULL: contribution = factor * weight */
 	double		factor;
 	bool		by_field;		/* scored from frequencies by field */
-	uint32		fields;			/* those that count; 0: all */
 
 	double		bound;			/* of contributions in the window */
 	double		block_score;	/* of those in the block that ends at block_last */
@@ -152,7 +151,6 @@ typedef struct PgrSearch
 	uint32		ndocs;
 	uint8		nfields;
 	bool		has_dead;
-	bool		has_hashes;
 	bool		sorted;			/* tids ascend with documents */
 
 	int			nterms;
@@ -168,30 +166,39 @@ typedef struct PgrSearch
 	double		need;			/* theta less slack */
 	bool		strict;
 	ItemPointerData from_tid;	/* documents to come have none smaller, if sorted */
-
-	const uint8 *norms;			/* of documents from norm_first on */
-	uint32		norm_first;
-	uint32		norm_count;
 } PgrSearch;
 
 /* --- search_term.c --- */
 extern void pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top);
+/* scores are sums of n */
+extern void pgr_search_sums(PgrSearch *s, int n);
 /* documents before `doc` are done: the search may become strict */
 extern void pgr_search_window(PgrSearch *s, uint32 doc);
 /* takes the threshold over from the top-k */
 extern void pgr_search_refresh(PgrSearch *s);
 /* a document with its final score: filter, deadness, tid, top-k */
 extern void pgr_search_emit(PgrSearch *s, uint32 doc, double score);
-extern uint8 pgr_search_norm(PgrSearch *s, uint32 doc);
+extern void pgr_search_hashes(PgrSearch *s);
 
+static inline uint8
+pgr_search_norm(PgrSearch *s, uint32 doc)
+{
+	return pgr_segment_norm(s->seg, doc);
+}
+
+extern void pgr_search_term_init(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer,
+								 const PgrTermInfo *info);
+extern void pgr_search_term_scorer(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer);
 extern void pgr_search_open(PgrSearch *s, PgrSearchTerm *t);
 extern void pgr_search_close(PgrSearchTerm *t);
 /* contribution of the posting where t stands */
 extern double pgr_search_score(PgrSearch *s, PgrSearchTerm *t);
 /* contributions of the postings [from, to) of t's decoded block */
 extern void pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double *out);
-/* an upper bound of contributions, >= 0 */
+/* upper bounds of contributions, >= 0 */
 extern double pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound);
+extern double pgr_search_window_bound(PgrSearchTerm *t, uint32 from, uint32 to);
+extern uint32 pgr_search_block_end(PgrSearchTerm *t, uint32 from);
 
 static inline void
 pgr_search_seek(PgrSearchTerm *t, uint32 doc)
@@ -200,11 +207,69 @@ pgr_search_seek(PgrSearchTerm *t, uint32 doc)
 		t->doc = pgr_postings_advance(t->postings, doc);
 }
 
-/* --- boolean.c --- */
-/* Does the document match? Asked for ascending documents. */
-extern bool pgr_matcher_test(PgrMatcher *m, uint32 doc);
+/* --- boolean.c: which documents match --- */
 
-/* --- maxscore.c, accumulate.c: all hits of a search --- */
+typedef enum PgrMatchKind
+{
+	PGR_MATCH_NONE,
+	PGR_MATCH_ALL,
+	PGR_MATCH_TERM,
+	PGR_MATCH_BITS,
+	PGR_MATCH_AND,
+	PGR_MATCH_OR,
+	PGR_MATCH_NOT,
+	PGR_MATCH_PHRASE
+} PgrMatchKind;
+
+struct PgrMatcher
+{
+	PgrSearch  *s;
+	PgrMatchKind kind;
+	bool		exact;			/* no false matches */
+	int64		doc;			/* current match; -1 before the first */
+	uint64		cost;			/* about how many documents it goes through */
+
+	int			nchildren;
+	PgrMatcher **children;
+	int			npositive;		/* AND: the first ones; the rest must not match */
+	uint32		min_match;		/* OR */
+	uint64	   *bits;			/* BITS: [ndocs / 64 + 1] */
+
+	PgrSearchTerm term;			/* TERM */
+	uint32		fields;			/* TERM, BITS: mask; 0: all */
+
+	/* PHRASE; child 0 is the AND of its slots */
+	const PgrQueryNode *node;
+	bool		positions;
+	PgrMatcher **words;			/* by the node's children; NULL: not in the segment */
+	const uint32 **occ;
+	uint32	   *nocc;
+	uint32		freq;			/* of the current match; an upper bound without positions */
+	uint32		field_freq[PGR_LEX_MAX_FIELDS];
+};
+
+/*
+ * leaves (may be NULL): gets the matcher, TERM or PHRASE, of each scoring leaf
+ * of the query that has one of its own. Clears *exact if matches are only
+ * candidates. pgr_matcher_and takes its children over.
+ */
+extern PgrMatcher *pgr_matcher_make(PgrSearch *s, const PgrSegShape *shape,
+									const PgrQueryNode *root, PgrMatcher **leaves, bool *exact);
+extern PgrMatcher *pgr_matcher_and(PgrSearch *s, PgrMatcher **children, int n);
+extern void pgr_matcher_free(PgrMatcher *m);
+/* first match >= doc, PGR_NO_DOC if there is none; documents ascend */
+extern uint32 pgr_matcher_seek(PgrMatcher *m, uint32 doc);
+static inline bool
+pgr_matcher_test(PgrMatcher *m, uint32 doc)
+{
+	return pgr_matcher_seek(m, doc) == doc;
+}
+
+/* --- search_rank.c: scores of the documents of a matcher --- */
+extern void pgr_search_rank(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
+							PgrMatcher *matcher, PgrMatcher **leaves);
+
+/* --- maxscore.c, search_accumulate.c: all hits of a search --- */
 extern void pgr_search_maxscore(PgrSearch *s);
 extern void pgr_search_accumulate(PgrSearch *s);
 

@@ -50,7 +50,8 @@ add_term(PgrSearch *s, PgrSearchTerm *t, Sums *sums)
 		}
 		if (i < p->ndocs || p->docs[i - 1] >= sums->to)
 			break;
-		t->doc = pgr_postings_advance(p, p->docs[i - 1] + 1);
+		pgr_postings_next_block(p);
+		t->doc = p->doc;
 	}
 	pgr_search_close(t);
 }

@@ -15,8 +15,8 @@
 #include "utils/float.h"
 
 /*
- * Begins a search without terms; the caller fills in nterms, terms and slack
- * before the first pgr_search_window.
+ * Begins a search without terms; the caller fills in nterms and terms, nfields,
+ * and calls pgr_search_sums. top may be NULL if nothing is ranked.
  */
 void
 pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
@@ -31,7 +31,18 @@ pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
 	s->sorted = pgr_segment_sorted(seg);
 	s->top = top;
 	s->only_positive = true;
-	pgr_search_refresh(s);
+	if (top != NULL)
+		pgr_search_refresh(s);
+}
+
+/*
+ * Sets how far a sum of n contributions or bounds can be from the same sum in
+ * another order. Two have no other order.
+ */
+void
+pgr_search_sums(PgrSearch *s, int n)
+{
+	s->slack = n <= 2 ? 0 : PGR_BOUND_SLACK(n) - 1;
 }
 
 /*
@@ -99,16 +110,31 @@ pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 	}
 }
 
-/* The length byte of a document; nearly free for neighbours of the last one. */
-uint8
-pgr_search_norm(PgrSearch *s, uint32 doc)
+/*
+ * Scores a term by a leaf's scorer (NULL: not at all, or by factor).
+ * Frequencies by field are read only where the score depends on them.
+ */
+void
+pgr_search_term_scorer(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer)
 {
-	if (doc - s->norm_first >= s->norm_count)
-		s->norms = pgr_segment_norms(s->seg, doc, &s->norm_first, &s->norm_count);
-	return s->norms[doc - s->norm_first];
+	t->scorer = scorer;
+	t->by_field = s->nfields > 1 && scorer != NULL &&
+		(scorer->kind == PGR_SCORING_BM25F || scorer->fields != 0);
+	t->block_last = -1;
 }
 
-/* Opens a term's postings; info, scorer and so on have been filled in. */
+/* Makes a term from the dictionary's entry. */
+void
+pgr_search_term_init(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer,
+					 const PgrTermInfo *info)
+{
+	memset(t, 0, sizeof(*t));
+	t->info = *info;
+	t->doc = -1;
+	pgr_search_term_scorer(s, t, scorer);
+}
+
+/* Opens a term's postings, before the first of them. */
 void
 pgr_search_open(PgrSearch *s, PgrSearchTerm *t)
 {
@@ -124,34 +150,15 @@ pgr_search_close(PgrSearchTerm *t)
 	t->postings = NULL;
 }
 
-/*
- * BM25 of one field, as pgr_leaf_score computes it; here to be inlined into the
- * loops over postings.
- */
-static inline double
-bm25_score(const PgrLeafScorer *scorer, uint32 tf, uint8 norm)
-{
-	return scorer->weight * (double) tf / ((double) tf + scorer->norm_k[norm]);
-}
-
-/* A contribution from the fields that count, of the current posting. */
+/* A contribution from the frequencies by field of the current posting. */
 static double
 score_fields(PgrSearch *s, PgrSearchTerm *t)
 {
 	uint32		freq[PGR_MAX_FIELDS];
 	uint8		norms[PGR_MAX_FIELDS];
 	uint32		doc = t->postings->doc;
-	uint32		tf = 0;
 
 	pgr_postings_fields(t->postings, freq);
-	for (int f = 0; f < s->nfields; f++)
-	{
-		if (t->fields != 0 && !(t->fields & (1u << f)))
-			freq[f] = 0;
-		tf += freq[f];
-	}
-	if (tf == 0)
-		return 0;
 	pgr_segment_field_norms(s->seg, doc, norms);
 	return pgr_leaf_score_fields(t->scorer, freq, pgr_search_norm(s, doc), norms);
 }
@@ -162,13 +169,11 @@ pgr_search_score(PgrSearch *s, PgrSearchTerm *t)
 	PgrPostings *p = t->postings;
 	uint32		weight;
 
-	if (t->scorer != NULL && t->by_field)
+	if (t->by_field)
 		return score_fields(s, t);
 	weight = pgr_postings_weight(p);
 	if (t->scorer == NULL)
 		return t->factor * weight;
-	if (t->scorer->kind == PGR_SCORING_BM25)
-		return bm25_score(t->scorer, weight, pgr_search_norm(s, p->doc));
 	return pgr_leaf_score(t->scorer, weight, pgr_search_norm(s, p->doc));
 }
 
@@ -189,10 +194,10 @@ pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double
 		for (uint32 i = from; i < to; i++)
 			out[i - from] = t->factor * p->weights[i];
 	}
-	else if (!t->by_field && t->scorer->kind == PGR_SCORING_BM25)
+	else if (!t->by_field)
 	{
 		for (uint32 i = from; i < to; i++)
-			out[i - from] = bm25_score(t->scorer, p->weights[i], pgr_search_norm(s, p->docs[i]));
+			out[i - from] = pgr_leaf_score(t->scorer, p->weights[i], pgr_search_norm(s, p->docs[i]));
 	}
 	else
 	{
@@ -210,7 +215,7 @@ pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double
 
 /*
  * The largest contribution of postings under a bound. A weight of 255 stands
- * for any, but no posting has more than what all others leave of the sum.
+ * for any, but no posting has more than what the others leave of the sum.
  */
 double
 pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound)
@@ -226,11 +231,54 @@ pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound)
 			score = t->factor * weight;
 		else
 		{
-			if (weight == 255)
+			if (weight == 255)	/* all others have at least 1 */
 				weight = Min(t->info.cf - t->info.df + 1, PG_UINT32_MAX);
 			score = pgr_leaf_bound(t->scorer, weight, bound->norm[i]);
 		}
 		best = Max(best, score);
 	}
 	return best;
+}
+
+/*
+ * Bound of a term in [from, to], its shallow position being moved to `from`;
+ * `from` ascends.
+ */
+double
+pgr_search_window_bound(PgrSearchTerm *t, uint32 from, uint32 to)
+{
+	PgrPostings *p = t->postings;
+	PgrBound	bound;
+
+	if (t->block_last < (int64) from)
+	{
+		pgr_postings_shallow(p, from);
+		t->block_last = p->block_last;
+		t->block_bound = p->block_bound;
+		t->block_score = pgr_search_bound(t, &t->block_bound);
+	}
+	if (to <= t->block_last)
+		return t->block_score;
+	pgr_postings_bound(p, from, to, &bound);
+	return pgr_search_bound(t, &bound);
+}
+
+/* Last document of the block of t that holds the first posting >= from. */
+uint32
+pgr_search_block_end(PgrSearchTerm *t, uint32 from)
+{
+	if (t->block_last < (int64) from)
+		pgr_search_window_bound(t, from, from);
+	return t->block_last;
+}
+
+/* The content hashes of the hits that this segment still has in the top-k. */
+void
+pgr_search_hashes(PgrSearch *s)
+{
+	PgrTopK    *top = s->top;
+
+	for (int i = 0; i < top->n; i++)
+		if (top->heap[i].source == s->source)
+			top->heap[i].hash = pgr_segment_hash(s->seg, top->heap[i].doc);
 }
