@@ -176,6 +176,10 @@ pgr_postings_occurrences(PgrPostings *p, uint32 *n)
 	*n = count;
 	if (o->current == p->pos)
 		return o->occ;
+	/* an occurrence takes a byte at least */
+	if (count > (is_inline(p) ? p->info.inline_len :
+				 p->priv->seg->header.sections[PGR_SECT_POSITIONS].items))
+		pgr_segment_corrupt(p->priv->seg, "a posting has more occurrences than are stored");
 	if (nfields > 1)
 	{
 		uint64		sum = 0;
