@@ -20,7 +20,7 @@ SELECT d @@@ to_rankquery('simple', '"全文检索"', '{}', 'bigram') FROM unnes
 SELECT round((bm25_score('fox fox dog', 'fox'))::numeric, 6), round(2 / (2 + 1.2), 6);
 SELECT 'fox' <@> 'fox dog', 'fox' <@> 'cat', 'fox' <@> '', '' <@> 'fox', (NULL::text <@> 'fox') IS NULL;
 -- no part of a query that does not match, every leaf of one that does
-SELECT bm25_score('fox dog', to_rankquery('english', '+fox +cat')), bm25_score('fox dog', to_rankquery('english', '(fox AND cat) OR dog')) = 2 / 2.2::float8;
+SELECT bm25_score('fox dog', to_rankquery('english', '+fox +cat')), round(bm25_score('fox dog', to_rankquery('english', '(fox AND cat) OR dog'))::numeric, 6), round(2 / 2.2, 6);
 -- boost, query frequency, phrase, prefix and fuzzy leaves
 SELECT round(bm25_score('fox dog foxy', to_rankquery('simple', q))::numeric, 6), q FROM unnest(ARRAY['fox', 'fox^2', 'fox fox', '"fox dog"', 'fo*', 'fo~1', 'fox^0']) q;
 -- an unknown literal is words, and a parameter
@@ -60,12 +60,13 @@ FROM docs d CROSS JOIN given g LEFT JOIN (SELECT q.id AS query, p.id AS doc, sum
 	FROM queries q, unnest(q.words) w JOIN postings p ON lexeme = w JOIN stats USING (lexeme) JOIN lengths l ON l.id = p.id, collection
 	GROUP BY q.id, p.id) e ON e.query = g.id AND e.doc = d.id;
 -- contributions of bm25_explain add up to the score, bit for bit
-SELECT bool_and(s = bm25_score(body, q)), count(*) FROM (SELECT d.body, g.q, sum(contribution ORDER BY n) AS s FROM docs d, given g, bm25_explain(d.body, g.q) WITH ORDINALITY e(term, field, tf, df, idf, length, avg_length, weight, contribution, n) WHERE d.id <= 50 GROUP BY d.id, g.id, d.body, g.q) x;
+SELECT bool_and(score = (SELECT coalesce(sum(contribution ORDER BY n), 0) FROM bm25_explain(body, q) WITH ORDINALITY e(term, field, tf, df, idf, length, avg_length, weight, contribution, n))), count(*) FILTER (WHERE score > 0) > 100
+FROM results r JOIN docs d ON d.id = doc JOIN given g ON g.id = query WHERE doc <= 50;
 SELECT term, field, tf, df, round(idf::numeric, 4), length, avg_length, round(weight::numeric, 4), round(contribution::numeric, 4)
 FROM bm25_explain(ARRAY['red fox', 'red dog red'], rankquery_stats(to_rankquery('simple', 'red 2:red "red fox"^2 do* cat'), 10, 4, '{red,fox,do}', '{5,1,2}'));
 
 -- long documents: chunks lose nothing, positions go on
-SELECT (SELECT count(*) FROM bm25_explain(t, to_rankquery('simple', 'w7 w10007 "w9999 w10000 w10001" "w16384 w16386"~1 w20000'))) FROM (SELECT string_agg('w' || i, ' ' ORDER BY i) AS t FROM generate_series(1, 20000) i) x;
+SELECT (SELECT count(*) FROM bm25_explain(t, to_rankquery('simple', 'w7 w10007 "w9999 w10000 w10001" "w16384 w16386"~1 w20000'))) FROM (VALUES (array_to_string(ARRAY(SELECT 'w' || i FROM generate_series(1, 20000) i), ' '))) x(t);
 SELECT tf, length FROM bm25_explain((SELECT string_agg('é', ' ') FROM generate_series(1, 30000)), to_rankquery('simple', 'é'));
 -- without white space the cut is between characters
 SELECT length FROM bm25_explain(repeat('é', 10000) || ' fox', to_rankquery('simple', 'fox'));
