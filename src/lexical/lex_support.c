@@ -13,7 +13,8 @@
  * which is the same operator (of a rankquery), so an index on the column still
  * matches it. The index's name is shown by EXPLAIN. What is bound already stays.
  * A query on a column without an index stays unbound: see src/lexical/README for
- * what its scores are. Where a column cannot be traced there is a NOTICE.
+ * what its scores are. Where a column cannot be traced there is a NOTICE,
+ * unless no table is there at all (values, functions).
  *
  * Rejected: hooks of the parser or planner (need a preloaded library), the table
  * instead of the index (two indexes may differ in options).
@@ -54,6 +55,7 @@ typedef struct Trace
 	RangeTblEntry *table;		/* found so far */
 	bool		variables;		/* does the expression have any? */
 	bool		failed;
+	bool		no_table;		/* it is of a function or a list of values */
 } Trace;
 
 static Node *trace_mutator(Node *node, void *context);
@@ -176,6 +178,7 @@ trace_var(Var *var, Trace *t)
 				return trace_failed(t, node);
 			return trace_at(list_nth(rte->joinaliasvars, var->varattno - 1), level, t);
 		default:
+			t->no_table = true;
 			return trace_failed(t, node);
 	}
 }
@@ -235,7 +238,7 @@ index_of_expression(PlannerInfo *root, Node *expression)
 
 	if (t.failed)
 	{
-		if (t.variables)
+		if (t.variables && !t.no_table)
 			notice_untraceable();
 		return InvalidOid;
 	}

@@ -133,7 +133,7 @@ is_word_char(char c)
 
 /* --- suffixes --- */
 
-/* "1.5" at p; the number of bytes it takes, 0 if there is none */
+/* "1.5", "2" or ".5" at p; the number of bytes it takes, 0 if there is none */
 static int
 scan_number(const char *p, const char *end, double *x)
 {
@@ -143,8 +143,6 @@ scan_number(const char *p, const char *end, double *x)
 	*x = 0;
 	while (p < end && isdigit((unsigned char) *p) && p - start < 18)
 		*x = *x * 10 + (*p++ - '0');
-	if (p == start)
-		return 0;
 	if (p + 1 < end && *p == '.' && isdigit((unsigned char) p[1]))
 		for (p++; p < end && isdigit((unsigned char) *p) && p - start < 36; p++)
 			*x += (*p - '0') * (scale /= 10);

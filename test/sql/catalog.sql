@@ -17,7 +17,7 @@ SELECT objid::regprocedure FROM member JOIN pg_proc p ON p.oid = objid JOIN pg_l
 -- C symbols without the prefix
 SELECT objid::regprocedure FROM member JOIN pg_proc p ON p.oid = objid JOIN pg_language l ON l.oid = prolang WHERE classid = 'pg_proc'::regclass AND lanname = 'c' AND prosrc NOT LIKE 'pgr\_%' ORDER BY 1;
 -- distance operators: one same-type form each, so that an untyped parameter resolves
-SELECT oprname, array_agg(oprleft::regtype::text || ' ' || oprright::regtype::text ORDER BY oprleft::regtype::text) FROM member JOIN pg_operator o ON o.oid = objid
+SELECT oprname, array_agg(oprleft::regtype::text || ' ' || oprright::regtype::text ORDER BY oprleft::regtype::text, oprright::regtype::text) FROM member JOIN pg_operator o ON o.oid = objid
 WHERE classid = 'pg_operator'::regclass AND oprresult = 'float8'::regtype GROUP BY oprname ORDER BY oprname COLLATE "C";
 -- opclasses are whole
 SELECT opcname, amname FROM member JOIN pg_opclass c ON c.oid = objid JOIN pg_am a ON a.oid = opcmethod WHERE classid = 'pg_opclass'::regclass AND NOT amvalidate(c.oid) ORDER BY 1, 2;
