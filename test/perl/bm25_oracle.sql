@@ -94,3 +94,72 @@ BEGIN
 	INTO result USING k;
 	RETURN result;
 END $$;
+
+-- --- comparing an index with it -----------------------------------------------
+
+-- Statistics as an index reports them.
+CREATE FUNCTION oracle.index_stats(index regclass) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM oracle.stats;
+	INSERT INTO oracle.stats (ndocs, avg_length) SELECT s.ndocs, s.avg_length FROM bm25_stats(index) s;
+	DELETE FROM oracle.df;
+	INSERT INTO oracle.df SELECT t.term, t.df FROM bm25_terms(index, '') t;
+END $$;
+
+-- How the index's statistics differ from those of the live rows: '' if not.
+-- Dead rows may still count, so "at least" is all that holds before a merge.
+CREATE FUNCTION oracle.stats_faults(index regclass, merged boolean) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE live record; wrong bigint; s record;
+BEGIN
+	SELECT count(*) AS ndocs, avg(length) AS avg_length INTO live FROM oracle.doc;
+	SELECT * INTO s FROM oracle.stats;
+	IF s.ndocs < live.ndocs OR (merged AND s.ndocs <> live.ndocs) THEN
+		RETURN format('ndocs %s instead of %s', s.ndocs, live.ndocs);
+	END IF;
+	IF merged AND abs(s.avg_length - live.avg_length) > 1e-9 * live.avg_length THEN
+		RETURN format('avg_length %s instead of %s', s.avg_length, live.avg_length);
+	END IF;
+	SELECT count(*) INTO wrong
+	FROM (SELECT term, count(*) AS df FROM oracle.posting GROUP BY term) l FULL JOIN oracle.df i USING (term)
+	WHERE coalesce(i.df, 0) < coalesce(l.df, 0) OR (merged AND i.df IS DISTINCT FROM l.df);
+	RETURN CASE WHEN wrong = 0 THEN '' ELSE wrong || ' terms with a wrong df' END;
+END $$;
+
+-- The top k of every query by ORDER BY body <@> query, through the index.
+CREATE FUNCTION oracle.run(k int, OUT query text, OUT doc int, OUT score float8, OUT rank bigint) RETURNS SETOF record
+LANGUAGE sql STABLE
+SET enable_seqscan = off
+BEGIN ATOMIC
+	SELECT q.id, r.doc, r.score, r.rank
+	FROM queries q, LATERAL (
+		SELECT o.doc, o.score, row_number() OVER () AS rank
+		FROM (SELECT d.id AS doc, -(d.body <@> q.body) AS score FROM docs d ORDER BY d.body <@> q.body LIMIT k) o) r;
+END;
+
+-- The top 1,000 of every query against the oracle; '' if every score is right to
+-- 1e-6 and the same scores are there. Runs where nothing can be written.
+CREATE FUNCTION oracle.faults(k int DEFAULT 1000) RETURNS text
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	WITH run AS MATERIALIZED (SELECT * FROM oracle.run(k)),
+	truth AS MATERIALIZED (
+		SELECT query, doc, score, row_number() OVER (PARTITION BY query ORDER BY score DESC) AS rank
+		FROM oracle.scores(false) s),
+	report AS (
+		SELECT (SELECT count(*) FROM queries) * least(k, (SELECT count(*) FROM docs)) - count(*) AS missing,
+			count(*) - count(DISTINCT (r.query, r.doc)) AS doubled,
+			count(*) FILTER (WHERE abs(coalesce(r.score, 0) - coalesce(t.score, 0)) > 1e-6) AS wrong,
+			count(*) FILTER (WHERE abs(coalesce(r.score, 0) - coalesce(a.score, 0)) > 1e-6) AS misranked,
+			count(*) FILTER (WHERE r.score > p.score) AS misordered,
+			max(abs(coalesce(r.score, 0) - coalesce(t.score, 0))) AS worst
+		FROM run r
+			LEFT JOIN truth t USING (query, doc)
+			LEFT JOIN truth a ON a.query = r.query AND a.rank = r.rank
+			LEFT JOIN run p ON p.query = r.query AND p.rank = r.rank - 1)
+	SELECT CASE WHEN missing = 0 AND doubled = 0 AND wrong = 0 AND misranked = 0 AND misordered = 0 THEN ''
+		ELSE format('%s missing, %s doubled, %s with a wrong score (by up to %s), %s at a wrong rank, %s out of order',
+			missing, doubled, wrong, worst, misranked, misordered) END
+	FROM report;
+END;
