@@ -102,7 +102,7 @@ CREATE FUNCTION oracle.index_stats(index regclass) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
 	DELETE FROM oracle.stats;
-	INSERT INTO oracle.stats (ndocs, avg_length) SELECT s.ndocs, s.avg_length FROM bm25_stats(index) s;
+	INSERT INTO oracle.stats (ndocs, avg_length) SELECT s.documents, s.avg_length FROM bm25_stats(index) s;
 	DELETE FROM oracle.df;
 	INSERT INTO oracle.df SELECT t.term, t.df FROM bm25_terms(index, '') t;
 END $$;

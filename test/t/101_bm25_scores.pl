@@ -20,7 +20,7 @@ my $standby = new_standby($primary, 'standby');
 sub check_state
 {
 	my ($name, $state, $merged) = @_;
-	my $faults = sql($primary, $name, "SELECT oracle.refresh(), oracle.index_stats('docs_body')") && '';
+	sql($primary, $name, "SELECT oracle.refresh(), oracle.index_stats('docs_body')");
 	is(sql($primary, $name, "SELECT oracle.stats_faults('docs_body', $merged)"), '', "$name, $state: statistics");
 	is(sql($primary, $name, 'SELECT oracle.faults()'), '', "$name, $state: scores");
 	is(sql($primary, $name, "SELECT count(*) FROM bm25_check('docs_body')"), '0', "$name, $state: the index is sound");
@@ -53,9 +53,11 @@ for my $name (@collections)
 	sql($primary, $name, 'INSERT INTO docs SELECT id, body FROM numbered WHERE id % 2 = 0');
 	check_state($name, 'all pending', 'true');
 
-	# half merged, half pending
+	# several segments, and half of the rows pending
 	sql($primary, $name, 'VACUUM docs');
-	sql($primary, $name, 'INSERT INTO docs SELECT id, body FROM numbered WHERE id % 2 = 1');
+	sql($primary, $name, 'INSERT INTO docs SELECT id, body FROM numbered WHERE id % 16 = 1');
+	sql($primary, $name, 'VACUUM docs');
+	sql($primary, $name, 'INSERT INTO docs SELECT id, body FROM numbered WHERE id % 2 = 1 AND id % 16 <> 1');
 	check_state($name, 'half merged', 'true');
 
 	# a third of all rows changed or gone, in segments and pending
@@ -69,8 +71,9 @@ for my $name (@collections)
 	caught_up($primary, $standby);
 	is(sql($standby, $name, 'SELECT oracle.faults()'), '', "$name, standby: scores");
 
-	sql($primary, $name, 'REINDEX INDEX docs_body');
-	check_state($name, 'reindex', 'true');
+	sql($primary, $name, "SELECT bm25_merge('docs_body')");
+	check_state($name, 'one segment', 'true');
+	is(sql($primary, $name, "SELECT segments, dead, pending_documents FROM bm25_stats('docs_body')"), '1|0|0', "$name: and it is one");
 }
 
 $standby->stop;
