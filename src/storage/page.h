@@ -44,7 +44,12 @@ StaticAssertDecl(sizeof(PgrPageOpaque) == 16, "page opaque is 16 bytes");
 #define PGR_PAGE_CAPACITY \
 	(BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(PgrPageOpaque)))
 
-#define PgrPageGetOpaque(page) ((PgrPageOpaque *) PageGetSpecialPointer(page))
+/* not a macro: PageGetSpecialPointer evaluates its argument several times */
+static inline PgrPageOpaque *
+PgrPageGetOpaque(Page page)
+{
+	return (PgrPageOpaque *) PageGetSpecialPointer(page);
+}
 
 /* the content area; 8-byte aligned */
 #define PgrPageGetData(page) ((char *) (page) + MAXALIGN(SizeOfPageHeaderData))
