@@ -96,8 +96,8 @@ pgr_page_copy(Relation rel, BlockNumber block, PgrPageKind kind,
 	/* a recycled page may be of any kind: say so before complaining of it */
 	if (generation != 0 && !PageIsNew((Page) dst) &&
 		PageGetSpecialSize((Page) dst) == MAXALIGN(sizeof(PgrPageOpaque)) &&
-		PgrPageGetOpaque(dst)->page_id == PGR_PAGE_ID &&
-		PgrPageGetOpaque(dst)->generation != generation)
+		PgrPageGetOpaque((Page) dst)->page_id == PGR_PAGE_ID &&
+		PgrPageGetOpaque((Page) dst)->generation != generation)
 		pgr_page_recycled(rel);
 	pgr_page_check(rel, block, (Page) dst, kind);
 }

@@ -1,0 +1,164 @@
+# What TAP tests of indexes share: servers, collections, oracles, comparisons.
+package PgrTest;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Basename;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(new_server new_standby caught_up sql sql_file collection_dir load_collection have_amcheck
+  random_words kill_and_recover start_bench finish_bench thorough);
+
+my $here = dirname(__FILE__);
+
+# Minutes instead of seconds, where PGR_THOROUGH is set.
+sub thorough
+{
+	return $ENV{PGR_THOROUGH} ? 1 : 0;
+}
+
+# A started server; conf: further lines.
+sub new_server
+{
+	my ($name, $conf, %init) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	$node->init(%init);
+	$node->append_conf('postgresql.conf', "fsync = off\nshared_buffers = 128MB\njit = off\n" . ($conf // ''));
+	$node->start;
+	return $node;
+}
+
+sub new_standby
+{
+	my ($primary, $name) = @_;
+	$primary->backup('base');
+	my $standby = PostgreSQL::Test::Cluster->new($name);
+	$standby->init_from_backup($primary, 'base', has_streaming => 1);
+	$standby->start;
+	return $standby;
+}
+
+sub caught_up
+{
+	my ($primary, $standby) = @_;
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('write'));
+	return;
+}
+
+sub sql
+{
+	my ($node, $db, $statement) = @_;
+	return $node->safe_psql($db, $statement);
+}
+
+# Runs a file of this folder.
+sub sql_file
+{
+	my ($node, $db, $name) = @_;
+	open my $fh, '<', "$here/$name" or die "$here/$name: $!";
+	local $/;
+	$node->safe_psql($db, <$fh>);
+	return;
+}
+
+sub collection_dir
+{
+	my ($name) = @_;
+	my $dir = ($ENV{PGR_DATA} // '') . "/$name";
+	return -r "$dir/corpus.tsv" ? $dir : undef;
+}
+
+# A database of that name with tables docs (id, body), queries (id, body) and
+# qrels (query, doc, grade), and the oracle. Document ids number the collection.
+sub load_collection
+{
+	my ($node, $name) = @_;
+	my $dir = collection_dir($name) or return;
+	$node->safe_psql('postgres', "CREATE DATABASE $name");
+	$node->safe_psql($name, q{
+		CREATE EXTENSION pgretrieve;
+		CREATE TABLE raw (id text, title text, body text);
+		CREATE TABLE queries (id text, body text);
+		CREATE TABLE raw_qrels (query text, doc text, grade int);
+		CREATE TABLE docs (id int PRIMARY KEY, body text)});
+	for ([ 'corpus', 'raw' ], [ 'queries', 'queries' ], [ 'qrels', 'raw_qrels' ])
+	{
+		open my $fh, '<:raw', "$dir/$_->[0].tsv" or die "$dir/$_->[0].tsv: $!";
+		local $/;
+		# the server may not read the folder, the client may
+		my $command = "COPY $_->[1] FROM STDIN (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01');\n";
+		$node->safe_psql($name, $command . <$fh> . "\\.\n");
+	}
+	$node->safe_psql($name, q{
+		CREATE TABLE numbered AS SELECT row_number() OVER (ORDER BY id COLLATE "C")::int AS id, id AS name,
+			coalesce(title, '') || ' ' || coalesce(body, '') AS body FROM raw;
+		CREATE TABLE qrels AS SELECT query, n.id AS doc, grade FROM raw_qrels JOIN numbered n ON n.name = doc;
+		DROP TABLE raw, raw_qrels;
+		ANALYZE});
+	sql_file($node, $name, 'bm25_oracle.sql');
+	sql_file($node, $name, 'index_same.sql');
+	return 1;
+}
+
+# SQL: function random_words(n, seed): n words w1..w5000 by Zipf's law.
+sub random_words
+{
+	my ($node, $db) = @_;
+	$node->safe_psql($db, q{
+		CREATE FUNCTION random_words(n int) RETURNS text LANGUAGE sql VOLATILE
+		BEGIN ATOMIC
+			SELECT string_agg('w' || floor(5000 ^ random())::int, ' ') FROM generate_series(1, n);
+		END});
+	return;
+}
+
+# kill -9 of a server process that matches a condition on pg_stat_activity, or
+# of any client's; waits until the server has recovered. Tells if one was killed.
+sub kill_and_recover
+{
+	my ($node, $condition) = @_;
+	my ($rc, $pid) = $node->psql('postgres', "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND $condition ORDER BY random() LIMIT 1");
+	return 0 unless ($pid // '') =~ /^\d+$/;
+	kill 9, $pid or return 0;
+	for (1 .. 600)
+	{
+		select undef, undef, undef, 0.1;
+		my ($status, $out) = $node->psql('postgres', 'SELECT pg_is_in_recovery()');
+		return 1 if defined $status && $status == 0 && $out =~ /^[ft]$/;
+	}
+	die 'the server did not come back';
+}
+
+# pgbench in the background: start_bench(node, db, clients, seconds, {script => weight}).
+# Scripts are text; returns a handle for finish_bench, which gives its exit code
+# and output.
+sub start_bench
+{
+	my ($node, $db, $clients, $seconds, $scripts) = @_;
+	my $dir = PostgreSQL::Test::Utils::tempdir();
+	my (@files, $n);
+	for my $script (sort keys %$scripts)
+	{
+		my $file = "$dir/" . ++$n . '.sql';
+		open my $fh, '>', $file or die;
+		print $fh $script;
+		close $fh;
+		push @files, '-f', "$file\@$scripts->{$script}";
+	}
+	my ($out, $err) = ('', '');
+	my $run = IPC::Run::start([ 'pgbench', '-n', '-c', $clients, '-j', 2, '-T', $seconds, @files,
+			'-h', $node->host, '-p', $node->port, '-d', $db ], '>', \$out, '2>', \$err);
+	return { run => $run, out => \$out, err => \$err };
+}
+
+sub finish_bench
+{
+	my ($handle) = @_;
+	$handle->{run}->finish;
+	return ($handle->{run}->result(0), ${ $handle->{out} } . ${ $handle->{err} });
+}
+
+1;
