@@ -47,17 +47,17 @@ typedef __m256d PgrVd;
 #define PGR_VD_ADD_SQUARES(acc, v) add_squares(acc, v)
 
 typedef __m256i PgrVw;
-typedef __m256i PgrVi;
+typedef int32_t PgrVi __attribute__((vector_size(32)));
 #define PGR_VW_LANES 16
 #define PGR_VW_LOAD(p) _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *) (p)))
 #define PGR_VW_LOAD_PART(p, n) _mm256_cvtepi8_epi16(load_part(p, n))
 #define PGR_VW_SUB(a, b) _mm256_sub_epi16(a, b)
-#define PGR_VI_ZERO _mm256_setzero_si256()
-#define PGR_VI_ADD(a, b) _mm256_add_epi32(a, b)
-#define PGR_VI_MADD(acc, a, b) _mm256_add_epi32(acc, _mm256_madd_epi16(a, b))
+#define PGR_VI_ZERO ((PgrVi) _mm256_setzero_si256())
+#define PGR_VI_ADD(a, b) ((PgrVi) _mm256_add_epi32((__m256i) (a), (__m256i) (b)))
+#define PGR_VI_MADD(acc, a, b) PGR_VI_ADD(acc, _mm256_madd_epi16(a, b))
 #define PGR_VI_ADD_ABS(acc, a) \
 	PGR_VI_MADD(acc, _mm256_abs_epi16(a), _mm256_set1_epi16(1))
-#define PGR_VI_SUM(v) sum_i32(v)
+#define PGR_VI_SUM(v) sum_i32((__m256i) (v))
 
 #define PGR_M8_QELEM int16_t
 #define PGR_M8_GROUP 2
@@ -68,9 +68,8 @@ typedef __m256i PgrVi;
 #define PGR_M8_QLOAD(p) _mm256_loadu_si256((const __m256i *) (p))
 #define PGR_M8_STEP(acc, q, row) \
 	PGR_VI_MADD(acc, q, _mm256_set1_epi32(pgr_load_i32(row)))
-#define PGR_M8_BIAS(doc, dim) ((void) (doc), 0)
-#define PGR_M8_VALUE(acc, bias, scale) \
-	((void) (bias), _mm256_mul_ps(_mm256_cvtepi32_ps(acc), _mm256_set1_ps(scale)))
+#define PGR_M8_VALUE(acc, scale) \
+	_mm256_mul_ps(_mm256_cvtepi32_ps((__m256i) (acc)), _mm256_set1_ps(scale))
 #define PGR_M8_ENCODE(x) (x)
 
 #define PGR_POPCOUNT64(v) ((uint64_t) _mm_popcnt_u64(v))

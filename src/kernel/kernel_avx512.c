@@ -24,10 +24,6 @@ PGR_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,popcnt")
 #define PGR_M8_CONVERT(dst, src, n) widen(dst, src, n)
 #define PGR_M8_STEP(acc, q, row) \
 	PGR_VI_MADD(acc, q, _mm512_set1_epi32(pgr_load_i32(row)))
-#define PGR_M8_BIAS(doc, dim) ((void) (doc), 0)
-#define PGR_M8_VALUE(acc, bias, scale) \
-	((void) (bias), _mm512_mul_ps(_mm512_cvtepi32_ps(acc), _mm512_set1_ps(scale)))
-#define PGR_M8_ENCODE(x) (x)
 
 #define PGR_POPCOUNT64(v) ((uint64_t) _mm_popcnt_u64(v))
 

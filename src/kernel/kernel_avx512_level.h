@@ -38,21 +38,24 @@ typedef __m512d PgrVd;
 #define PGR_VD_ADD_SQUARES(acc, v) add_squares(acc, v)
 
 typedef __m512i PgrVw;
-typedef __m512i PgrVi;
+typedef int32_t PgrVi __attribute__((vector_size(64)));
 #define PGR_VW_LANES 32
 #define PGR_VW_LOAD(p) _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *) (p)))
 #define PGR_VW_LOAD_PART(p, n) \
 	_mm512_cvtepi8_epi16(_mm256_maskz_loadu_epi8((__mmask32) low_bits(n), p))
 #define PGR_VW_SUB(a, b) _mm512_sub_epi16(a, b)
-#define PGR_VI_ZERO _mm512_setzero_si512()
-#define PGR_VI_ADD(a, b) _mm512_add_epi32(a, b)
-#define PGR_VI_MADD(acc, a, b) _mm512_add_epi32(acc, _mm512_madd_epi16(a, b))
+#define PGR_VI_ZERO ((PgrVi) _mm512_setzero_si512())
+#define PGR_VI_ADD(a, b) ((PgrVi) _mm512_add_epi32((__m512i) (a), (__m512i) (b)))
+#define PGR_VI_MADD(acc, a, b) PGR_VI_ADD(acc, _mm512_madd_epi16(a, b))
 #define PGR_VI_ADD_ABS(acc, a) \
 	PGR_VI_MADD(acc, _mm512_abs_epi16(a), _mm512_set1_epi16(1))
-#define PGR_VI_SUM(v) sum_i32(v)
+#define PGR_VI_SUM(v) sum_i32((__m512i) (v))
 
 #define PGR_M8_QVEC __m512i
 #define PGR_M8_QLOAD(p) _mm512_loadu_si512(p)
+#define PGR_M8_VALUE(acc, scale) \
+	_mm512_mul_ps(_mm512_cvtepi32_ps((__m512i) (acc)), _mm512_set1_ps(scale))
+#define PGR_M8_ENCODE(x) (x)
 
 /* n < 64 */
 PGR_INLINE uint64_t

@@ -27,8 +27,8 @@
  *	PGR_VI_ADD_ABS(acc, a)  PGR_VI_SUM(v) int64_t
  * MaxSim of i8, as M_* of kernel_maxsim_body.h:
  *	PGR_M8_QELEM PGR_M8_GROUP PGR_M8_ROW PGR_M8_DIRECT PGR_M8_CONVERT
- *	PGR_M8_QVEC PGR_M8_QLOAD PGR_M8_STEP PGR_M8_VALUE PGR_M8_BIAS
- *	PGR_M8_ENCODE(int8_t)
+ *	PGR_M8_QVEC PGR_M8_QLOAD PGR_M8_STEP PGR_M8_VALUE PGR_M8_ENCODE(int8_t)
+ *	and, for a level whose rows are unsigned, PGR_M8_OFFSET PGR_M8_START
  * Bits, PgrVb of PGR_VB_BYTES (default: 64-bit words and PGR_POPCOUNT64):
  *	PGR_VB_LOAD(p)  PGR_VB_LOAD_PART(p, n)  PGR_VB_AND PGR_VB_OR PGR_VB_XOR
  *	PGR_VB_ZERO  PGR_VB_ADD_COUNT(acc, v)  PGR_VB_ADD  PGR_VB_SUM(acc)
@@ -340,12 +340,12 @@ bits_jaccard(const uint8_t *a, const uint8_t *b, uint32_t nbytes)
 #define M_DIRECT 1
 #define M_CONVERT(dst, src, n) ((void) 0)
 #define M_ACC PgrVf
-#define M_ZERO PGR_VF_ZERO
+#define M_START(p) PGR_VF_ZERO
 #define M_QVEC PgrVf
 #define M_QLOAD PGR_VF_LOAD
 #define M_STEP(acc, q, row) PGR_VF_FMA(acc, q, PGR_VF_SET1(*(row)))
-#define M_BIAS(doc, dim) ((void) (doc), 0)
-#define M_VALUE(acc, bias, scale) ((void) (bias), (void) (scale), (acc))
+#define M_OFFSET 0
+#define M_VALUE(acc, scale) ((void) (scale), (acc))
 #define M_SUMS(verb) f32_##verb
 #define M_CODES PGR_CODES
 #define M_RESULT float
@@ -364,18 +364,23 @@ bits_jaccard(const uint8_t *a, const uint8_t *b, uint32_t nbytes)
 #define M_DIRECT 0
 #define M_CONVERT(dst, src, n) f16_convert(dst, src, n)
 #define M_ACC PgrVf
-#define M_ZERO PGR_VF_ZERO
+#define M_START(p) PGR_VF_ZERO
 #define M_QVEC PgrVf
 #define M_QLOAD PGR_VF_LOAD
 #define M_STEP(acc, q, row) PGR_VF_FMA(acc, q, PGR_VF_SET1(*(row)))
-#define M_BIAS(doc, dim) ((void) (doc), 0)
-#define M_VALUE(acc, bias, scale) ((void) (bias), (void) (scale), (acc))
+#define M_OFFSET 0
+#define M_VALUE(acc, scale) ((void) (scale), (acc))
 #define M_SUMS(verb) f32f16_##verb
 #define M_CODES PGR_CODES
 #define M_RESULT float
 #define M_FLAT float
 #define M_SCALED 0
 #include "kernel/kernel_maxsim_body.h"
+
+#ifndef PGR_M8_OFFSET
+#define PGR_M8_OFFSET 0
+#define PGR_M8_START(p) PGR_VI_ZERO
+#endif
 
 #define M_NAME m_i8
 #define M_ELEM int8_t
@@ -385,11 +390,11 @@ bits_jaccard(const uint8_t *a, const uint8_t *b, uint32_t nbytes)
 #define M_DIRECT PGR_M8_DIRECT
 #define M_CONVERT PGR_M8_CONVERT
 #define M_ACC PgrVi
-#define M_ZERO PGR_VI_ZERO
+#define M_START PGR_M8_START
 #define M_QVEC PGR_M8_QVEC
 #define M_QLOAD PGR_M8_QLOAD
 #define M_STEP PGR_M8_STEP
-#define M_BIAS PGR_M8_BIAS
+#define M_OFFSET PGR_M8_OFFSET
 #define M_VALUE PGR_M8_VALUE
 #define M_SUMS(verb) PGR_I8_DOT(verb)
 #define M_CODES PGR_CODES

@@ -23,9 +23,9 @@ pgr_maxsim_query_size(PgrElem doc_elem, uint32_t ntok, uint32_t dim)
 	size_t		data;
 	size_t		total;
 
-	/* row: a token's packed elements and its scale */
+	/* row: a token's packed elements, its scale and where its sums start */
 	if (__builtin_mul_overflow(dims, width, &row) ||
-		__builtin_add_overflow(row, sizeof(float), &row) ||
+		__builtin_add_overflow(row, sizeof(float) + sizeof(int32_t), &row) ||
 		__builtin_mul_overflow(row, lanes, &data) ||
 		__builtin_add_overflow(data, sizeof(PgrMaxSimQuery) + 2 * ALIGNMENT, &total))
 		return 0;

@@ -11,11 +11,12 @@
  *	M_ROW				element of a document row as the tile reads it
  *	M_DIRECT			1: rows are the document itself; 0: converted to scratch
  *	M_CONVERT(dst, src, n)	n elements to M_ROW
- *	M_ACC M_ZERO		a vector of sums, one lane a query token
+ *	M_ACC				a vector of sums, one lane a query token
+ *	M_OFFSET			how much larger rows are than the document's elements
+ *	M_START(p)			where sums start: zero, or with an offset, the integers at p
  *	M_QVEC M_QLOAD(p)	one vector of the packed query
  *	M_STEP(acc, q, row)	acc + q * broadcast of M_GROUP dimensions at row
- *	M_BIAS(doc, dim)	what to take off the sums of a document token
- *	M_VALUE(acc, bias, scale)	sums as PgrVf
+ *	M_VALUE(acc, scale)	sums as PgrVf
  *	M_ENCODE(x, factor)	a query element; M_FACTOR(token, dim) its factor. If not
  *						defined, another element type packs this query
  *	M_SUMS(verb)		kernel_dist_body.h's functions for short queries, with its
@@ -27,7 +28,10 @@
  * through the dot kernel. More are transposed: groups of PGR_MAXSIM_VECS vectors
  * of lanes (the last may be a single vector), in each the M_GROUP dimensions
  * of all its lanes, then the next M_GROUP. Missing lanes and dimensions are 0;
- * the results of missing lanes are never stored.
+ * the results of missing lanes are never stored. With an offset, one more M_GROUP
+ * comes first, an integer for each lane: what the offset adds to that query
+ * token's sums, negative. It depends on the query alone, so no document token
+ * needs a sum of its own.
  *
  * A tile holds the sums of PGR_MAXSIM_DOCS document tokens with one group in
  * registers while it walks through the dimensions, then folds them into the
@@ -39,6 +43,9 @@
 
 /* dimensions converted to scratch at a time; a multiple of M_GROUP */
 #define M_BLOCK 256
+
+/* units of M_GROUP in front of a group's dimensions */
+#define M_HEAD (M_OFFSET != 0)
 
 /*
  * Sums of nd document tokens from doc on with nv vectors of query lanes, folded
@@ -60,8 +67,9 @@ M_FN(tile)(int nv, int nd, const M_QELEM *packed, const M_ELEM *doc,
 	{
 		PGR_UNROLL
 		for (int v = 0; v < nv; v++)
-			acc[d][v] = M_ZERO;
+			acc[d][v] = M_START(packed + v * PGR_VF_LANES * M_GROUP);
 	}
+	packed += M_HEAD * qstep;
 	while (from < dim)
 	{
 		uint32_t	span = dim - from;
@@ -113,8 +121,7 @@ M_FN(tile)(int nv, int nd, const M_QELEM *packed, const M_ELEM *doc,
 
 		PGR_UNROLL
 		for (int v = 0; v < nv; v++)
-			best[v] = PGR_VF_MAX(best[v], M_VALUE(acc[d][v], M_BIAS(doc + j * dim, dim),
-												  M_SCALED ? scales[j] : 1.0f));
+			best[v] = PGR_VF_MAX(best[v], M_VALUE(acc[d][v], M_SCALED ? scales[j] : 1.0f));
 	}
 }
 
@@ -192,7 +199,7 @@ M_FN(maxsim)(const PgrMaxSimQuery *q, const void *doc, const float *scales,
 {
 	const char *data = (const char *) q + q->data_offset;
 	const float *qscale = (const float *) ((const char *) q + q->scale_offset);
-	const size_t units = ((size_t) q->dim + M_GROUP - 1) / M_GROUP;
+	const size_t units = M_HEAD + ((size_t) q->dim + M_GROUP - 1) / M_GROUP;
 	const uint32_t full = PGR_MAXSIM_VECS * PGR_VF_LANES;
 
 	if (q->ntok <= PGR_MAXSIM_FEW)
@@ -232,7 +239,7 @@ static void
 M_FN(pack)(PgrMaxSimQuery *q, const float *tokens)
 {
 	char	   *data = (char *) q + q->data_offset;
-	const size_t units = ((size_t) q->dim + M_GROUP - 1) / M_GROUP;
+	const size_t units = M_HEAD + ((size_t) q->dim + M_GROUP - 1) / M_GROUP;
 	const uint32_t full = PGR_MAXSIM_VECS * PGR_VF_LANES;
 	const bool	few = q->ntok <= PGR_MAXSIM_FEW;
 
@@ -246,6 +253,7 @@ M_FN(pack)(PgrMaxSimQuery *q, const float *tokens)
 		const double factor = M_FACTOR(token, q->dim);
 		uint32_t	first = i / full * full;	/* of this token's group */
 		uint32_t	width = PGR_VF_LANES;
+		int32_t		start = 0;
 
 		/* a group that doesn't fill its vectors is packed as single vectors */
 		if (q->ntok_padded - first >= full)
@@ -254,14 +262,18 @@ M_FN(pack)(PgrMaxSimQuery *q, const float *tokens)
 			first = i / PGR_VF_LANES * PGR_VF_LANES;
 		for (uint32_t d = 0; d < q->dim; d++)
 		{
-			size_t		at = (first * units + (size_t) (d / M_GROUP) * width +
+			size_t		at = (first * units + (M_HEAD + (size_t) (d / M_GROUP)) * width +
 							  (i - first)) * M_GROUP + d % M_GROUP;
 
 			if (few)
 				((M_FLAT *) data)[(size_t) i * q->dim + d] = M_FLAT_ENCODE(token[d], factor);
 			else
 				((M_QELEM *) data)[at] = M_ENCODE(token[d], factor);
+			if (M_OFFSET && !few)
+				start -= M_OFFSET * (int32_t) ((M_QELEM *) data)[at];
 		}
+		if (M_OFFSET && !few)
+			memcpy((M_QELEM *) data + (first * units + (i - first)) * M_GROUP, &start, sizeof(start));
 	}
 }
 #endif
@@ -274,11 +286,12 @@ M_FN(pack)(PgrMaxSimQuery *q, const float *tokens)
 #undef M_DIRECT
 #undef M_CONVERT
 #undef M_ACC
-#undef M_ZERO
+#undef M_START
 #undef M_QVEC
 #undef M_QLOAD
 #undef M_STEP
-#undef M_BIAS
+#undef M_OFFSET
+#undef M_HEAD
 #undef M_VALUE
 #undef M_ENCODE
 #undef M_FACTOR

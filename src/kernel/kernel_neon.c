@@ -63,9 +63,7 @@ typedef int32x4_t PgrVi;
 #define PGR_M8_QLOAD(p) vld1q_s16(p)
 #define PGR_M8_STEP(acc, q, row) \
 	madd_pairs(acc, q, vreinterpretq_s16_s32(vdupq_n_s32(pgr_load_i32(row))))
-#define PGR_M8_BIAS(doc, dim) ((void) (doc), 0)
-#define PGR_M8_VALUE(acc, bias, scale) \
-	((void) (bias), vmulq_n_f32(vcvtq_f32_s32(acc), scale))
+#define PGR_M8_VALUE(acc, scale) vmulq_n_f32(vcvtq_f32_s32(acc), scale)
 #define PGR_M8_ENCODE(x) (x)
 
 #define PGR_POPCOUNT64(v) ((uint64_t) __builtin_popcountll(v))

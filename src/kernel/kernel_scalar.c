@@ -64,8 +64,7 @@ typedef int64_t PgrVi;
 #define PGR_M8_QVEC int
 #define PGR_M8_QLOAD(p) (*(p))
 #define PGR_M8_STEP(acc, q, row) ((acc) + (q) * *(row))
-#define PGR_M8_BIAS(doc, dim) ((void) (doc), 0)
-#define PGR_M8_VALUE(acc, bias, scale) ((float) (acc) * (scale))
+#define PGR_M8_VALUE(acc, scale) ((float) (acc) * (scale))
 #define PGR_M8_ENCODE(x) (x)
 
 #define PGR_POPCOUNT64(v) popcount64(v)
