@@ -34,36 +34,48 @@ COMMENT ON TYPE halfvec IS 'half-precision vector';
 
 -- distances
 
+CREATE FUNCTION halfvec_distance_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION halfvec_distance_support(internal) IS 'planner support: what a distance costs';
+
 CREATE FUNCTION l2_distance(halfvec, halfvec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_halfvec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT halfvec_distance_support COST 10;
 COMMENT ON FUNCTION l2_distance(halfvec, halfvec) IS 'Euclidean distance';
 
 CREATE FUNCTION inner_product(halfvec, halfvec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_halfvec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT halfvec_distance_support COST 10;
 COMMENT ON FUNCTION inner_product(halfvec, halfvec) IS 'inner product';
 
 CREATE FUNCTION cosine_distance(halfvec, halfvec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_halfvec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT halfvec_distance_support COST 10;
 COMMENT ON FUNCTION cosine_distance(halfvec, halfvec) IS 'cosine distance; NaN if either is the zero vector';
 
 CREATE FUNCTION l1_distance(halfvec, halfvec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_halfvec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT halfvec_distance_support COST 10;
 COMMENT ON FUNCTION l1_distance(halfvec, halfvec) IS 'taxicab distance';
 
 CREATE FUNCTION halfvec_l2_squared_distance(halfvec, halfvec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_halfvec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT halfvec_distance_support COST 10;
 COMMENT ON FUNCTION halfvec_l2_squared_distance(halfvec, halfvec) IS 'squared Euclidean distance';
 
 CREATE FUNCTION halfvec_negative_inner_product(halfvec, halfvec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_halfvec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT halfvec_distance_support COST 10;
 COMMENT ON FUNCTION halfvec_negative_inner_product(halfvec, halfvec) IS 'negative inner product';
 
 CREATE FUNCTION halfvec_spherical_distance(halfvec, halfvec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_halfvec_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_spherical_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT halfvec_distance_support COST 10;
 COMMENT ON FUNCTION halfvec_spherical_distance(halfvec, halfvec) IS 'angle between unit vectors, in units of pi';
 
 CREATE FUNCTION within(halfvec, halfvec, radius float8, metric text DEFAULT 'l2') RETURNS boolean
-	AS 'MODULE_PATHNAME', 'pgr_halfvec_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT halfvec_distance_support COST 10;
 COMMENT ON FUNCTION within(halfvec, halfvec, float8, text) IS 'distance is at most the radius; metric l2, ip (negative), cosine or l1';
 
 -- functions

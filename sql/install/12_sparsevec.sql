@@ -35,32 +35,43 @@ COMMENT ON TYPE sparsevec IS 'sparse vector';
 
 -- distances
 
+CREATE FUNCTION sparsevec_distance_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_sparsevec_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION sparsevec_distance_support(internal) IS 'planner support: what a distance costs';
+
 CREATE FUNCTION l2_distance(sparsevec, sparsevec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_sparsevec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_sparsevec_l2_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT sparsevec_distance_support COST 10;
 COMMENT ON FUNCTION l2_distance(sparsevec, sparsevec) IS 'Euclidean distance';
 
 CREATE FUNCTION inner_product(sparsevec, sparsevec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_sparsevec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_sparsevec_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT sparsevec_distance_support COST 10;
 COMMENT ON FUNCTION inner_product(sparsevec, sparsevec) IS 'inner product';
 
 CREATE FUNCTION cosine_distance(sparsevec, sparsevec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_sparsevec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_sparsevec_cosine_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT sparsevec_distance_support COST 10;
 COMMENT ON FUNCTION cosine_distance(sparsevec, sparsevec) IS 'cosine distance; NaN if either is the zero vector';
 
 CREATE FUNCTION l1_distance(sparsevec, sparsevec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_sparsevec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_sparsevec_l1_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT sparsevec_distance_support COST 10;
 COMMENT ON FUNCTION l1_distance(sparsevec, sparsevec) IS 'taxicab distance';
 
 CREATE FUNCTION sparsevec_l2_squared_distance(sparsevec, sparsevec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_sparsevec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_sparsevec_l2_squared_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT sparsevec_distance_support COST 10;
 COMMENT ON FUNCTION sparsevec_l2_squared_distance(sparsevec, sparsevec) IS 'squared Euclidean distance';
 
 CREATE FUNCTION sparsevec_negative_inner_product(sparsevec, sparsevec) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_sparsevec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_sparsevec_negative_inner_product' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT sparsevec_distance_support COST 10;
 COMMENT ON FUNCTION sparsevec_negative_inner_product(sparsevec, sparsevec) IS 'negative inner product';
 
 CREATE FUNCTION within(sparsevec, sparsevec, radius float8, metric text DEFAULT 'l2') RETURNS boolean
-	AS 'MODULE_PATHNAME', 'pgr_sparsevec_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+	AS 'MODULE_PATHNAME', 'pgr_sparsevec_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT sparsevec_distance_support COST 10;
 COMMENT ON FUNCTION within(sparsevec, sparsevec, float8, text) IS 'distance is at most the radius; metric l2, ip (negative), cosine or l1';
 
 -- functions

@@ -1,25 +1,33 @@
 -- Late interaction: MaxSim of a document's tokens (left) and a query's (right).
--- An empty multivector has no score (NULL). A document of 100 tokens and a query
--- of 30 take some thousand times as long as a float comparison: COST 1000.
+-- An empty multivector has no score (NULL).
+
+CREATE FUNCTION multivector_distance_support(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_multivector_distance_support' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION multivector_distance_support(internal) IS 'planner support: what a distance costs';
 
 CREATE FUNCTION max_sim(document multivector, query multivector) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_max_sim' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+	AS 'MODULE_PATHNAME', 'pgr_max_sim' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT multivector_distance_support COST 1000;
 COMMENT ON FUNCTION max_sim(multivector, multivector) IS 'sum over query tokens of the best inner product with a document token';
 
 CREATE FUNCTION max_sim_distance(document multivector, query multivector) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_max_sim_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+	AS 'MODULE_PATHNAME', 'pgr_max_sim_distance' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT multivector_distance_support COST 1000;
 COMMENT ON FUNCTION max_sim_distance(multivector, multivector) IS 'implementation of @# operator';
 
 CREATE FUNCTION max_sim_norm(document multivector, query multivector) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_max_sim_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+	AS 'MODULE_PATHNAME', 'pgr_max_sim_norm' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT multivector_distance_support COST 1000;
 COMMENT ON FUNCTION max_sim_norm(multivector, multivector) IS 'max_sim divided by the number of query tokens';
 
 CREATE FUNCTION max_sim_weighted(document multivector, query multivector, weights real[]) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_max_sim_weighted' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+	AS 'MODULE_PATHNAME', 'pgr_max_sim_weighted' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT multivector_distance_support COST 1000;
 COMMENT ON FUNCTION max_sim_weighted(multivector, multivector, real[]) IS 'max_sim with a weight for each query token';
 
 CREATE FUNCTION chamfer(multivector, multivector) RETURNS float8
-	AS 'MODULE_PATHNAME', 'pgr_chamfer' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000;
+	AS 'MODULE_PATHNAME', 'pgr_chamfer' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT multivector_distance_support COST 2000;
 COMMENT ON FUNCTION chamfer(multivector, multivector) IS 'mean of max_sim_norm in both directions: symmetric';
 
 CREATE FUNCTION max_sim_exact_words(document multivector, document_words integer[], query multivector, query_words integer[]) RETURNS float8
@@ -33,7 +41,8 @@ CREATE FUNCTION max_sim_matches(document multivector, query multivector,
 COMMENT ON FUNCTION max_sim_matches(multivector, multivector) IS 'the document token (1-based) that each query token matched best, and how well';
 
 CREATE FUNCTION within(document multivector, query multivector, radius float8, metric text DEFAULT 'maxsim') RETURNS boolean
-	AS 'MODULE_PATHNAME', 'pgr_max_sim_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000;
+	AS 'MODULE_PATHNAME', 'pgr_max_sim_within' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+	SUPPORT multivector_distance_support COST 1000;
 COMMENT ON FUNCTION within(multivector, multivector, float8, text) IS 'negative max_sim is at most the radius; metric maxsim';
 
 -- no commutator: MaxSim is not symmetric

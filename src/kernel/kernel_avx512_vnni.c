@@ -90,8 +90,12 @@ make_unsigned(uint8_t *dst, const int8_t *src, size_t n)
 	for (; n - i >= 64; i += 64)
 		_mm512_storeu_si512(dst + i, _mm512_xor_si512(_mm512_loadu_si512(src + i), high));
 	if (i < n)
-		_mm512_mask_storeu_epi8(dst + i, low_bits(n - i),
-								_mm512_xor_si512(_mm512_maskz_loadu_epi8(low_bits(n - i), src + i), high));
+	{
+		const __mmask64 rest = low_bits(n - i);
+
+		_mm512_mask_storeu_epi8(dst + i, rest,
+								_mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, src + i), high));
+	}
 }
 
 #include "kernel/kernel_body.h"

@@ -273,7 +273,8 @@ M_FN(pack)(PgrMaxSimQuery *q, const float *tokens)
 				start -= M_OFFSET * (int32_t) ((M_QELEM *) data)[at];
 		}
 		if (M_OFFSET && !few)
-			memcpy((M_QELEM *) data + (first * units + (i - first)) * M_GROUP, &start, sizeof(start));
+			memcpy((M_QELEM *) data + (first * units + (i - first)) * M_GROUP,
+				   &start, sizeof(start));
 	}
 }
 #endif

@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "types/distance_cost.h"
 #include "types/multivector.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
@@ -158,6 +159,16 @@ pgr_max_sim_within(PG_FUNCTION_ARGS)
 	if (!best_of_tokens(cache, doc))
 		PG_RETURN_NULL();
 	PG_RETURN_BOOL(pgr_within(-sum_best(cache), PG_GETARG_FLOAT8(2)));
+}
+
+/* Unknown is how many tokens; 100 of 128 single-precision elements are usual. */
+PG_FUNCTION_INFO_V1(pgr_multivector_distance_support);
+Datum
+pgr_multivector_distance_support(PG_FUNCTION_ARGS)
+{
+	PgrValueSize size = {0, 0, 100 * 128 * sizeof(float)};
+
+	return pgr_distance_support(fcinfo, size);
 }
 
 /* n items of an array of a four-byte type, without nulls, one per token */

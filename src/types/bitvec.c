@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "types/distance_cost.h"
 #include "types/elem.h"
 #include "utils/varbit.h"
 
@@ -50,4 +51,13 @@ pgr_bit_within(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(pgr_within(distance(kind, PG_GETARG_VARBIT_P(0),
 									   PG_GETARG_VARBIT_P(1)),
 							  PG_GETARG_FLOAT8(2)));
+}
+
+PG_FUNCTION_INFO_V1(pgr_bit_distance_support);
+Datum
+pgr_bit_distance_support(PG_FUNCTION_ARGS)
+{
+	PgrValueSize size = {VARBITHDRSZ + VARHDRSZ, 1, VARBITTOTALLEN(768)};
+
+	return pgr_distance_support(fcinfo, size);
 }

@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "fmgr.h"
 #include "kernel/kernel.h"
+#include "types/distance_cost.h"
 #include "types/elem.h"
 
 #define PGR_DENSE_MAX_DIM 16000
@@ -30,6 +31,10 @@ StaticAssertDecl(offsetof(PgrDense, data) == 8, "vector header is 8 bytes");
 
 #define PGR_DENSE_SIZE(type, dim) \
 	(offsetof(PgrDense, data) + (type)->ops->size * (Size) (dim))
+/* for the planner; a value of unknown dimension is taken for one of 768 */
+#define PGR_DENSE_VALUE_SIZE(type) \
+	((PgrValueSize) {offsetof(PgrDense, data), (type)->ops->size * BITS_PER_BYTE, \
+		PGR_DENSE_SIZE(type, 768)})
 #define DatumGetPgrDense(d) ((PgrDense *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_DENSE_P(n) DatumGetPgrDense(PG_GETARG_DATUM(n))
 

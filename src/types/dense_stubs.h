@@ -53,6 +53,8 @@ DISTANCE(FN(_cosine_distance), PGR_METRIC_COSINE, 1 - d);
 DISTANCE(FN(_l1_distance), PGR_METRIC_L1, d);
 DISTANCE(FN(_spherical_distance), PGR_METRIC_IP, pgr_spherical_distance(d));
 STUB(FN(_within), return pgr_dense_within(TYPE, fcinfo));
+STUB(FN(_distance_support),
+	 return pgr_distance_support(fcinfo, PGR_DENSE_VALUE_SIZE(TYPE)));
 
 /* arithmetic and functions */
 STUB(FN(_add), return pgr_dense_arith(TYPE, fcinfo, PGR_ARITH_ADD));

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "common/hashfn.h"
+#include "types/distance_cost.h"
 #include "types/sparse.h"
 
 static void
@@ -101,6 +102,16 @@ pgr_sparsevec_within(PG_FUNCTION_ARGS)
 }
 
 /* --- norms --- */
+
+/* The dimension tells nothing of the size: 100 non-zeros are usual. */
+PG_FUNCTION_INFO_V1(pgr_sparsevec_distance_support);
+Datum
+pgr_sparsevec_distance_support(PG_FUNCTION_ARGS)
+{
+	PgrValueSize size = {0, 0, PGR_SPARSE_SIZE(100)};
+
+	return pgr_distance_support(fcinfo, size);
+}
 
 PG_FUNCTION_INFO_V1(pgr_sparsevec_norm);
 Datum

@@ -1,0 +1,26 @@
+/*
+ * distance_cost.h
+ *		What the planner is told a distance costs.
+ */
+#ifndef PGR_DISTANCE_COST_H
+#define PGR_DISTANCE_COST_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+/* How large a value of a type is, in bytes, as far as its type modifier tells. */
+typedef struct PgrValueSize
+{
+	int			header;
+	int			bits_per_dim;	/* 0: the modifier tells nothing */
+	int			usual;			/* where nothing is known */
+} PgrValueSize;
+
+/*
+ * Body of a planner support function (internal -> internal) of functions that
+ * read one or two values of the type. Answers SupportRequestCost only.
+ */
+extern Datum pgr_distance_support(FunctionCallInfo fcinfo, PgrValueSize size);
+
+#endif							/* PGR_DISTANCE_COST_H */
