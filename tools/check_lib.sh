@@ -5,6 +5,9 @@
 # Every test ends as one line "pass|fail|skip NAME" in $RESULTS; the parts add
 # to it and go on after a failure, so that one run shows all of them.
 
+PGR_CACHE=${PGR_CACHE:-/var/cache/pgretrieve}
+PGR_DATA=${PGR_DATA:-$CLONE/../shared/data}
+
 check_begin() {
 	if [ -n "$QUICK" ]; then
 		# kept between runs, one for each clone: only what changed is built again
@@ -23,6 +26,8 @@ check_begin() {
 }
 
 check_end() {
+	local lane
+	for lane in ${LANES[@]+"${LANES[@]}"}; do kill "${lane##*:}" 2>/dev/null && wait "${lane##*:}"; done
 	pgr_stop_servers
 	if [ -n "$QUICK" ] || [ -n "$KEEP" ]; then
 		echo "work directory: $PGR_WORK"
@@ -45,6 +50,44 @@ check_summary() {
 	check_end >&2
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" = 0 ]
+}
+
+# --- lanes ------------------------------------------------------------------------
+
+LANES=()
+
+# check_lane NAME FUNCTION: runs a function beside what follows, with results and
+# output of its own. It must install no packages: apt-get runs once at a time.
+check_lane() {
+	(
+		RESULTS=$PGR_WORK/results-$1 PGR_SERVERS=()
+		: >"$RESULTS"
+		trap pgr_stop_servers EXIT
+		trap 'exit 1' TERM
+		"$2"
+	) >"$PGR_WORK/lane-$1.out" 2>&1 &
+	LANES+=("$1:$!")
+}
+
+# Waits for the lanes; shows what they printed and adds their results.
+check_join_lanes() {
+	local lane
+	for lane in "${LANES[@]}"; do
+		wait "${lane##*:}" || result fail "${lane%%:*}: the lane did not finish"
+		cat "$PGR_WORK/lane-${lane%%:*}.out"
+		cat "$PGR_WORK/results-${lane%%:*}" >>"$RESULTS"
+	done
+	LANES=()
+}
+
+# All packages of a whole run. What only some parts need may be missing.
+check_need_all() {
+	pgr_need gcc clang make perl libipc-run-perl libpq-dev
+	[ "$(uname -m)" != x86_64 ] || (pgr_need gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user) ||
+		pgr_warn "no cross compiler: NEON is not tested"
+	[ "$(id -u)" = 0 ] || return 0
+	[ -d "$PGR_CACHE/roots" ] || [ -z "$(debian_mirror)" ] || pgr_need debootstrap debian-archive-keyring
+	[ -x "$PGR_CACHE/assert/bin/postgres" ] || check_need_assert
 }
 
 result() { echo "$1 $2" >>"$RESULTS"; }
@@ -90,34 +133,30 @@ check_static() {
 	run_test "format" "$SRC/test/check_format" "$SRC"
 }
 
+# check_unit TARGET: check, check-asan or check-neon of test/unit
 check_unit() {
-	local out=$PGR_WORK/unit.log
-	pgr_step "unit tests"
-	if ! pgr_as_user make -s -C "$SRC/test/unit" BUILD="$PGR_WORK/unit" check >"$out" 2>&1; then
-		result fail "unit: make"
+	local name=${1/#check/unit} out=$PGR_WORK/$1.log
+	pgr_step "unit tests: make $1"
+	if ! pgr_as_user make -s -C "$SRC/test/unit" BUILD="$PGR_WORK/unit" "$1" >"$out" 2>&1; then
+		result fail "$name: make"
 		tail -40 "$out"
 	fi
-	count_tap unit "$out"
+	count_tap "$name" "$out"
 	tail -1 "$out"
 }
 
-# No warning with either compiler, at the level the package builders use and
-# without optimisation, where other warnings appear.
-check_compilers() {
-	local cc werror tree=$PGR_WORK/cc
-	pgr_step "warnings"
-	pgr_need gcc clang
+# No warning with clang either; every build for a server is one with gcc.
+check_clang() {
+	local tree=$PGR_WORK/clang
+	# the server's CFLAGS and headers are written for gcc
+	local werror='-Werror -Wno-ignored-optimization-argument -Wno-unknown-warning-option -Wno-ignored-attributes'
+	pgr_step "clang"
 	pgr_install_tree "$PGR_PG_CONFIG" "$PGR_WORK/pg$PGR_MAJOR"
-	for cc in gcc clang; do
-		# the server's CFLAGS and headers are written for gcc
-		werror=-Werror
-		if [ $cc = clang ]; then werror='-Werror -Wno-ignored-optimization-argument -Wno-unknown-warning-option -Wno-ignored-attributes'; fi
-		mkdir -p "$tree-$cc"
-		pgr_own "$tree-$cc"
-		run_test "build: $cc -Werror" pgr_as_user make -s -j2 -C "$tree-$cc" -f "$SRC/Makefile" \
-			VPATH="$SRC" PG_CONFIG="$PGR_BIN/pg_config" with_llvm=no CC="$cc" COPT="$werror" all
-	done
-	run_test "symbols" "$SRC/test/check_symbols" "$tree-gcc/pgretrieve.so"
+	mkdir -p "$tree"
+	pgr_own "$tree"
+	run_test "build: clang -Werror" pgr_as_user make -s -j2 -C "$tree" -f "$SRC/Makefile" \
+		VPATH="$SRC" PG_CONFIG="$PGR_BIN/pg_config" with_llvm=no CC=clang COPT="$werror" all
+	run_test "symbols: clang" "$SRC/test/check_symbols" "$tree/pgretrieve.so"
 }
 
 # --- tests on a server -----------------------------------------------------------
@@ -133,6 +172,8 @@ check_server() {
 		result fail "$name: build"
 		return
 	fi
+	result pass "$name: build"
+	run_test "$name: symbols" "$SRC/test/check_symbols" "$PGR_WORK/build-$name/pgretrieve.so"
 	for kind in "$@"; do "check_$kind" "$name"; done
 	pgr_stop_servers
 }
@@ -160,7 +201,6 @@ check_pg_regress() {
 }
 
 check_regress() {
-	ln -sfn "$SRC/expected" "$PGR_WORK/expected-link"
 	mkdir -p "$PGR_WORK/out/$1-regress"
 	ln -sfn "$SRC/expected" "$PGR_WORK/out/$1-regress/expected"
 	check_pg_regress "$1" regress regress/pg_regress "$SRC/test" \
@@ -185,7 +225,7 @@ check_tap() {
 	# shellcheck disable=SC2016
 	pgr_as_user env -u PGHOST -u PGPORT -u PGDATABASE -u PGUSER \
 		PATH="$PGR_BIN:$PATH" PG_REGRESS="$pgxs/regress/pg_regress" \
-		PGR_DATA="${PGR_DATA:-$CLONE/../shared/data}" \
+		PGR_DATA="$PGR_DATA" \
 		TESTDIR="$out" TESTDATADIR="$out" TESTLOGDIR="$out/log" TMPDIR=/tmp \
 		bash -c 'cd "$0" && exec prove -v -I "$1" -I "$2/test/perl" "$2"/test/t/*.pl' \
 		"$out" "$perl" "$SRC" >"$out.log" 2>&1 || true
@@ -224,7 +264,6 @@ check_ubsan() {
 
 # --- other servers ------------------------------------------------------------------
 
-PGR_CACHE=${PGR_CACHE:-/var/cache/pgretrieve}
 
 # The host's own Debian mirror, as apt knows it; empty on other systems.
 debian_mirror() {
@@ -233,11 +272,14 @@ debian_mirror() {
 		awk '$1 == "Debian" && $2 ~ /\/debian\/?$/ { print $2; exit }'
 }
 
+# in_root ROOT SCRIPT: with the collections at /tmp/shared-data, where there are any
 in_root() {
 	unshare -m --propagation private bash -ec '
 		mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; mount -t tmpfs shm "$0/dev/shm"
+		mkdir -p "$0/tmp/shared-data"
+		[ ! -d "$2" ] || mount --bind -o ro "$2" "$0/tmp/shared-data"
 		exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-			DEBIAN_FRONTEND=noninteractive HOME=/root bash -ec "$1"' "$1" "$2"
+			DEBIAN_FRONTEND=noninteractive HOME=/root bash -ec "$1"' "$1" "$2" "$PGR_DATA"
 }
 
 # make_root SUITE MIRROR ROOT: a minimal Debian in a directory.
@@ -284,9 +326,6 @@ check_chroot() {
 	src=$root/tmp/pgretrieve-src
 	rm -rf "$src"
 	cp -a "$SRC" "$src"
-	# the data of tests that skip without it
-	mkdir -p "$root/tmp/shared-data"
-	if [ -d "$CLONE/../shared/data" ]; then cp -ru "$CLONE/../shared/data/." "$root/tmp/shared-data/"; fi
 	rm -f "$root/tmp/results"
 	in_root "$root" "cd /tmp/pgretrieve-src && CI=1 PGR_DATA=/tmp/shared-data CHECK_RESULTS_FILE=/tmp/results ./check --inner $major" </dev/null 2>&1 |
 		grep -v ' passed, ' || true
@@ -295,7 +334,7 @@ check_chroot() {
 	else
 		result fail "pg$major: the check in the chroot did not finish"
 	fi
-	rm -rf "$src" "$root/tmp/shared-data"
+	rm -rf "$src"
 }
 
 # A server with assertions, from Debian's source package of this machine's
@@ -316,11 +355,13 @@ check_assert() {
 	check_server "$dir/bin/pg_config" assert -Werror regress isolation tap
 }
 
+check_need_assert() { pgr_need bison flex dpkg-dev libreadline-dev zlib1g-dev perl libipc-run-perl; }
+
 build_assert_server() {
 	local dir=$1 src=$PGR_WORK/pgsrc major version
 	major=$(pgr_choose_major)
 	mkdir -p "$src" "$dir"
-	pgr_need bison flex dpkg-dev libreadline-dev zlib1g-dev perl libipc-run-perl
+	check_need_assert
 	# deb-src lines for the suites this machine already uses
 	sed -e '/^Types:/ s/:.*/: deb-src/' /etc/apt/sources.list.d/*.sources >"$src/src.sources" 2>/dev/null || true
 	sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$src/src.list" 2>/dev/null || true
