@@ -48,6 +48,22 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL) | objdirs
 expected-link:
 	ln -sfn $(abspath $(VPATH))/expected expected
 
+# The same objects under pgvector's extension name, for clients and dumps that say
+# CREATE EXTENSION vector. Only a control file and a script; the library stays
+# ours. Not where pgvector's own files are.
+ALIAS_VERSION = 0.8.6
+ALIAS_DIR     = $(DESTDIR)$(datadir)/$(datamoduledir)
+.PHONY: install-vector-alias uninstall-vector-alias
+install-vector-alias: $(DATA_built)
+	@if [ -e '$(ALIAS_DIR)/vector.control' ] && ! grep -q pgretrieve '$(ALIAS_DIR)/vector.control'; then \
+		echo 'error: pgvector is installed in $(ALIAS_DIR)' >&2; exit 1; fi
+	sed "s/^default_version = .*/default_version = '$(ALIAS_VERSION)'/" $(S)pgretrieve.control > '$(ALIAS_DIR)/vector.control'
+	sed 's/"CREATE EXTENSION pgretrieve"/"CREATE EXTENSION vector"/' $(DATA_built) > '$(ALIAS_DIR)/vector--$(ALIAS_VERSION).sql'
+
+uninstall-vector-alias:
+	@! grep -q pgretrieve '$(ALIAS_DIR)/vector.control' || \
+		rm '$(ALIAS_DIR)/vector.control' '$(ALIAS_DIR)/vector--$(ALIAS_VERSION).sql'
+
 # C unit tests of src/kernel and src/quant; they need no server.
 unit:
 	$(MAKE) -C $(S)test/unit check

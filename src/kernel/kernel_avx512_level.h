@@ -31,6 +31,26 @@ typedef __m512 PgrVf;
 #define PGR_VF_FMA(acc, a, b) _mm512_fmadd_ps(a, b, acc)
 #define PGR_VF_SUM(v) _mm512_reduce_add_ps(v)
 
+/*
+ * Distances in halves: between the executor's work they are bursts of a few
+ * hundred ns, in which 512-bit arithmetic slows the core down more than it does
+ * faster itself. Measured on an Ice Lake in a scan of 768 dimensions: 13.2 ms
+ * with 512 bits, 10.6 with 256.
+ */
+typedef __m256 PgrDf;
+#define PGR_DF_LANES 8
+#define PGR_DF_ZERO _mm256_setzero_ps()
+#define PGR_DF_LOAD(p) _mm256_loadu_ps(p)
+#define PGR_DF_LOAD_PART(p, n) _mm256_maskz_loadu_ps((__mmask8) low_bits(n), p)
+#define PGR_DF_LOAD_F16(p) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) (p)))
+#define PGR_DF_LOAD_F16_PART(p, n) \
+	_mm256_cvtph_ps(_mm_maskz_loadu_epi16((__mmask8) low_bits(n), p))
+#define PGR_DF_ADD(a, b) _mm256_add_ps(a, b)
+#define PGR_DF_SUB(a, b) _mm256_sub_ps(a, b)
+#define PGR_DF_ABS(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
+#define PGR_DF_FMA(acc, a, b) _mm256_fmadd_ps(a, b, acc)
+#define PGR_DF_SUM(v) sum_f32(v)
+
 typedef __m512d PgrVd;
 #define PGR_VD_ZERO _mm512_setzero_pd()
 #define PGR_VD_ADD(a, b) _mm512_add_pd(a, b)
@@ -62,6 +82,15 @@ PGR_INLINE uint64_t
 low_bits(size_t n)
 {
 	return (UINT64_C(1) << n) - 1;
+}
+
+PGR_INLINE float
+sum_f32(__m256 v)
+{
+	__m128		x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+
+	x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+	return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
 }
 
 PGR_INLINE __m512d

@@ -17,6 +17,9 @@
  *	PGR_VF_LOAD_PART(p, n)  PGR_VF_LOAD_F16_PART(p, n)	n < lanes, rest 0
  *	PGR_VF_ADD PGR_VF_SUB PGR_VF_MUL PGR_VF_MAX (a, b)  PGR_VF_ABS(a)
  *	PGR_VF_FMA(acc, a, b)	acc + a * b		PGR_VF_SUM(v)	float
+ * Optional, the same for distances, PgrDf of PGR_DF_LANES: PGR_DF_LANES
+ *	PGR_DF_ZERO PGR_DF_LOAD PGR_DF_LOAD_PART PGR_DF_LOAD_F16
+ *	PGR_DF_LOAD_F16_PART PGR_DF_ADD PGR_DF_SUB PGR_DF_ABS PGR_DF_FMA PGR_DF_SUM
  * Double precision, PgrVd, only for norms:
  *	PGR_VD_ZERO  PGR_VD_ADD(a, b)  PGR_VD_SUM(v)
  *	PGR_VD_ADD_SQUARES(acc, vf)
@@ -42,24 +45,40 @@
  * Distances
  * ----------
  */
-#define PGR_VF_ADD_ABS(acc, a) PGR_VF_ADD(acc, PGR_VF_ABS(a))
+/* A level may take narrower vectors for distances than for MaxSim. */
+#ifndef PGR_DF_LANES
+typedef PgrVf PgrDf;
+#define PGR_DF_LANES PGR_VF_LANES
+#define PGR_DF_ZERO PGR_VF_ZERO
+#define PGR_DF_LOAD PGR_VF_LOAD
+#define PGR_DF_LOAD_PART PGR_VF_LOAD_PART
+#define PGR_DF_LOAD_F16 PGR_VF_LOAD_F16
+#define PGR_DF_LOAD_F16_PART PGR_VF_LOAD_F16_PART
+#define PGR_DF_ADD PGR_VF_ADD
+#define PGR_DF_SUB PGR_VF_SUB
+#define PGR_DF_ABS PGR_VF_ABS
+#define PGR_DF_FMA PGR_VF_FMA
+#define PGR_DF_SUM PGR_VF_SUM
+#endif
+
+#define PGR_DF_ADD_ABS(acc, a) PGR_DF_ADD(acc, PGR_DF_ABS(a))
 
 #define E_NAME f32
 #define E_ELEM float
 #define E_QELEM float
-#define E_VEC PgrVf
-#define E_LANES PGR_VF_LANES
-#define E_LOAD PGR_VF_LOAD
-#define E_LOAD_PART PGR_VF_LOAD_PART
-#define E_QLOAD PGR_VF_LOAD
-#define E_QLOAD_PART PGR_VF_LOAD_PART
-#define E_ACC PgrVf
-#define E_ZERO PGR_VF_ZERO
-#define E_ADD PGR_VF_ADD
-#define E_SUB PGR_VF_SUB
-#define E_MAC PGR_VF_FMA
-#define E_ADD_ABS PGR_VF_ADD_ABS
-#define E_SUM PGR_VF_SUM
+#define E_VEC PgrDf
+#define E_LANES PGR_DF_LANES
+#define E_LOAD PGR_DF_LOAD
+#define E_LOAD_PART PGR_DF_LOAD_PART
+#define E_QLOAD PGR_DF_LOAD
+#define E_QLOAD_PART PGR_DF_LOAD_PART
+#define E_ACC PgrDf
+#define E_ZERO PGR_DF_ZERO
+#define E_ADD PGR_DF_ADD
+#define E_SUB PGR_DF_SUB
+#define E_MAC PGR_DF_FMA
+#define E_ADD_ABS PGR_DF_ADD_ABS
+#define E_SUM PGR_DF_SUM
 #define E_RESULT float
 #define E_UNROLL 4
 #define E_CODES PGR_CODES
@@ -68,19 +87,19 @@
 #define E_NAME f16
 #define E_ELEM PgrHalf
 #define E_QELEM PgrHalf
-#define E_VEC PgrVf
-#define E_LANES PGR_VF_LANES
-#define E_LOAD PGR_VF_LOAD_F16
-#define E_LOAD_PART PGR_VF_LOAD_F16_PART
-#define E_QLOAD PGR_VF_LOAD_F16
-#define E_QLOAD_PART PGR_VF_LOAD_F16_PART
-#define E_ACC PgrVf
-#define E_ZERO PGR_VF_ZERO
-#define E_ADD PGR_VF_ADD
-#define E_SUB PGR_VF_SUB
-#define E_MAC PGR_VF_FMA
-#define E_ADD_ABS PGR_VF_ADD_ABS
-#define E_SUM PGR_VF_SUM
+#define E_VEC PgrDf
+#define E_LANES PGR_DF_LANES
+#define E_LOAD PGR_DF_LOAD_F16
+#define E_LOAD_PART PGR_DF_LOAD_F16_PART
+#define E_QLOAD PGR_DF_LOAD_F16
+#define E_QLOAD_PART PGR_DF_LOAD_F16_PART
+#define E_ACC PgrDf
+#define E_ZERO PGR_DF_ZERO
+#define E_ADD PGR_DF_ADD
+#define E_SUB PGR_DF_SUB
+#define E_MAC PGR_DF_FMA
+#define E_ADD_ABS PGR_DF_ADD_ABS
+#define E_SUM PGR_DF_SUM
 #define E_RESULT float
 #define E_UNROLL 4
 #define E_CODES PGR_CODES
@@ -90,19 +109,19 @@
 #define E_NAME f32f16
 #define E_ELEM PgrHalf
 #define E_QELEM float
-#define E_VEC PgrVf
-#define E_LANES PGR_VF_LANES
-#define E_LOAD PGR_VF_LOAD_F16
-#define E_LOAD_PART PGR_VF_LOAD_F16_PART
-#define E_QLOAD PGR_VF_LOAD
-#define E_QLOAD_PART PGR_VF_LOAD_PART
-#define E_ACC PgrVf
-#define E_ZERO PGR_VF_ZERO
-#define E_ADD PGR_VF_ADD
-#define E_SUB PGR_VF_SUB
-#define E_MAC PGR_VF_FMA
-#define E_ADD_ABS PGR_VF_ADD_ABS
-#define E_SUM PGR_VF_SUM
+#define E_VEC PgrDf
+#define E_LANES PGR_DF_LANES
+#define E_LOAD PGR_DF_LOAD_F16
+#define E_LOAD_PART PGR_DF_LOAD_F16_PART
+#define E_QLOAD PGR_DF_LOAD
+#define E_QLOAD_PART PGR_DF_LOAD_PART
+#define E_ACC PgrDf
+#define E_ZERO PGR_DF_ZERO
+#define E_ADD PGR_DF_ADD
+#define E_SUB PGR_DF_SUB
+#define E_MAC PGR_DF_FMA
+#define E_ADD_ABS PGR_DF_ADD_ABS
+#define E_SUM PGR_DF_SUM
 #define E_RESULT float
 #define E_UNROLL 4
 #define E_CODES PGR_CODES

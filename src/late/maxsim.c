@@ -175,13 +175,7 @@ pgr_multivector_distance_support(PG_FUNCTION_ARGS)
 static const void *
 token_array(ArrayType *array, int n, const char *what)
 {
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION), errmsg("array must be 1-D")));
-	if (ARR_HASNULL(array) && array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("array must not contain nulls")));
+	pgr_check_plain_array(array);
 	if (ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array)) != n)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

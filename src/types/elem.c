@@ -313,6 +313,18 @@ number_to_float(Oid type, Datum d)
 	}
 }
 
+void
+pgr_check_plain_array(ArrayType *array)
+{
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION), errmsg("array must be 1-D")));
+	if (ARR_HASNULL(array) && array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("array must not contain nulls")));
+}
+
 float *
 pgr_array_to_floats(ArrayType *array, int *n)
 {
@@ -323,13 +335,7 @@ pgr_array_to_floats(ArrayType *array, int *n)
 	Datum	   *items;
 	float	   *x;
 
-	if (ARR_NDIM(array) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION), errmsg("array must be 1-D")));
-	if (ARR_HASNULL(array) && array_contains_nulls(array))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("array must not contain nulls")));
+	pgr_check_plain_array(array);
 	if (type != INT4OID && type != FLOAT4OID && type != FLOAT8OID &&
 		type != NUMERICOID)
 		ereport(ERROR,

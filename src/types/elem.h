@@ -93,6 +93,9 @@ extern void pgr_check_typmod_dim(const PgrTypeInfo *type, int dim);
 /* the single dimension modifier of vector(d) */
 extern int32 pgr_typmod_in(const PgrTypeInfo *type, ArrayType *mods);
 
+/* raises unless the array has one dimension (or none) and no nulls */
+extern void pgr_check_plain_array(ArrayType *array);
+
 /* palloc'd single-precision copy of a one-dimensional array of numbers */
 extern float *pgr_array_to_floats(ArrayType *array, int *n);
 
