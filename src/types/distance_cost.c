@@ -4,12 +4,15 @@
  *		size of the values, and by whether they lie in line or out of line.
  *
  * A distance costs what reading its operands from memory costs: 3 kB of a row
- * in line take some 400 ns, out of line 3 to 5 us, where a built-in operator
- * takes 4 ns (bench/distance_cost measures all three). With a constant COST the
- * planner would take an exact search of 20,000 rows for cheaper than starting
- * the two workers that halve it, and a filter by distance for as cheap as a
- * comparison of integers. The planner itself counts nothing for values out of
- * line.
+ * in line take some 400 ns, out of line 3 to 5 us (bench/distance_cost measures
+ * both). With a constant COST the planner takes a filter by distance for as cheap
+ * as a comparison of integers, and never starts workers for an exact search of
+ * tens of thousands of rows. It counts nothing of its own for values out of line.
+ *
+ * A unit of cpu_operator_cost is taken for 10 ns. A built-in operator takes 4 to
+ * 5; but it is parallel_setup_cost that a distance is weighed against, 1000 or
+ * 400,000 operators, and starting two workers takes 4 to 6 ms. With 4 ns to the
+ * unit, scans of 10 ms became parallel and slower.
  */
 #include "postgres.h"
 
@@ -28,9 +31,9 @@
 
 /* in units of cpu_operator_cost */
 #define CALL_COST 2.0
-#define IN_LINE_BYTES 32.0		/* read for one unit */
-#define FETCH_COST 500.0		/* finding a value out of line, through an index */
-#define FETCH_BYTES 8.0			/* copied together for one unit */
+#define IN_LINE_BYTES 64.0		/* read for one unit */
+#define FETCH_COST 250.0		/* finding a value out of line, through an index */
+#define FETCH_BYTES 16.0			/* copied together for one unit */
 
 /* A column as the planner knows it. */
 typedef struct ColumnSize
