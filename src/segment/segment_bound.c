@@ -45,20 +45,20 @@ pgr_frontier_add(PgrFrontier *f, uint32 weight, uint8 norm)
 }
 
 void
-pgr_frontier_add_bound(PgrFrontier *f, const PgrBound *bound)
-{
-	for (int i = 0; i < PGR_BOUND_PAIRS; i++)
-	{
-		if (bound->weight[i] > 0)
-			pgr_frontier_add(f, bound->weight[i], bound->norm[i]);
-	}
-}
-
-void
 pgr_frontier_merge(PgrFrontier *f, const PgrFrontier *from)
 {
 	for (int i = 0; i < from->n; i++)
 		pgr_frontier_add(f, from->weight[i], from->norm[i]);
+}
+
+/* 1024 w / (w + 2): a division for each comparison would be most of the time */
+static uint16 saturation[256];
+
+static void
+init_saturation(void)
+{
+	for (int w = 1; w < 256; w++)
+		saturation[w] = 1024 * w / (w + 2);
 }
 
 /*
@@ -68,20 +68,24 @@ pgr_frontier_merge(PgrFrontier *f, const PgrFrontier *from)
  * norms linearly, since they are a logarithm of the length in all but the
  * shortest documents. Only the choice depends on this, not the soundness.
  */
-static int
+static inline int
 merge_cost(const PgrFrontier *f, int i)
 {
-	int			low = 1024 * f->weight[i] / (f->weight[i] + 2);
-	int			high = 1024 * f->weight[i + 1] / (f->weight[i + 1] + 2);
+	int			rise = saturation[f->weight[i + 1]] - saturation[f->weight[i]];
 
-	return Min(high - low, 16 * (f->norm[i + 1] - f->norm[i]));
+	return Min(rise, 16 * (f->norm[i + 1] - f->norm[i]));
 }
 
 void
 pgr_frontier_reduce(const PgrFrontier *f, PgrBound *bound)
 {
-	PgrFrontier t = *f;
+	PgrFrontier t;
 
+	if (saturation[1] == 0)
+		init_saturation();
+	t.n = f->n;
+	memcpy(t.weight, f->weight, f->n);
+	memcpy(t.norm, f->norm, f->n);
 	while (t.n > PGR_BOUND_PAIRS)
 	{
 		int			best = 0;
@@ -100,6 +104,86 @@ pgr_frontier_reduce(const PgrFrontier *f, PgrBound *bound)
 	memset(bound, 0, sizeof(PgrBound));
 	memcpy(bound->weight, t.weight, t.n);
 	memcpy(bound->norm, t.norm, t.n);
+}
+
+/* Without jumps: this decides for most blocks of a range that there is nothing to do. */
+static inline bool
+bound_dominates(const PgrBound *bound, const PgrBound *other)
+{
+	bool		all = true;
+
+	for (int i = 0; i < PGR_BOUND_PAIRS; i++)
+	{
+		bool		covered = other->weight[i] == 0;
+
+		for (int j = 0; j < PGR_BOUND_PAIRS; j++)
+			covered |= (bound->weight[j] >= other->weight[i]) & (bound->norm[j] <= other->norm[i]);
+		all &= covered;
+	}
+	return all;
+}
+
+/* The last pair in use, or -1. */
+static inline int
+last_pair(const PgrBound *bound)
+{
+	int			i = PGR_BOUND_PAIRS - 1;
+
+	while (i >= 0 && bound->weight[i] == 0)
+		i--;
+	return i;
+}
+
+/*
+ * The frontier of two bounds: a merge from the highest weights down, in which a
+ * pair stays if its norm is below all before it.
+ */
+static void
+merge_bounds(const PgrBound *a, const PgrBound *b, PgrFrontier *f)
+{
+	uint8		weight[2 * PGR_BOUND_PAIRS];
+	uint8		norm[2 * PGR_BOUND_PAIRS];
+	int			i = last_pair(a);
+	int			j = last_pair(b);
+	int			least = 256;
+	int			n = 0;
+
+	while (i >= 0 || j >= 0)
+	{
+		/* of equal weights the lower norm first */
+		bool		take_a = j < 0 || (i >= 0 && (a->weight[i] > b->weight[j] ||
+												  (a->weight[i] == b->weight[j] &&
+												   a->norm[i] <= b->norm[j])));
+		uint8		w = take_a ? a->weight[i] : b->weight[j];
+		uint8		x = take_a ? a->norm[i--] : b->norm[j--];
+
+		if (x < least)
+		{
+			weight[n] = w;
+			norm[n++] = x;
+			least = x;
+		}
+	}
+	f->n = n;
+	for (int k = 0; k < n; k++)
+	{
+		f->weight[k] = weight[n - 1 - k];
+		f->norm[k] = norm[n - 1 - k];
+	}
+}
+
+void
+pgr_bound_extend(PgrBound *bound, const PgrBound *other)
+{
+	PgrFrontier f;
+
+	if (bound->weight[0] == 0)
+		*bound = *other;
+	else if (!bound_dominates(bound, other))
+	{
+		merge_bounds(bound, other, &f);
+		pgr_frontier_reduce(&f, bound);
+	}
 }
 
 bool

@@ -7,8 +7,8 @@
  * other, each in its order; so every list of the result is the concatenation of
  * the inputs' lists, renumbered, and no two lists are ever interleaved.
  *
- * Memory: for each input a bit and a half a row (the live map) and a cursor;
- * what the writer needs.
+ * Memory: for each input with dead rows two bits a row (the live map), and a
+ * cursor; what the writer needs.
  */
 #include "postgres.h"
 
@@ -20,19 +20,22 @@
 #include "segment/segment_private.h"
 #include "utils/memutils.h"
 
-/* Which rows of an input are alive, and how many of them precede a row. */
-typedef struct LiveMap
+/*
+ * Which of 64 rows of an input are alive, and how many live rows precede them.
+ * Together, because each posting looks them up and finds them in no cache.
+ */
+typedef struct LiveWord
 {
-	uint64	   *words;			/* a bit a row, 1 = alive */
-	uint32	   *before;			/* live documents before each word */
-} LiveMap;
+	uint64		bits;			/* 1 = alive */
+	uint32		before;
+} LiveWord;
 
 typedef struct MergeInput
 {
 	pairingheap_node node;		/* must be first */
 	int			number;
 	PgrSegment *seg;
-	LiveMap		live;
+	LiveWord   *live;			/* NULL: all are */
 	uint32		base;			/* new number of its first live document */
 
 	/* the dictionary's current term */
@@ -59,41 +62,48 @@ typedef struct Merge
  * The dead bitmap as of now; nobody changes it while the maintenance lock is
  * held.
  */
-static void
-load_live_map(PgrSegment *seg, LiveMap *live)
+static LiveWord *
+load_live_map(PgrSegment *seg)
 {
 	uint32		rows = seg->header.ndocs + seg->header.nnulls;
-	uint32		nwords = rows / 64 + 1;
+	Size		nwords = (Size) rows / 64 + 1;
+	LiveWord   *live = palloc_extended(mul_size(nwords, sizeof(LiveWord)),
+									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	uint32		count = 0;
 
-	live->words = palloc_extended(mul_size(nwords, sizeof(uint64)),
-								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	live->before = palloc_extended(mul_size(nwords, sizeof(uint32)), MCXT_ALLOC_HUGE);
 	for (uint32 row = 0; row < rows; row++)
 	{
+		LiveWord   *word = &live[row / 64];
+
 		if (row % 64 == 0)
-			live->before[row / 64] = count;
+			word->before = count;
 		if (!pgr_segment_dead(seg, row))
 		{
-			live->words[row / 64] |= UINT64CONST(1) << row % 64;
+			word->bits |= UINT64CONST(1) << row % 64;
 			count++;
 		}
 	}
+	if (count < rows)
+		return live;
+	pfree(live);
+	return NULL;
 }
 
-static inline bool
-is_live(const LiveMap *live, uint32 row)
-{
-	return live->words[row / 64] >> row % 64 & 1;
-}
-
-/* Live rows before one that is alive itself. */
+/*
+ * A row's number among the live ones; PGR_NO_DOC if it is dead.
+ */
 static inline uint32
-rank_of(const LiveMap *live, uint32 row)
+live_number(const MergeInput *in, uint32 row)
 {
-	uint64		below = live->words[row / 64] & ((UINT64CONST(1) << row % 64) - 1);
+	const LiveWord *word;
+	uint64		bit = UINT64CONST(1) << row % 64;
 
-	return live->before[row / 64] + pg_popcount64(below);
+	if (in->live == NULL)
+		return row;
+	word = &in->live[row / 64];
+	if ((word->bits & bit) == 0)
+		return PGR_NO_DOC;
+	return word->before + pg_popcount64(word->bits & (bit - 1));
 }
 
 static void
@@ -113,7 +123,7 @@ merge_documents(Merge *m, MergeInput *in)
 			doc.length = pgr_stream_varint(&lengths);
 		for (int f = 0; f < m->shape.nfields && fields; f++)
 			doc.field_length[f] = pgr_stream_varint(&lengths);
-		if (!is_live(&in->live, i))
+		if (live_number(in, i) == PGR_NO_DOC)
 			continue;
 		pgr_segment_tid(seg, i, &doc.tid);
 		doc.norm = pgr_segment_norm(seg, i);
@@ -134,7 +144,7 @@ merge_nulls(Merge *m, MergeInput *in)
 	{
 		ItemPointerData tid;
 
-		if (!is_live(&in->live, i))
+		if (live_number(in, i) == PGR_NO_DOC)
 			continue;
 		pgr_segment_tid(in->seg, i, &tid);
 		pgr_seg_add_null(m->writer, &tid);
@@ -189,10 +199,12 @@ merge_postings(Merge *m, MergeInput *in, float scale)
 	{
 		const uint32 *occ = NULL;
 		uint32		weight;
+		uint32		number;
 
 		if (p->doc >= in->seg->header.ndocs)
 			pgr_segment_corrupt(in->seg, "a posting refers to a document that it does not have");
-		if (!is_live(&in->live, p->doc))
+		number = live_number(in, p->doc);
+		if (number == PGR_NO_DOC)
 			continue;
 		weight = pgr_postings_weight(p);
 		if (m->shape.positions)
@@ -204,7 +216,7 @@ merge_postings(Merge *m, MergeInput *in, float scale)
 		}
 		if (rescaled)
 			weight = rescale(weight, (double) in->info.scale / scale);
-		pgr_seg_add_posting(m->writer, in->base + rank_of(&in->live, p->doc), weight, occ);
+		pgr_seg_add_posting(m->writer, in->base + number, weight, occ);
 	}
 	pgr_postings_close(p);
 }
@@ -266,7 +278,7 @@ pgr_segment_merge(Relation rel, PgrSegment **segs, int nsegs, uint32 generation,
 		m.inputs[i].number = i;
 		m.inputs[i].seg = segs[i];
 		m.rounds = Max(m.rounds, segs[i]->header.rounds);
-		load_live_map(segs[i], &m.inputs[i].live);
+		m.inputs[i].live = load_live_map(segs[i]);
 		merge_documents(&m, &m.inputs[i]);
 	}
 	for (int i = 0; i < nsegs; i++)

@@ -382,9 +382,8 @@ void
 pgr_postings_bound(PgrPostings *p, uint32 from, uint32 to, PgrBound *bound)
 {
 	PgrPostingsPriv *priv = p->priv;
-	PgrFrontier frontier;
 	uint32		block;
-	int			merged = 0;
+	uint32		last;
 
 	if (priv->nblocks == 1)
 	{
@@ -392,22 +391,20 @@ pgr_postings_bound(PgrPostings *p, uint32 from, uint32 to, PgrBound *bound)
 		return;
 	}
 	/* ranges usually ascend; go back to the start if this one does not */
-	block = from > priv->bound_before ? priv->bound_block : 0;
-	block = find_block(priv, block, from);
+	block = find_block(priv, from > priv->bound_before ? priv->bound_block : 0, from);
 	priv->bound_block = block;
 	priv->bound_before = block > 0 ? skip_last(priv, block - 1) : 0;
-	frontier.n = 0;
 	memset(bound, 0, sizeof(PgrBound));
-	while (block < priv->nblocks)
+	do
 	{
-		uint32		last;
+		const PgrSuper *super;
 
+		if (block >= priv->nblocks)
+			break;
 		if (block % PGR_SUPER_BLOCK == 0 && priv->nsupers > 0 &&
-			super_last(priv, block / PGR_SUPER_BLOCK) <= to)
+			(super = get_super(priv, block / PGR_SUPER_BLOCK))->last_doc <= to)
 		{
-			const PgrSuper *super = get_super(priv, block / PGR_SUPER_BLOCK);
-
-			*bound = super->bound;
+			pgr_bound_extend(bound, &super->bound);
 			last = super->last_doc;
 			block += PGR_SUPER_BLOCK;
 		}
@@ -415,16 +412,9 @@ pgr_postings_bound(PgrPostings *p, uint32 from, uint32 to, PgrBound *bound)
 		{
 			const PgrSkip *skip = get_skip(priv, block);
 
-			*bound = skip->bound;
+			pgr_bound_extend(bound, &skip->bound);
 			last = skip->last_doc;
 			block++;
 		}
-		pgr_frontier_add_bound(&frontier, bound);
-		merged++;
-		if (last >= to)
-			break;
-	}
-	/* a single bound is its own reduction */
-	if (merged > 1)
-		pgr_frontier_reduce(&frontier, bound);
+	} while (last < to);
 }

@@ -63,10 +63,11 @@ typedef struct PgrFrontier
 } PgrFrontier;
 
 extern void pgr_frontier_add(PgrFrontier *f, uint32 weight, uint8 norm);
-extern void pgr_frontier_add_bound(PgrFrontier *f, const PgrBound *bound);
 extern void pgr_frontier_merge(PgrFrontier *f, const PgrFrontier *from);
 /* The frontier merged down to PGR_BOUND_PAIRS pairs that dominate it. */
 extern void pgr_frontier_reduce(const PgrFrontier *f, PgrBound *bound);
+/* Widens a bound so that it dominates another one too. */
+extern void pgr_bound_extend(PgrBound *bound, const PgrBound *other);
 extern bool pgr_bound_covers(const PgrBound *bound, uint32 weight, uint8 norm);
 
 /* --- segment_spool.c --- */

@@ -17,6 +17,7 @@
 
 /* buffered occurrences of a block go to the spool beyond this */
 #define FLUSH_BYTES (64 * 1024)
+#define SMALL_WEIGHTS 16
 
 struct PgrSegWriter
 {
@@ -334,7 +335,6 @@ begin_block(PgrSegWriter *w, int64 before)
 {
 	w->raw.n = 0;
 	w->before = before;
-	w->block_frontier.n = 0;
 	w->positions_off = w->positions.total;
 	w->freqs_off = w->freqs.total;
 	resetStringInfo(&w->block_positions);
@@ -351,12 +351,54 @@ spool_occurrences(PgrSegWriter *w)
 	resetStringInfo(&w->block_freqs);
 }
 
+/*
+ * Looks up the norms of the current block. Not posting by posting as they come:
+ * each is a cache miss, and here the processor waits for many at a time
+ * (measured: 90% of the writer's time went that way).
+ */
+static void
+load_norms(PgrSegWriter *w)
+{
+	PgrRawBlock *raw = &w->raw;
+
+	for (uint32 i = 0; i < raw->n; i++)
+		raw->norms[i] = w->shape.norms ? w->norms[raw->docs[i]] : 0;
+}
+
+/*
+ * The frontier of a block. Most weights are small: their least norms are found
+ * by weight, without a look at the frontier for each posting.
+ */
+static void
+find_frontier(const PgrRawBlock *raw, PgrFrontier *frontier)
+{
+	uint16		least[SMALL_WEIGHTS];
+
+	frontier->n = 0;
+	for (int i = 0; i < SMALL_WEIGHTS; i++)
+		least[i] = UINT8_MAX + 1;
+	for (uint32 i = 0; i < raw->n; i++)
+	{
+		if (raw->weights[i] < SMALL_WEIGHTS)
+			least[raw->weights[i]] = Min(least[raw->weights[i]], raw->norms[i]);
+		else
+			pgr_frontier_add(frontier, raw->weights[i], raw->norms[i]);
+	}
+	for (int i = SMALL_WEIGHTS - 1; i > 0; i--)
+	{
+		if (least[i] <= UINT8_MAX)
+			pgr_frontier_add(frontier, i, least[i]);
+	}
+}
+
 /* Packs the current block and begins another one of the same term. */
 static void
 end_block(PgrSegWriter *w)
 {
 	PgrSkip		skip;
 
+	load_norms(w);
+	find_frontier(&w->raw, &w->block_frontier);
 	memset(&skip, 0, sizeof(skip));
 	place_block(w, &skip);
 	spool_occurrences(w);
@@ -444,19 +486,15 @@ void
 pgr_seg_add_posting(PgrSegWriter *w, uint32 doc, uint32 weight, const uint32 *occ)
 {
 	PgrRawBlock *raw = &w->raw;
-	uint8		norm;
 
 	if (raw->n == PGR_POSTING_BLOCK)
 		end_block(w);
 	if (doc >= w->header.ndocs || weight == 0 ||
 		(int64) doc <= (raw->n > 0 ? (int64) raw->docs[raw->n - 1] : w->before))
 		elog(ERROR, "posting (%u, %u) is out of order or out of range", doc, weight);
-	norm = w->shape.norms ? w->norms[doc] : 0;
 	raw->docs[raw->n] = doc;
 	raw->weights[raw->n] = weight;
-	raw->norms[raw->n] = norm;
 	raw->n++;
-	pgr_frontier_add(&w->block_frontier, weight, norm);
 	if (w->shape.positions)
 		add_positions(w, occ, weight);
 	else if (w->shape.nfields > 1)
@@ -559,9 +597,13 @@ end_term(PgrSegWriter *w)
 	if (!w->in_term || w->df == 0)
 		return;
 	w->in_term = false;
-	if (w->nblocks == 0 && w->positions_off == w->positions.total)
+	if (w->nblocks == 0 && w->raw.n <= PGR_TERM_MAX_INLINE &&
+		w->positions_off == w->positions.total)
+	{
+		load_norms(w);
 		inline_len = pgr_inline_pack(&w->raw, w->shape.norms, &w->block_freqs,
 									 &w->block_positions, data);
+	}
 	if (inline_len == 0)
 	{
 		end_block(w);
