@@ -477,6 +477,24 @@ build_many(MatchBuild *b, const PgrQueryNode *node)
 	return m;
 }
 
+/*
+ * A child of an OR. Cursors in an AND there run ahead to the next match of the
+ * AND, past documents that the OR has by another child and in which they score:
+ * such leaves are not shared.
+ */
+static PgrMatcher *
+build_alternative(MatchBuild *b, const PgrQueryNode *node)
+{
+	PgrMatcher **leaves = b->leaves;
+	PgrMatcher *m;
+
+	if (node->kind == PGR_NODE_AND)
+		b->leaves = NULL;
+	m = build_node(b, node);
+	b->leaves = leaves;
+	return m;
+}
+
 static PgrMatcher *
 build_or(MatchBuild *b, const PgrQueryNode *node)
 {
@@ -490,7 +508,7 @@ build_or(MatchBuild *b, const PgrQueryNode *node)
 	m->min_match = node->min_match;
 	for (int i = 0; i < node->nchildren; i++)
 	{
-		add_child(m, build_node(b, node->children[i]));
+		add_child(m, build_alternative(b, node->children[i]));
 		m->cost += m->children[i]->cost;
 	}
 	return m;
