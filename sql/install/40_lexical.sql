@@ -108,6 +108,40 @@ COMMENT ON OPERATOR !! (NONE, rankquery) IS 'not the query';
 CREATE OPERATOR ^ (LEFTARG = rankquery, RIGHTARG = float8, PROCEDURE = rankquery_boost);
 COMMENT ON OPERATOR ^ (rankquery, float8) IS 'the query with its scores multiplied';
 
+-- equality, for GROUP BY and DISTINCT: equal queries have equal bytes
+
+CREATE FUNCTION rankquery_eq(rankquery, rankquery) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_eq' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION rankquery_eq(rankquery, rankquery) IS 'implementation of = operator';
+
+CREATE FUNCTION rankquery_ne(rankquery, rankquery) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_ne' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION rankquery_ne(rankquery, rankquery) IS 'implementation of <> operator';
+
+CREATE FUNCTION rankquery_hash(rankquery) RETURNS integer
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_hash' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION rankquery_hash(rankquery) IS 'hash';
+
+CREATE FUNCTION rankquery_hash_extended(rankquery, bigint) RETURNS bigint
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_hash_extended' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION rankquery_hash_extended(rankquery, bigint) IS 'hash';
+
+CREATE OPERATOR = (
+	LEFTARG = rankquery, RIGHTARG = rankquery, PROCEDURE = rankquery_eq,
+	COMMUTATOR = =, NEGATOR = <>, RESTRICT = eqsel, JOIN = eqjoinsel, HASHES
+);
+COMMENT ON OPERATOR = (rankquery, rankquery) IS 'the same query';
+CREATE OPERATOR <> (
+	LEFTARG = rankquery, RIGHTARG = rankquery, PROCEDURE = rankquery_ne,
+	COMMUTATOR = <>, NEGATOR = =, RESTRICT = neqsel, JOIN = neqjoinsel
+);
+COMMENT ON OPERATOR <> (rankquery, rankquery) IS 'another query';
+
+CREATE OPERATOR CLASS rankquery_hash_ops DEFAULT FOR TYPE rankquery USING hash AS
+	OPERATOR 1 =, FUNCTION 1 rankquery_hash(rankquery), FUNCTION 2 rankquery_hash_extended(rankquery, bigint);
+COMMENT ON OPERATOR CLASS rankquery_hash_ops USING hash IS 'equality of queries';
+COMMENT ON OPERATOR FAMILY rankquery_hash_ops USING hash IS 'equality of queries';
+
 -- planner support
 
 CREATE FUNCTION bm25_support(internal) RETURNS internal

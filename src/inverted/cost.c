@@ -56,10 +56,15 @@ bound_index(Node *orderby)
 	return InvalidOid;
 }
 
+/*
+ * An order by scores is served by the index whose statistics they use. Not an
+ * unbound one either (below UNION ALL, say): the operator's scores then have no
+ * statistics, and a merge of this scan with others would compare unlike values.
+ */
 static bool
 may_serve(Oid index, Oid bound)
 {
-	if (!OidIsValid(bound) || bound == index)
+	if (bound == index)
 		return true;
 	return list_member_oid(get_partition_ancestors(index), bound);
 }
@@ -72,13 +77,12 @@ pgr_inv_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	GenericCosts costs = {0};
 	int			norderbys = list_length(path->indexorderbys);
 	double		tuples;
-	Oid			bound = InvalidOid;
-
 	/* only bm25 has a bitmap scan, and queries that are bound */
-	if (norderbys == 1 && path->indexinfo->amhasgetbitmap)
-		bound = bound_index(linitial(path->indexorderbys));
+	bool		by_score = norderbys == 1 && path->indexinfo->amhasgetbitmap;
+
 	if (norderbys > 1 || (norderbys == 0 && path->indexclauses == NIL) ||
-		!may_serve(path->indexinfo->indexoid, bound))
+		(by_score && !may_serve(path->indexinfo->indexoid,
+								bound_index(linitial(path->indexorderbys)))))
 	{
 		*startup = *total = get_float8_infinity();
 		*selectivity = 1;

@@ -486,6 +486,7 @@ reader_new_doc(Reader *r, const PgrPendingRecord *rec)
 	d->null = (rec->flags & PGR_PENDING_NULL) != 0;
 	d->dead = (rec->flags & PGR_PENDING_DEAD) != 0;
 	d->norm = pgr_norm_encode(rec->length);
+	d->doc.nfields = r->shape->nfields;
 	d->doc.length = rec->length;
 	d->doc.hash = (uint64) rec->hash_high << 32 | rec->hash_low;
 	if (r->shape->nfields > 1)

@@ -256,7 +256,8 @@ typedef struct Names
 {
 	char	   *schema;
 	Oid			rankquery;		/* type */
-	Oid			bind;			/* bm25_bind(query's type, regclass) */
+	Oid			bind;			/* bm25_bind(rankquery, regclass) */
+	Oid			bind_text;		/* bm25_bind(text, regclass) */
 } Names;
 
 static Oid
@@ -267,24 +268,29 @@ function_named(const char *schema, const char *name, int nargs, const Oid *types
 }
 
 static bool
-find_names(Oid funcid, Oid query_type, Names *n)
+find_names(Oid funcid, Names *n)
 {
 	Oid			namespace = get_func_namespace(funcid);
-	Oid			types[2] = {query_type, REGCLASSOID};
+	Oid			types[2] = {InvalidOid, REGCLASSOID};
 
 	n->schema = get_namespace_name(namespace);
 	n->rankquery = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("rankquery"),
 								   ObjectIdGetDatum(namespace));
-	n->bind = OidIsValid(n->rankquery) && n->schema ?
-		function_named(n->schema, "bm25_bind", 2, types) : InvalidOid;
-	return OidIsValid(n->bind);
+	if (n->schema == NULL || !OidIsValid(n->rankquery))
+		return false;
+	types[0] = n->rankquery;
+	n->bind = function_named(n->schema, "bm25_bind", 2, types);
+	types[0] = TEXTOID;
+	n->bind_text = function_named(n->schema, "bm25_bind", 2, types);
+	return OidIsValid(n->bind) && OidIsValid(n->bind_text);
 }
 
 static bool
 is_bound(Node *query, const Names *n)
 {
 	if (IsA(query, FuncExpr))
-		return ((FuncExpr *) query)->funcid == n->bind;
+		return ((FuncExpr *) query)->funcid == n->bind ||
+			((FuncExpr *) query)->funcid == n->bind_text;
 	if (IsA(query, Const) && ((Const *) query)->consttype == n->rankquery)
 		return ((Const *) query)->constisnull ||
 			OidIsValid(DatumGetRankQuery(((Const *) query)->constvalue)->bound);
@@ -297,7 +303,8 @@ bind_call(Node *query, Oid index, const Names *n)
 	Node	   *oid = (Node *) makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid),
 										 ObjectIdGetDatum(index), false, true);
 
-	return (Node *) makeFuncExpr(n->bind, n->rankquery, list_make2(query, oid),
+	return (Node *) makeFuncExpr(exprType(query) == n->rankquery ? n->bind : n->bind_text,
+								 n->rankquery, list_make2(query, oid),
 								 InvalidOid, exprCollation(query), COERCE_EXPLICIT_CALL);
 }
 
@@ -359,7 +366,7 @@ pgr_bm25_support(PG_FUNCTION_ARGS)
 		PG_RETURN_POINTER(NULL);
 	call = request->fcall;
 	if (list_length(call->args) < 2 ||
-		!find_names(call->funcid, exprType(lsecond(call->args)), &names) ||
+		!find_names(call->funcid, &names) ||
 		is_bound(lsecond(call->args), &names))
 		PG_RETURN_POINTER(NULL);
 	index = index_of_expression(request->root, linitial(call->args));

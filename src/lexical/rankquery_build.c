@@ -109,6 +109,7 @@ pgr_to_rankquery_default(PG_FUNCTION_ARGS)
 	return parse_query(&analyzer, PG_GETARG_TEXT_PP(0), NULL);
 }
 
+/* How words for an index are analysed; one on tsvector has no configuration. */
 static PgrAnalyzer
 index_analyzer(Oid index)
 {
@@ -119,6 +120,8 @@ index_analyzer(Oid index)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("relation with OID %u is not a bm25 index", index)));
 	pgr_index_analyzer_hook(index, &analyzer);
+	if (!OidIsValid(analyzer.config))
+		analyzer.config = getTSCurrentConfig(true);
 	return analyzer;
 }
 

@@ -24,6 +24,7 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_ts_config.h"
+#include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "lexical/rankquery.h"
 #include "lib/stringinfo.h"
@@ -685,4 +686,49 @@ pgr_rankquery_send(PG_FUNCTION_ARGS)
 	pq_sendbyte(&buf, BINARY_VERSION);
 	pq_sendtext(&buf, text.data, text.len);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&buf));
+}
+
+/* --- equality: equal queries have equal bytes --- */
+
+static bool
+same_query(FunctionCallInfo fcinfo)
+{
+	PgrRankQuery *a = PG_GETARG_RANKQUERY(0);
+	PgrRankQuery *b = PG_GETARG_RANKQUERY(1);
+
+	return VARSIZE(a) == VARSIZE(b) &&
+		memcmp(VARDATA(a), VARDATA(b), VARSIZE(a) - VARHDRSZ) == 0;
+}
+
+PG_FUNCTION_INFO_V1(pgr_rankquery_eq);
+Datum
+pgr_rankquery_eq(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(same_query(fcinfo));
+}
+
+PG_FUNCTION_INFO_V1(pgr_rankquery_ne);
+Datum
+pgr_rankquery_ne(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(!same_query(fcinfo));
+}
+
+PG_FUNCTION_INFO_V1(pgr_rankquery_hash);
+Datum
+pgr_rankquery_hash(PG_FUNCTION_ARGS)
+{
+	PgrRankQuery *rq = PG_GETARG_RANKQUERY(0);
+
+	return hash_any((unsigned char *) VARDATA(rq), (int) (VARSIZE(rq) - VARHDRSZ));
+}
+
+PG_FUNCTION_INFO_V1(pgr_rankquery_hash_extended);
+Datum
+pgr_rankquery_hash_extended(PG_FUNCTION_ARGS)
+{
+	PgrRankQuery *rq = PG_GETARG_RANKQUERY(0);
+
+	return hash_any_extended((unsigned char *) VARDATA(rq), (int) (VARSIZE(rq) - VARHDRSZ),
+							 (uint64) PG_GETARG_INT64(1));
 }

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "lexical/rankquery.h"
+#include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
 
 /* One lexeme at one place of the text. */
@@ -32,6 +33,8 @@ analyze_words(const PgrAnalyzer *analyzer, const char *words, int len, PgrLexDoc
 	PgrAnalyzer one_field = *analyzer;
 
 	one_field.nfields = 1;
+	if (!OidIsValid(one_field.config))	/* of an index on tsvector */
+		one_field.config = getTSCurrentConfig(true);
 	pgr_lex_document(&one_field, PGR_CONTENT_TEXT,
 					 PointerGetDatum(cstring_to_text_with_len(words, len)), doc);
 }

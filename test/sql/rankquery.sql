@@ -18,6 +18,9 @@ SELECT rq('e-mail'), rq('+e-mail'), rq('-e-mail'), rq('"e-mail address"');
 SELECT rq('the* the~ word~9 word^1e9 word^-1 word^ ^2 ~ * "~2 +');
 -- nothing that is typed is an error
 SELECT rq('"unbalanced'), rq('((a b'), rq('a b))'), rq(')('), rq('"" () -() +"" NOT'), rq('AND AND a AND'), rq('!@#$%^&*'' \');
+-- and whatever comes of a mixture of the syntax's pieces reads back as itself
+SELECT count(*), count(*) FILTER (WHERE q <> q::text::rankquery), count(DISTINCT q::text) > 1000 FROM (SELECT to_rankquery('english', (SELECT string_agg((ARRAY['fox ', 'the ', 'dog', '"', ' "', '(', ')', '+', ' -', '* ', '~', '~2 ', '^', '^2.5 ', ' AND ', ' OR ', ' NOT ', '1:', 'title:', 'D:', '''', '\', '数据', ' ', ':', '&&', 'e-mail', '.'])[1 + (hashint8(i * 100 + j) & 2147483647) % 28], '' ORDER BY j)
+	FROM generate_series(1, 1 + (hashint8(i) & 31)) j), '{title}', CASE i % 2 WHEN 0 THEN 'bigram' ELSE 'none' END) AS q FROM generate_series(1, 5000) i) x;
 SELECT length(rq(repeat('(', 1000) || 'deep' || repeat(')', 1000)));
 SELECT rq(repeat('-(a b +', 200) || 'x') IS NOT NULL;
 -- a query of 100,000 words
@@ -36,7 +39,7 @@ INSERT INTO queries (q) VALUES
 	('''plain'''), ('{k1=0.9,b=0,docs=10,length=2.5,config=''simple''} ''a''=3 | ''b''^0.1'), ('!''a'''),
 	('"''a'' ''b''@0 ''c''@5=2"~10:1,16^3'), ('(''a'' | ''b'' | ''c'')@0 & ''d''*:2'), (' ''it''''s''~1 '), ('{cjk=bigram}');
 SELECT id, q FROM queries ORDER BY id;
-SELECT count(*) FROM queries WHERE q::text::rankquery::text = q::text AND rankquery_send(q::text::rankquery) = rankquery_send(q);
+SELECT count(*), (SELECT count(*) FROM (SELECT q FROM queries UNION SELECT q FROM queries) x) FROM queries WHERE q::text::rankquery = q AND q::text::rankquery::text = q::text AND rankquery_send(q::text::rankquery) = rankquery_send(q);
 -- normal form
 SELECT '((''a'' & ''b'') & (''c'' | ''c'' | (''d'' | ''e'')))'::rankquery, '(''a'' | ''a'' | ''b'')@3'::rankquery, '"''a''"~4^2:3'::rankquery, '''a'':1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16'::rankquery;
 -- refused
