@@ -122,8 +122,8 @@ describe_index(Oid index_oid, Oid query_type, int k, Target *target)
 	table = table_open(IndexGetRelation(index_oid, false), AccessShareLock);
 	index = index_open(index_oid, AccessShareLock);
 	target->index_name = pstrdup(RelationGetRelationName(index));
-	target->relation = pgr_relation_sql(RelationGetRelid(table));
-	target->operator = pgr_operator_sql(ordering_operator(index, query_type));
+	target->relation = pgr_relation_sql(RelationGetRelid(table), false);
+	target->operator = pgr_operator_sql(ordering_operator(index, query_type), false);
 	target->query_type = OidIsValid(query_type) ? query_type : index->rd_opcintype[0];
 	target->k = k;
 	read_definition(index_oid, target);
