@@ -125,9 +125,9 @@ CREATE FUNCTION profile_search(doc anyelement, profile text, queries text[], k i
 COMMENT ON FUNCTION profile_search(anyelement, text, text[], integer, jsonb, text, text[])
 	IS 'hybrid_search by a stored profile: a query for each leg, in text form, then one for the rerank if it has one';
 
-CREATE FUNCTION profile_search(relation regclass, profile text, queries text[], k integer DEFAULT NULL,
+CREATE FUNCTION profile_search_keys(relation regclass, profile text, queries text[], k integer DEFAULT NULL,
 	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL)
 	RETURNS TABLE (hit text, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
 	AS 'MODULE_PATHNAME', 'pgr_profile_search_keys' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
-COMMENT ON FUNCTION profile_search(regclass, text, text[], integer, jsonb, text, text[])
+COMMENT ON FUNCTION profile_search_keys(regclass, text, text[], integer, jsonb, text, text[])
 	IS 'the same, giving keys';
