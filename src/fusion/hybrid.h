@@ -154,4 +154,13 @@ extern char *pgr_sql_value(PgrSqlValues *values, const char *text, Oid type);
  */
 extern char *pgr_hybrid_statement(PgrHybridSearch *s, PgrSqlValues *values);
 
+/* --- hybrid_plans.c --- */
+
+/*
+ * Runs a statement read-only through SPI, which is connected; its rows are in
+ * SPI_tuptable. conditions: the best plan depends on the values.
+ */
+extern void pgr_hybrid_execute(const char *sql, const PgrSqlValues *values,
+							   bool conditions);
+
 #endif							/* PGR_HYBRID_H */

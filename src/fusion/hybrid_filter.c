@@ -65,6 +65,17 @@ json_text(const JsonbValue *v)
 	}
 }
 
+/* A JSON value as JSON: a string has its quotes. */
+static char *
+json_document(const JsonbValue *v)
+{
+	JsonbValue	copy = *v;
+
+	if (v->type != jbvString)
+		return json_text(v);
+	return JsonbToCString(NULL, &JsonbValueToJsonb(&copy)->root, 0);
+}
+
 PGR_NORETURN static void
 bad_condition(const Column *column, const char *detail)
 {
@@ -122,7 +133,8 @@ write_equal(Writer *w, const Column *column, const JsonbValue *v)
 	if (v->type == jbvNull)
 		appendStringInfo(&w->sql, "%s IS NULL", column->sql);
 	else
-		write_binary(w, column, pgr_operator_sql(equality(column), w->search->shown), json_text(v));
+		write_binary(w, column,
+					 pgr_operator_sql(equality(column), w->search->shown), json_text(v));
 }
 
 /* "in": a list of values, NULL among them allowed */
@@ -150,8 +162,7 @@ static void
 write_contains(Writer *w, const Column *column, const JsonbValue *v)
 {
 	if (column->type == JSONBOID)
-		write_binary(w, column, "OPERATOR(pg_catalog.@>)",
-					 v->type == jbvString ? JsonbToCString(NULL, &JsonbValueToJsonb((JsonbValue *) v)->root, 0) : json_text(v));
+		write_binary(w, column, "OPERATOR(pg_catalog.@>)", json_document(v));
 	else if (OidIsValid(get_element_type(column->type)) && v->type == jbvBinary &&
 			 JsonContainerIsArray(v->val.binary.data))
 	{
@@ -220,7 +231,9 @@ write_operation(Writer *w, const Column *column, const char *op, const JsonbValu
 	int			strategy = order_strategy(op);
 
 	if (strategy != 0 && v->type != jbvNull)
-		write_binary(w, column, pgr_operator_sql(comparison(column, strategy), w->search->shown), json_text(v));
+		write_binary(w, column,
+					 pgr_operator_sql(comparison(column, strategy), w->search->shown),
+					 json_text(v));
 	else if (strcmp(op, "=") == 0)
 		write_equal(w, column, v);
 	else if (strcmp(op, "<>") == 0)

@@ -359,10 +359,10 @@ table_is_scanned(Oid table, const PgrHybridLeg *leg)
 	return scanned;
 }
 
+/* tables: the relation and its partitions or children */
 static void
-notice_scan(const PgrHybridSearch *s, const PgrHybridLeg *leg, int number)
+notice_scan(List *tables, const PgrHybridLeg *leg, int number)
 {
-	List	   *tables = find_all_inheritors(s->relation, NoLock, NULL);
 	ListCell   *lc;
 	int			seen = 0;
 
@@ -470,12 +470,14 @@ resolve_key(PgrHybridSearch *s)
 void
 pgr_hybrid_resolve(PgrHybridSearch *s)
 {
+	List	   *tables;
 	ListCell   *lc;
 	int			number = 0;
 
 	s->relation_sql = pgr_relation_sql(s->relation, s->shown);
 	s->alias = pstrdup(quote_identifier(get_rel_name(s->relation)));
 	resolve_key(s);
+	tables = find_all_inheritors(s->relation, NoLock, NULL);
 	foreach(lc, s->legs)
 	{
 		PgrHybridLeg *leg = lfirst(lc);
@@ -483,7 +485,7 @@ pgr_hybrid_resolve(PgrHybridSearch *s)
 		number++;
 		resolve_leg(s, leg, psprintf("leg %d", number));
 		if (leg->value != NULL)
-			notice_scan(s, leg, number);
+			notice_scan(tables, leg, number);
 	}
 	if (s->rerank != NULL)
 		resolve_leg(s, s->rerank, "rerank");

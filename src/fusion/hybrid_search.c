@@ -312,11 +312,8 @@ run_search(PgrHybridSearch *s, ReturnSetInfo *rsinfo)
 	{
 		PgrSqlValues values = {.shown = false};
 		char	   *sql = pgr_hybrid_statement(s, &values);
-		int			status = SPI_execute_with_args(sql, values.count, values.types,
-												   values.values, NULL, true, 0);
 
-		if (status != SPI_OK_SELECT)
-			elog(ERROR, "hybrid search gave SPI status %d", status);
+		pgr_hybrid_execute(sql, &values, s->where != NULL);
 		if (!ties_cut(s))
 			break;
 		SPI_freetuptable(SPI_tuptable);

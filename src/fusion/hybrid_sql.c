@@ -151,7 +151,8 @@ add_key_match(Statement *st, const char *from)
 	{
 		i++;
 		add(st, "%s%s %s %s.key_%d", i > 1 ? " AND " : "",
-			pgr_hybrid_column(s, lfirst(name)), pgr_operator_sql(lfirst_oid(equal), s->shown), from, i);
+			pgr_hybrid_column(s, lfirst(name)),
+			pgr_operator_sql(lfirst_oid(equal), s->shown), from, i);
 	}
 	if (!s->key_is_unique && s->where != NULL)
 		add(st, " AND %s", s->where);
@@ -203,7 +204,8 @@ write_where(Statement *st)
 static void
 write_distance(Statement *st, PgrHybridLeg *leg)
 {
-	char	   *left = leg->is_expression ? leg->target : pgr_hybrid_column(st->search, leg->target);
+	char	   *left = leg->is_expression ? leg->target :
+		pgr_hybrid_column(st->search, leg->target);
 
 	leg->distance_sql = psprintf(leg->is_float8 ? "%s %s %s" : "(%s %s %s)::float8", left,
 								 pgr_operator_sql(leg->operator, st->search->shown),
