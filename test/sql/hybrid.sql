@@ -161,6 +161,9 @@ SELECT hs_same('NULL::hs_chunks, ARRAY[leg(''v'', ''<->'', ''[100,100]''), leg('
 -- the best chunk of each document, within its leg's depth
 SELECT m, hs_same(format('''hs_chunks'', ''doc'', ARRAY[leg(''v'', ''<->'', ''[100,100]'', 1, 60), leg(''w'', ''hs.<@>'', ''apple'', 1, 60)], 12, ''{"lang": "en"}'', method => %L, rerank => leg(''v'', ''<+>'', ''[1,2]'')', m)) FROM unnest(ARRAY['rrf', 'cc']) m;
 SELECT array_agg(hit::int ORDER BY rank) = (SELECT array_agg(doc ORDER BY d, doc) FROM (SELECT doc, min(v <-> '[100,100]') AS d FROM hs_chunks GROUP BY doc ORDER BY d, doc LIMIT 7) x) AS best_chunk FROM hybrid_search('hs_chunks', 'doc', ARRAY[leg('v', '<->', '[100,100]', depth => 1000)], 7);
+-- conditions hold for the rows that a score is filled in from, and for the rerank's
+SELECT m, count(*), bool_and(rerank_score = (SELECT -min(v <+> '[1,2]') FROM hs_chunks c WHERE doc = hit::int AND part < 4)) AS reranked, bool_and(m = 'rrf' OR leg_scores[1] = (SELECT -min(v <-> '[100,100]') FROM hs_chunks c WHERE doc = hit::int AND part < 4)) AS filled, count(*) FILTER (WHERE leg_ranks[1] IS NULL) > 0 AS some_filled
+FROM unnest(ARRAY['rrf', 'cc']) m, hybrid_search('hs_chunks', 'doc', ARRAY[leg('v', '<->', '[100,100]', 1, 25), leg('v', '<->', '[200,30]', 1, 25)], 25, '{"part": {"<": 4}}', method => m, rerank => leg('v', '<+>', '[1,2]')) GROUP BY m ORDER BY m;
 CREATE TABLE hs_keyless AS TABLE hs_chunks;
 SELECT try('SELECT count(*) FROM hybrid_search(NULL::hs_keyless, ARRAY[leg(''v'', ''<->'', ''[1,1]'')])'), try('SELECT count(*) FROM hybrid_search(NULL::hs_keyless, ARRAY[leg(''v'', ''<->'', ''[1,1]'')], key => ''{doc,part}'')'), try('SELECT count(*) FROM hybrid_search(''hs_keyless'', ''u'', ARRAY[leg(''v'', ''<->'', ''[1,1]'')])');
 
