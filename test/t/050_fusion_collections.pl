@@ -6,40 +6,16 @@
 # weight of each of its words, a query's how often it has them. The dense leg is LSA.
 use strict;
 use warnings;
+use File::Basename;
+use lib dirname(__FILE__) . '/../perl';
 use JSON::PP;
+use PgrCollection;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $data = $ENV{PGR_DATA} // '';
 plan skip_all => 'no collections (set PGR_DATA)' unless -e "$data/eval_reference.json";
-
-sub slurp
-{
-	my ($file) = @_;
-	open my $fh, '<:raw', $file or die "$file: $!";
-	local $/;
-	return scalar <$fh>;
-}
-
-# Rows (id, vector) as a COPY BINARY file: the ids of a .tsv, the floats of a .bin.
-sub write_vectors
-{
-	my ($file, $tsv, $bin) = @_;
-	my @ids = map { (split /\t/)[0] } split /\n/, slurp($tsv);
-	my $floats = slurp($bin);
-	my $dim = length($floats) / 4 / @ids;
-	open my $fh, '>:raw', $file or die "$file: $!";
-	print $fh "PGCOPY\n\xff\r\n\0", pack('NN', 0, 0);
-	for my $i (0 .. $#ids)
-	{
-		# little-endian floats to network order
-		my $v = pack('nn', $dim, 0) . pack('N*', unpack('V*', substr($floats, $i * $dim * 4, $dim * 4)));
-		print $fh pack('n', 2), pack('N/a*', $ids[$i]), pack('N/a*', $v);
-	}
-	print $fh pack('n', 0xffff);
-	close $fh;
-}
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
@@ -57,17 +33,6 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE query_file (id text, body text);
 	CREATE TABLE vector_file (id text, v vector(256))});
 
-# BM25 with k1 = 1.2, b = 0.75 and Lucene's idf, as weights of words.
-my $weigh = q{
-	CREATE TEMP TABLE tf AS SELECT id, lexeme, cardinality(positions)::float8 AS tf FROM docs, unnest(body);
-	CREATE TEMP TABLE word AS SELECT lexeme, row_number() OVER (ORDER BY lexeme COLLATE "C") AS n,
-		ln(1 + ((SELECT count(*) FROM docs) - count(*) + 0.5) / (count(*) + 0.5)) AS idf FROM tf GROUP BY lexeme;
-	CREATE TEMP TABLE size AS SELECT id, sum(tf) AS len, avg(sum(tf)) OVER () AS mean FROM tf GROUP BY id;
-	UPDATE docs SET bm25 = w.v::sparsevec FROM (SELECT id, '{' || string_agg(n || ':' || idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * len / mean)), ',') || '}/1000000' AS v
-		FROM tf JOIN word USING (lexeme) JOIN size USING (id) GROUP BY id) w WHERE w.id = docs.id;
-	UPDATE queries SET bm25 = coalesce((SELECT '{' || string_agg(n || ':' || cardinality(positions), ',') || '}/1000000' FROM unnest(body) JOIN word USING (lexeme)), '{}/1000000')::sparsevec;
-	DROP TABLE tf, word, size;
-	ANALYZE docs};
 my $legs = q{leg('bm25', '<#>', q.bm25, %s), leg('lsa', '<=>', q.lsa, %s)};
 my %search = (
 	'bm25' => q{ARRAY[leg('bm25', '<#>', q.bm25)], 100},
@@ -83,27 +48,22 @@ for my $set (qw(cranfield med cisi npl cacm scifact))
 	my $base = $node->basedir;
 	for my $what ('docs', 'queries')
 	{
-		write_vectors("$base/$what.bin", $what eq 'docs' ? "$data/$set/corpus.tsv" : "$data/$set/queries.tsv", "$data/$set/emb/lsa256.$what.bin");
+		my @ids = first_fields("$data/$set/" . ($what eq 'docs' ? 'corpus' : 'queries') . '.tsv');
+		copy_binary("$base/$what.bin", \@ids, 256, slurp("$data/$set/emb/lsa256.$what.bin"));
 	}
-	# the server runs as another user than the one that may read the collection
-	for my $file ('corpus', 'queries', 'qrels')
-	{
-		open my $fh, '>:raw', "$base/$file.tsv" or die;
-		print $fh slurp("$data/$set/$file.tsv");
-	}
-	my $tsv = q{(FORMAT csv, DELIMITER E'\t', QUOTE E'\x01')};
+	give_to_server("$data/$set/$_.tsv", "$base/$_.tsv") for 'corpus', 'queries', 'qrels';
 	$node->safe_psql('postgres', qq{
 		TRUNCATE docs, queries, qrels, run, corpus_file, query_file, vector_file;
-		COPY corpus_file FROM '$base/corpus.tsv' $tsv;
-		COPY query_file FROM '$base/queries.tsv' $tsv;
-		COPY qrels FROM '$base/qrels.tsv' $tsv;
+		COPY corpus_file FROM '$base/corpus.tsv' $load_tsv;
+		COPY query_file FROM '$base/queries.tsv' $load_tsv;
+		COPY qrels FROM '$base/qrels.tsv' $load_tsv;
 		COPY vector_file FROM '$base/docs.bin' (FORMAT binary);
 		INSERT INTO docs SELECT id, to_tsvector('english', concat_ws(' ', title, body)), NULL, v FROM corpus_file JOIN vector_file USING (id);
 		TRUNCATE vector_file;
 		COPY vector_file FROM '$base/queries.bin' (FORMAT binary);
 		INSERT INTO queries SELECT id, to_tsvector('english', body), NULL, v FROM query_file JOIN vector_file USING (id);
 		DELETE FROM queries WHERE id NOT IN (SELECT topic FROM qrels);
-		$weigh});
+		$weigh_bm25});
 	for my $name (sort keys %search)
 	{
 		$node->safe_psql('postgres', qq{
