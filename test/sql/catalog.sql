@@ -6,7 +6,7 @@ SELECT count(*) > 200 AS populated FROM member;
 -- no comment
 SELECT pg_describe_object(classid, objid, 0) FROM member m
 WHERE NOT EXISTS (SELECT FROM pg_description d WHERE d.classoid = m.classid AND d.objoid = m.objid AND d.objsubid = 0)
-  AND NOT (classid = 'pg_type'::regclass AND (SELECT typelem <> 0 AND typname LIKE '\_%' FROM pg_type t WHERE t.oid = objid))
+  AND NOT (classid = 'pg_type'::regclass AND (SELECT typelem <> 0 AND typname LIKE '\_%' OR EXISTS (SELECT FROM pg_class c WHERE c.oid = typrelid AND relkind = 'r') FROM pg_type t WHERE t.oid = objid))
 ORDER BY 1;
 -- functions neither parallel safe nor parallel restricted
 SELECT objid::regprocedure FROM member JOIN pg_proc ON oid = objid WHERE classid = 'pg_proc'::regclass AND proparallel = 'u' ORDER BY 1;

@@ -3,6 +3,9 @@
 # half precision and 8 bits lose next to nothing.
 use strict;
 use warnings;
+use File::Basename;
+use lib dirname(__FILE__) . '/../perl';
+use PgrCollection;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -10,58 +13,20 @@ use Test::More;
 my $data = ($ENV{PGR_DATA} // '') . '/colbertv2-lotte500';
 plan skip_all => 'no collection colbertv2-lotte500 (set PGR_DATA)' unless -d $data;
 
-sub slurp
-{
-	my ($name) = @_;
-	open my $fh, '<:raw', "$data/$name" or die "$data/$name: $!";
-	local $/;
-	return scalar <$fh>;
-}
-
-sub names
-{
-	my ($name) = @_;
-	return map { (split /\t/)[0] } split /\n/, slurp($name);
-}
-
-# Rows (id, multivector) as a COPY BINARY file.
-sub write_copy
-{
-	my ($file, $ids, $lens, $floats) = @_;
-	open my $fh, '>:raw', $file or die "$file: $!";
-	print $fh "PGCOPY\n\xff\r\n\0", pack('NN', 0, 0);
-	my $at = 0;
-	for my $i (0 .. $#$ids)
-	{
-		my $size = $lens->[$i] * 128 * 4;
-		# little-endian floats to network order
-		my $tokens = pack('N*', unpack('V*', substr($floats, $at, $size)));
-		$at += $size;
-		my $value = pack('nCCN', 128, 0, 0, $lens->[$i]) . $tokens;
-		print $fh pack('n', 2), pack('N/a*', $ids->[$i]), pack('N/a*', $value);
-	}
-	print $fh pack('n', 0xffff);
-	close $fh;
-	die "$file: sizes do not fit" if $at != length $floats;
-}
-
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init;
 $node->append_conf('postgresql.conf', "fsync = off\nshared_buffers = 256MB\n");
 $node->start;
 
-my @docs = names('corpus.tsv');
-my @lens = split ' ', slurp('doclens.txt');
-my @queries = names('queries.tsv');
+my @docs = first_fields("$data/corpus.tsv");
+my @lens = split ' ', slurp("$data/doclens.txt");
+my @queries = first_fields("$data/queries.tsv");
 my $base = $node->basedir;
-write_copy("$base/docs", \@docs, \@lens, slurp('doc_tokens.bin'));
-write_copy("$base/queries", \@queries, [ (32) x @queries ], slurp('query_tokens.bin'));
+copy_binary("$base/docs", \@docs, 128, slurp("$data/doc_tokens.bin"), \@lens);
+copy_binary("$base/queries", \@queries, 128, slurp("$data/query_tokens.bin"), [ (32) x @queries ]);
 my ($truth, $qrels) = ("$base/truth.tsv", "$base/qrels.tsv");
-for ([ 'groundtruth_maxsim.tsv', $truth ], [ 'qrels.tsv', $qrels ])
-{
-	open my $fh, '>:raw', $_->[1] or die;
-	print $fh slurp($_->[0]);
-}
+give_to_server("$data/groundtruth_maxsim.tsv", $truth);
+give_to_server("$data/qrels.tsv", $qrels);
 
 $node->safe_psql('postgres', qq{
 	CREATE EXTENSION pgretrieve;

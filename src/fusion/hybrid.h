@@ -1,0 +1,166 @@
+/*
+ * hybrid.h
+ *		hybrid_search(): from its arguments to a statement. See README for the
+ *		statement's shape and for what may be in it.
+ *
+ * The order of work: arguments are read into a PgrHybridSearch (hybrid_args.c),
+ * names in it are resolved in the catalogs (hybrid_resolve.c), filters become SQL
+ * (hybrid_filter.c), the statement is written (hybrid_sql.c) and run or shown
+ * (hybrid_search.c). Everything lives in the memory context current at the start.
+ */
+#ifndef PGR_HYBRID_H
+#define PGR_HYBRID_H
+
+#include "postgres.h"
+
+#include "base/compat.h"
+#include "lib/stringinfo.h"
+#include "nodes/params.h"
+#include "nodes/pg_list.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
+
+/* A leg as given, and what its names mean. */
+typedef struct PgrHybridLeg
+{
+	/* as in type hybrid_leg */
+	char	   *target;			/* column name, or expression */
+	bool		is_expression;
+	char	   *operator_name;
+	char	   *value;			/* text form of the query; NULL: no query, no leg */
+	Oid			value_type;		/* InvalidOid: whatever the operator takes */
+	double		weight;
+	int32		depth;
+	bool		has_floor;
+	double		floor;			/* least score (negative distance) possible */
+
+	/* resolved */
+	Oid			operator;
+	bool		is_float8;		/* the operator's result; else it is cast */
+	Oid			right_type;		/* what value is read as */
+	bool		matches_only;	/* a distance of 0 or more is no match */
+
+	/* written */
+	char	   *distance_sql;	/* left operator right; value as $n or literal */
+	int64		fetch;			/* rows to ask for, more than depth */
+} PgrHybridLeg;
+
+typedef enum PgrFuseMethod
+{
+	PGR_FUSE_RRF,
+	PGR_FUSE_CC
+} PgrFuseMethod;
+
+typedef enum PgrNorm
+{
+	PGR_NORM_TMM,
+	PGR_NORM_MINMAX,
+	PGR_NORM_DBSF
+} PgrNorm;
+
+typedef struct PgrHybridSearch
+{
+	Oid			schema;			/* of this extension's functions */
+	Oid			relation;
+	bool		shown;			/* the statement is for reading, not for running */
+	bool		typed_row;		/* result is the relation's row, not its key */
+	List	   *key_names;		/* char *; NIL: the primary key */
+	List	   *legs;			/* PgrHybridLeg *; those without a value too */
+	PgrHybridLeg *rerank;		/* or NULL; depth is how many are reranked */
+	int32		k;
+	PgrFuseMethod method;
+	double		rrf_k;
+	PgrNorm		norm;
+	List	   *filters;		/* Jsonb *; all must hold */
+	char	   *where_sql;		/* or NULL */
+	ArrayType  *where_values;	/* text[] or NULL */
+
+	/* resolved */
+	char	   *relation_sql;	/* schema.name */
+	char	   *alias;			/* name, as columns are qualified */
+	List	   *key_attnums;	/* int */
+	bool		key_is_unique;	/* an index says so */
+	List	   *key_equal;		/* Oid of each key's = */
+
+	/* written */
+	char	   *where;			/* all conditions, NULL if there are none */
+} PgrHybridSearch;
+
+/*
+ * Values of a statement in the making: parameters of a statement to be run, or
+ * literals of one to be shown (PgrHybridSearch.shown).
+ */
+typedef struct PgrSqlValues
+{
+	bool		shown;
+	int			count;
+	int			capacity;
+	Oid		   *types;
+	Datum	   *values;
+} PgrSqlValues;
+
+/* --- hybrid_args.c --- */
+
+/* Elements of a hybrid_leg[]; NULL elements raise. */
+extern List *pgr_hybrid_read_legs(ArrayType *array);
+
+/* A hybrid_leg; the name of what it is stands in errors ("leg 2", "rerank"). */
+extern PgrHybridLeg *pgr_hybrid_read_leg(Datum row, const char *what);
+
+extern PgrFuseMethod pgr_hybrid_method(const char *name);
+extern PgrNorm pgr_hybrid_norm(const char *name);
+
+/* k, rrf_k and depths: 22023 for what no search can have */
+extern void pgr_hybrid_check(const PgrHybridSearch *s);
+
+/* --- hybrid_resolve.c --- */
+
+/*
+ * Fills in what names mean: relation, keys, operators. Raises for unknown ones
+ * (42P01, 42703, 42883) and for operators that give no distance (42804). Says in a
+ * NOTICE which legs must read a whole table of some size.
+ */
+extern void pgr_hybrid_resolve(PgrHybridSearch *s);
+
+/* "schema.name.column" with the relation's alias */
+extern char *pgr_hybrid_column(const PgrHybridSearch *s, const char *name);
+
+/*
+ * A caller's SQL expression with each $n replaced by the literal of values[n],
+ * checked to be one expression and nothing else (42601), in parentheses. *parsed,
+ * if asked for, is its raw parse tree.
+ */
+extern char *pgr_hybrid_expression(const char *what, const char *text,
+								   ArrayType *values, Node **parsed);
+
+/* --- hybrid_filter.c --- */
+
+/* jsonb conditions as SQL; every name quoted, every value through *values */
+extern char *pgr_hybrid_filter(const PgrHybridSearch *s, Jsonb *filter,
+							   PgrSqlValues *values);
+
+/* --- hybrid_sql.c --- */
+
+/* A value as SQL: $n or a literal with its type. */
+extern char *pgr_sql_datum(PgrSqlValues *values, Datum value, Oid type);
+
+/* The same from the value's text form; raises as the type's input does. */
+extern char *pgr_sql_value(PgrSqlValues *values, const char *text, Oid type);
+
+/*
+ * The statement. Values are added to *values. To be shown, legs are ordered by
+ * (distance, key); to be run, by distance alone with leg->fetch rows, and an extra
+ * last column says for each leg whether a tie may have been cut.
+ */
+extern char *pgr_hybrid_statement(PgrHybridSearch *s, PgrSqlValues *values);
+
+/* --- hybrid_plans.c --- */
+
+/*
+ * Runs a statement read-only through SPI, which is connected; its rows are in
+ * SPI_tuptable. conditions: the best plan depends on the values.
+ */
+extern void pgr_hybrid_execute(const char *sql, const PgrSqlValues *values,
+							   bool conditions);
+
+#endif							/* PGR_HYBRID_H */

@@ -1,0 +1,492 @@
+/*
+ * hybrid_resolve.c
+ *		What the names in a hybrid search mean: relation, key columns, operators.
+ *		The parsing of a caller's SQL expressions.
+ *
+ * Operators are found by name, so that an access method that comes later brings a
+ * new kind of leg without a change here.
+ */
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "access/sysattr.h"
+#include "base/deparse.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "fusion/hybrid.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_expr.h"
+#include "parser/parse_oper.h"
+#include "parser/parse_relation.h"
+#include "parser/parser.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/typcache.h"
+#include "utils/varlena.h"
+
+/* a table of fewer blocks (1 MB) is read so fast that no notice is due */
+#define NOTICE_BLOCKS 128
+
+/* partitions looked at for indexes; the first ones stand for all */
+#define NOTICE_PARTITIONS 8
+
+char *
+pgr_hybrid_column(const PgrHybridSearch *s, const char *name)
+{
+	return psprintf("%s.%s", s->alias, quote_identifier(name));
+}
+
+static AttrNumber
+column_number(const PgrHybridSearch *s, const char *name)
+{
+	AttrNumber	attnum = get_attnum(s->relation, name);
+
+	if (attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist",
+						name, get_rel_name(s->relation))));
+	return attnum;
+}
+
+/* --- expressions of the caller --- */
+
+/* The expression of "SELECT expression", NULL if there is anything else. */
+static Node *
+single_expression(const char *text)
+{
+	List	   *raw = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
+	SelectStmt *select = castNode(SelectStmt, linitial_node(RawStmt, raw)->stmt);
+	ResTarget  *target;
+
+	if (list_length(select->targetList) != 1 ||
+		select->distinctClause || select->intoClause || select->fromClause ||
+		select->whereClause || select->groupClause || select->havingClause ||
+		select->windowClause || select->valuesLists || select->sortClause ||
+		select->limitOffset || select->limitCount || select->lockingClause ||
+		select->withClause || select->op != SETOP_NONE)
+		return NULL;
+	target = linitial_node(ResTarget, select->targetList);
+	return target->name == NULL && target->indirection == NIL ? target->val : NULL;
+}
+
+/* Collects the ParamRef nodes of a raw expression. */
+static bool
+find_params(Node *node, List **params)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, ParamRef))
+		*params = lappend(*params, node);
+	return raw_expression_tree_walker(node, find_params, params);
+}
+
+static int
+by_location(const ListCell *a, const ListCell *b)
+{
+	return ((ParamRef *) lfirst(a))->location - ((ParamRef *) lfirst(b))->location;
+}
+
+/* Element n (from 1) of a text[] as a literal. */
+static char *
+value_literal(ArrayType *values, int n)
+{
+	Datum	   *items;
+	bool	   *nulls;
+	int			count = 0;
+
+	if (values != NULL)
+		deconstruct_array(values, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &count);
+	if (n < 1 || n > count)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_PARAMETER),
+				 errmsg("there is no value for parameter $%d", n)));
+	return nulls[n - 1] ? "NULL" : quote_literal_cstr(TextDatumGetCString(items[n - 1]));
+}
+
+char *
+pgr_hybrid_expression(const char *what, const char *text, ArrayType *values, Node **parsed)
+{
+	Node	   *node = single_expression(text);
+	List	   *params = NIL;
+	ListCell   *lc;
+	StringInfoData sql;
+	int			done = 0;
+
+	if (node == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("%s must be a single SQL expression", what)));
+	(void) find_params(node, &params);
+	list_sort(params, by_location);
+
+	initStringInfo(&sql);
+	appendStringInfoChar(&sql, '(');
+	foreach(lc, params)
+	{
+		ParamRef   *param = lfirst_node(ParamRef, lc);
+
+		/* blanks around it: no letter before a quote may become a part of it */
+		appendBinaryStringInfo(&sql, text + done, param->location - done);
+		appendStringInfo(&sql, " %s ", value_literal(values, param->number));
+		done = param->location + 1;
+		while (text[done] >= '0' && text[done] <= '9')
+			done++;
+	}
+	/* a line end: the expression may close with a comment */
+	appendStringInfo(&sql, "%s\n)", text + done);
+	if (parsed != NULL)
+		*parsed = node;
+	return sql.data;
+}
+
+/* The type of an expression over the relation's columns. */
+static Oid
+expression_type(const PgrHybridSearch *s, Node *raw)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	Relation	rel = relation_open(s->relation, AccessShareLock);
+	ParseNamespaceItem *item;
+	Oid			type;
+
+	item = addRangeTableEntryForRelation(pstate, rel, AccessShareLock, NULL, false, true);
+	addNSItemToQuery(pstate, item, true, true, true);
+	type = exprType(transformExpr(pstate, raw, EXPR_KIND_SELECT_TARGET));
+	free_parsestate(pstate);
+	relation_close(rel, NoLock);
+	return type;
+}
+
+/* --- operators --- */
+
+static List *
+operator_names(const char *name)
+{
+	List	   *parts;
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	if (!SplitIdentifierString(pstrdup(name), '.', &parts) ||
+		list_length(parts) < 1 || list_length(parts) > 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid operator name \"%s\"", name)));
+	foreach(lc, parts)
+		names = lappend(names, makeString(lfirst(lc)));
+	return names;
+}
+
+/* An operator for these operands by coercing them as a statement would. */
+static Oid
+coercing_operator(List *names, Oid left, Oid right)
+{
+	Operator	tuple = oper(NULL, names, left, right, true, -1);
+	Oid			result = InvalidOid;
+
+	if (tuple != NULL)
+	{
+		result = oprid(tuple);
+		ReleaseSysCache(tuple);
+	}
+	return result;
+}
+
+/*
+ * The operator that takes left and, if it has a type, the value as they are;
+ * else the one that an untyped literal would get, the value being read as what it
+ * takes; else one by coercion. First by the caller's search_path, then among this
+ * extension's own.
+ */
+static Oid
+find_operator(const PgrHybridSearch *s, const char *name, Oid left, Oid right)
+{
+	List	   *names = operator_names(name);
+
+	left = getBaseType(left);
+	for (;;)
+	{
+		Oid			found = InvalidOid;
+
+		if (OidIsValid(right))
+			found = OpernameGetOprid(names, left, right);
+		if (!OidIsValid(found))
+			found = coercing_operator(names, left, UNKNOWNOID);
+		if (!OidIsValid(found) && OidIsValid(right))
+			found = coercing_operator(names, left, right);
+		if (OidIsValid(found) || list_length(names) == 2)
+			return found;
+		names = lcons(makeString(get_namespace_name(s->schema)), names);
+	}
+}
+
+static bool
+is_distance_type(Oid type)
+{
+	return type == FLOAT8OID || type == FLOAT4OID || type == INT4OID ||
+		type == INT8OID || type == NUMERICOID;
+}
+
+/*
+ * Operators with a natural "nothing in common": <@> (BM25) and the inner product
+ * of sparse vectors. A distance of 0 there is no match.
+ */
+static bool
+operator_matches_only(const PgrHybridSearch *s, const char *name, Oid left)
+{
+	if (strcmp(name, "<@>") == 0)
+		return true;
+	return strcmp(name, "<#>") == 0 && OidIsValid(left) &&
+		left == GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+								CStringGetDatum("sparsevec"),
+								ObjectIdGetDatum(s->schema));
+}
+
+static void
+resolve_operator(PgrHybridSearch *s, PgrHybridLeg *leg, Oid left)
+{
+	HeapTuple	tuple;
+	Form_pg_operator oper;
+
+	leg->operator = find_operator(s, leg->operator_name, left, leg->value_type);
+	if (!OidIsValid(leg->operator))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("operator does not exist: %s %s %s", format_type_be(left),
+						leg->operator_name,
+						OidIsValid(leg->value_type) ? format_type_be(leg->value_type) : "unknown")));
+	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(leg->operator));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator %u", leg->operator);
+	oper = (Form_pg_operator) GETSTRUCT(tuple);
+	if (!is_distance_type(oper->oprresult))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("operator %s returns %s, not a distance", leg->operator_name,
+						format_type_be(oper->oprresult))));
+	leg->is_float8 = oper->oprresult == FLOAT8OID;
+	leg->right_type = oper->oprright;
+	if (IsPolymorphicType(leg->right_type))
+		leg->right_type = OidIsValid(leg->value_type) ? leg->value_type : left;
+	leg->matches_only = operator_matches_only(s, NameStr(oper->oprname), oper->oprleft);
+	if (!leg->has_floor && (leg->matches_only || strcmp(NameStr(oper->oprname), "<=>") == 0))
+	{
+		/* cosine distance is at most 2 */
+		leg->has_floor = true;
+		leg->floor = leg->matches_only ? 0 : -2;
+	}
+	ReleaseSysCache(tuple);
+}
+
+static void
+resolve_leg(PgrHybridSearch *s, PgrHybridLeg *leg, const char *what)
+{
+	Oid			type;
+
+	if (leg->is_expression)
+	{
+		Node	   *raw;
+
+		leg->target = pgr_hybrid_expression(what, leg->target, NULL, &raw);
+		type = expression_type(s, raw);
+	}
+	else
+		type = get_atttype(s->relation, column_number(s, leg->target));
+	resolve_operator(s, leg, type);
+}
+
+/* --- notice of legs without an index --- */
+
+/* Whether an index of the table can order by the leg's operator. */
+static bool
+index_can_order(Oid index, const PgrHybridLeg *leg, AttrNumber attnum)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	Form_pg_index form;
+	oidvector  *classes;
+	Datum		d;
+	bool		isnull,
+				found = false;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	d = SysCacheGetAttr(INDEXRELID, tuple, Anum_pg_index_indclass, &isnull);
+	classes = (oidvector *) DatumGetPointer(d);
+	for (int i = 0; !found && form->indisvalid && i < form->indnkeyatts; i++)
+		found = form->indkey.values[i] == attnum &&
+			SearchSysCacheExists3(AMOPOPID, ObjectIdGetDatum(leg->operator),
+								  CharGetDatum(AMOP_ORDER),
+								  ObjectIdGetDatum(get_opclass_family(classes->values[i])));
+	ReleaseSysCache(tuple);
+	return found;
+}
+
+/* Whether a search of this table reads all of it, and that is worth saying. */
+static bool
+table_is_scanned(Oid table, const PgrHybridLeg *leg)
+{
+	Relation	rel = try_relation_open(table, AccessShareLock);
+	AttrNumber	attnum;
+	List	   *indexes;
+	ListCell   *lc;
+	bool		scanned;
+
+	if (rel == NULL)
+		return false;
+	/* an expression is attribute 0 of an index; children number columns anew */
+	attnum = leg->is_expression ? 0 : get_attnum(table, leg->target);
+	scanned = RELKIND_HAS_STORAGE(rel->rd_rel->relkind) &&
+		RelationGetNumberOfBlocks(rel) >= NOTICE_BLOCKS;
+	indexes = scanned ? RelationGetIndexList(rel) : NIL;
+	foreach(lc, indexes)
+	{
+		if (index_can_order(lfirst_oid(lc), leg, attnum))
+			scanned = false;
+	}
+	relation_close(rel, NoLock);
+	return scanned;
+}
+
+/* tables: the relation and its partitions or children */
+static void
+notice_scan(List *tables, const PgrHybridLeg *leg, int number)
+{
+	ListCell   *lc;
+	int			seen = 0;
+
+	foreach(lc, tables)
+	{
+		if (seen++ > NOTICE_PARTITIONS)
+			break;
+		if (table_is_scanned(lfirst_oid(lc), leg))
+		{
+			ereport(NOTICE,
+					(errmsg("leg %d reads all of table \"%s\": no index orders it by %s",
+							number, get_rel_name(lfirst_oid(lc)), leg->operator_name)));
+			break;
+		}
+	}
+}
+
+/* --- keys --- */
+
+static List *
+primary_key(const PgrHybridSearch *s)
+{
+	Oid			constraint;
+	Bitmapset  *columns = get_primary_key_attnos(s->relation, false, &constraint);
+	List	   *names = NIL;
+	int			i = -1;
+
+	while ((i = bms_next_member(columns, i)) >= 0)
+		names = lappend(names, get_attname(s->relation,
+										   i + FirstLowInvalidHeapAttributeNumber, false));
+	if (names == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("relation \"%s\" has no primary key", get_rel_name(s->relation)),
+				 errhint("Name the columns of a unique key.")));
+	return names;
+}
+
+/* Whether the index makes the key columns unique: all its columns are among them. */
+static bool
+index_is_key(Oid index, List *attnums)
+{
+	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
+	Form_pg_index form;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_index) GETSTRUCT(tuple);
+	result = form->indisunique && form->indisvalid && form->indimmediate &&
+		heap_attisnull(tuple, Anum_pg_index_indpred, NULL);
+	for (int i = 0; result && i < form->indnkeyatts; i++)
+		result = list_member_int(attnums, form->indkey.values[i]);
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+static bool
+key_is_unique(const PgrHybridSearch *s)
+{
+	Relation	rel = relation_open(s->relation, AccessShareLock);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+	bool		result = false;
+
+	foreach(lc, indexes)
+		result = result || index_is_key(lfirst_oid(lc), s->key_attnums);
+	relation_close(rel, NoLock);
+	return result;
+}
+
+static void
+resolve_key(PgrHybridSearch *s)
+{
+	char		relkind = get_rel_relkind(s->relation);
+	ListCell   *lc;
+
+	if (s->key_names == NIL)
+		s->key_names = primary_key(s);
+	foreach(lc, s->key_names)
+	{
+		AttrNumber	attnum = column_number(s, lfirst(lc));
+		Oid			type = get_atttype(s->relation, attnum);
+		TypeCacheEntry *cache = lookup_type_cache(type, TYPECACHE_EQ_OPR | TYPECACHE_LT_OPR);
+
+		if (!OidIsValid(cache->eq_opr) || !OidIsValid(cache->lt_opr))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_FUNCTION),
+					 errmsg("key column \"%s\" has type %s, which has no order",
+							(char *) lfirst(lc), format_type_be(type))));
+		s->key_attnums = lappend_int(s->key_attnums, attnum);
+		s->key_equal = lappend_oid(s->key_equal, cache->eq_opr);
+	}
+	s->key_is_unique = key_is_unique(s);
+	if (s->typed_row && !s->key_is_unique &&
+		(relkind == RELKIND_RELATION || relkind == RELKIND_PARTITIONED_TABLE ||
+		 relkind == RELKIND_MATVIEW))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key of relation \"%s\" is not unique", get_rel_name(s->relation)),
+				 errdetail("A row is found by a primary key or a unique index."),
+				 errhint("hybrid_search(relation, key, ...) groups by a key that is not unique.")));
+}
+
+void
+pgr_hybrid_resolve(PgrHybridSearch *s)
+{
+	List	   *tables;
+	ListCell   *lc;
+	int			number = 0;
+
+	s->relation_sql = pgr_relation_sql(s->relation, s->shown);
+	s->alias = pstrdup(quote_identifier(get_rel_name(s->relation)));
+	resolve_key(s);
+	tables = find_all_inheritors(s->relation, NoLock, NULL);
+	foreach(lc, s->legs)
+	{
+		PgrHybridLeg *leg = lfirst(lc);
+
+		number++;
+		resolve_leg(s, leg, psprintf("leg %d", number));
+		if (leg->value != NULL)
+			notice_scan(tables, leg, number);
+	}
+	if (s->rerank != NULL)
+		resolve_leg(s, s->rerank, "rerank");
+}
