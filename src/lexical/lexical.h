@@ -127,6 +127,8 @@ typedef struct PgrQuery
 	PgrQueryNode **leaves;		/* in canonical order */
 	bool		disjunction;	/* an OR (min_match 1) of plain terms, or one such term:
 								 * no phrase, prefix, fuzzy, field, NOT, AND */
+	PgrQueryNode **by_term;		/* a long disjunction's leaves in the order of their
+								 * terms, else NULL */
 	Oid			bound;			/* index whose statistics it uses, or InvalidOid */
 	Oid			config;			/* text search configuration of its words, or InvalidOid */
 	bool		cjk_bigram;		/* its words were made that way */

@@ -205,11 +205,45 @@ node_matches(const Matcher *m, const PgrQueryNode *node)
 	pg_unreachable();
 }
 
+/* The leaf of a long disjunction that is this term, or NULL. */
+static const PgrQueryNode *
+leaf_of_term(const PgrQuery *query, const PgrLexTerm *term)
+{
+	int			lo = 0;
+	int			hi = query->nleaves;
+
+	while (lo < hi)
+	{
+		int			mid = lo + (hi - lo) / 2;
+		const PgrQueryNode *leaf = query->by_term[mid];
+		int			cmp = pgr_lex_compare(leaf->term, leaf->termlen, term->bytes, term->len);
+
+		if (cmp == 0)
+			return leaf;
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+static bool
+match_long(const PgrQuery *query, const PgrLexDoc *doc)
+{
+	for (int i = 0; i < doc->nterms; i++)
+		if (leaf_of_term(query, &doc->terms[i]) != NULL)
+			return true;
+	return false;
+}
+
 bool
 pgr_match_document(const PgrQuery *query, const PgrLexDoc *doc)
 {
 	Matcher		m = {doc, NULL};
 
+	if (query->by_term)
+		return match_long(query, doc);
 	return query->root != NULL && node_matches(&m, query->root);
 }
 
@@ -229,15 +263,59 @@ pgr_leaf_contribution(const PgrPinned *pinned, int leaf, const PgrLeafHit *hit,
 	return pgr_leaf_score_fields(s, hit->field_tf, norm, field_norm);
 }
 
+typedef struct Contribution
+{
+	int			leaf;
+	double		score;
+} Contribution;
+
+static int
+compare_contributions(const void *a, const void *b)
+{
+	return ((const Contribution *) a)->leaf - ((const Contribution *) b)->leaf;
+}
+
+/* As pgr_score_document: what is found is added in the order of leaves. */
+static double
+score_long(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
+{
+	Contribution *found = palloc_extended(sizeof(Contribution) * Max(doc->nterms, 1),
+										  MCXT_ALLOC_HUGE);
+	double		score = 0;
+	int			n = 0;
+
+	for (int i = 0; i < doc->nterms; i++)
+	{
+		const PgrQueryNode *leaf = leaf_of_term(pinned->query, &doc->terms[i]);
+		PgrLeafHit	hit = {0};
+
+		if (leaf == NULL)
+			continue;
+		add_term(leaf, doc, &doc->terms[i], true, &hit);
+		found[n].leaf = leaf->leaf;
+		found[n++].score = pgr_leaf_contribution(pinned, leaf->leaf, &hit, doc);
+	}
+	qsort(found, n, sizeof(Contribution), compare_contributions);
+	for (int i = 0; i < n; i++)
+		score += found[i].score;
+	pfree(found);
+	if (matches)
+		*matches = n > 0;
+	return score;
+}
+
 double
 pgr_score_document(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
 {
 	const PgrQuery *query = pinned->query;
-	bool	   *leaf_matches = palloc(Max(query->nleaves, 1));
-	Matcher		m = {doc, leaf_matches};
+	bool	   *leaf_matches;
+	Matcher		m = {doc, NULL};
 	double		score = 0;
 	bool		match;
 
+	if (query->by_term)
+		return score_long(pinned, doc, matches);
+	m.leaf_matches = leaf_matches = palloc(Max(query->nleaves, 1));
 	for (int i = 0; i < query->nleaves; i++)
 	{
 		PgrLeafHit	hit;

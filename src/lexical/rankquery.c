@@ -273,6 +273,32 @@ is_disjunction(const PgrQueryNode *root)
 	return root->min_match == 1;
 }
 
+/* From here on a document's terms are looked up in the query, not the reverse. */
+#define LONG_DISJUNCTION 32
+
+static int
+compare_leaves(const void *a, const void *b)
+{
+	const PgrQueryNode *x = *(PgrQueryNode *const *) a;
+	const PgrQueryNode *y = *(PgrQueryNode *const *) b;
+
+	return pgr_lex_compare(x->term, x->termlen, y->term, y->termlen);
+}
+
+static PgrQueryNode **
+leaves_by_term(const PgrQuery *query)
+{
+	Size		size = sizeof(PgrQueryNode *) * query->nleaves;
+	PgrQueryNode **sorted;
+
+	if (!query->disjunction || query->nleaves < LONG_DISJUNCTION)
+		return NULL;
+	sorted = palloc(size);
+	memcpy(sorted, query->leaves, size);
+	qsort(sorted, query->nleaves, sizeof(PgrQueryNode *), compare_leaves);
+	return sorted;
+}
+
 PgrQuery *
 pgr_query_unpack(const PgrRankQuery *rq)
 {
@@ -301,5 +327,6 @@ pgr_query_unpack(const PgrRankQuery *rq)
 	query->leaves = palloc(sizeof(PgrQueryNode *) * rq->nnodes);
 	number_leaves(query, query->root);
 	query->disjunction = is_disjunction(query->root);
+	query->by_term = leaves_by_term(query);
 	return query;
 }

@@ -62,6 +62,9 @@ FROM docs d CROSS JOIN given g LEFT JOIN (SELECT q.id AS query, p.id AS doc, sum
 -- contributions of bm25_explain add up to the score, bit for bit
 SELECT bool_and(score = (SELECT coalesce(sum(contribution ORDER BY n), 0) FROM bm25_explain(body, q) WITH ORDINALITY e(term, field, tf, df, idf, length, avg_length, weight, contribution, n))), count(*) FILTER (WHERE score > 0) > 100
 FROM results r JOIN docs d ON d.id = doc JOIN given g ON g.id = query WHERE doc <= 50;
+-- a long query: the same bits, whichever side is looked up in the other
+SELECT count(*), bool_and(bm25_score(body, q) = (SELECT coalesce(sum(contribution ORDER BY n), 0) FROM bm25_explain(body, q) WITH ORDINALITY e(term, field, tf, df, idf, length, avg_length, weight, contribution, n))), count(*) FILTER (WHERE body @@@ q <> (bm25_score(body, q) > 0))
+FROM docs, (SELECT any_of('simple', array_agg('w' || 97 - i)) AS q FROM generate_series(1, 90) i) l;
 SELECT term, field, tf, df, round(idf::numeric, 4), length, avg_length, round(weight::numeric, 4), round(contribution::numeric, 4)
 FROM bm25_explain(ARRAY['red fox', 'red dog red'], rankquery_stats(to_rankquery('simple', 'red 2:red "red fox"^2 do* cat'), 10, 4, '{red,fox,do}', '{5,1,2}'));
 
