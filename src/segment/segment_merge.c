@@ -75,6 +75,8 @@ load_live_map(PgrSegment *seg)
 	{
 		LiveWord   *word = &live[row / 64];
 
+		if (row % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (row % 64 == 0)
 			word->before = count;
 		if (!pgr_segment_dead(seg, row))
@@ -119,6 +121,8 @@ merge_documents(Merge *m, MergeInput *in)
 	in->base = pgr_seg_writer_header(m->writer)->ndocs;
 	for (uint32 i = 0; i < seg->header.ndocs; i++)
 	{
+		if (i % 8192 == 0)
+			CHECK_FOR_INTERRUPTS();
 		if (m->shape.norms)
 			doc.length = pgr_stream_varint(&lengths);
 		for (int f = 0; f < m->shape.nfields && fields; f++)
