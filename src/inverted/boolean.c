@@ -478,9 +478,9 @@ build_many(MatchBuild *b, const PgrQueryNode *node)
 }
 
 /*
- * A child of an OR. Cursors in an AND there run ahead to the next match of the
- * AND, past documents that the OR has by another child and in which they score:
- * such leaves are not shared.
+ * A child of an OR. Cursors in an AND there (or an OR that wants several) run
+ * ahead to its next match, past documents that the outer OR has by another child
+ * and in which they score: such leaves are not shared.
  */
 static PgrMatcher *
 build_alternative(MatchBuild *b, const PgrQueryNode *node)
@@ -488,7 +488,7 @@ build_alternative(MatchBuild *b, const PgrQueryNode *node)
 	PgrMatcher **leaves = b->leaves;
 	PgrMatcher *m;
 
-	if (node->kind == PGR_NODE_AND)
+	if (node->kind == PGR_NODE_AND || node->min_match > 1)
 		b->leaves = NULL;
 	m = build_node(b, node);
 	b->leaves = leaves;
