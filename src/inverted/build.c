@@ -115,7 +115,8 @@ begin_state(BuildState *b, Relation index, int worker, int participants)
 	b->shape = pgr_inv_shape(&b->meta);
 	pgr_content_source(index, &b->meta, &b->source);
 	b->acc = pgr_acc_create(&b->shape, b->meta.sparse);
-	b->budget = (Size) maintenance_work_mem * 1024 / participants;
+	/* below maintenance_work_mem's own least value a share would hold no document */
+	b->budget = Max((Size) maintenance_work_mem * 1024 / participants, (Size) 1024 * 1024);
 	b->worker = worker;
 	b->runs_context = CurrentMemoryContext;
 	b->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve document",

@@ -62,8 +62,8 @@ for my $round (1 .. $rounds)
 		[ 'bm25_check of inverted', "SELECT string_agg(c, '; ') FROM bm25_check('vectors_v') c" ],
 		[ 'rows', "SELECT same.completeness('docs', 'docs_body', 'body <@> ''w5 w17''')" ],
 		[ 'rows of inverted', "SELECT same.completeness('vectors', 'vectors_v', 'v <#> ''{1:1}/1000''')" ],
-		[ 'matches', "SELECT nullif(same.answer('SELECT id, 0::float8 FROM docs WHERE body @@@ ''w7'' ORDER BY id', 'docs_body') ~ '^same', true)" ],
-		[ 'a word', q{SELECT nullif(same.answer('SELECT id, body <@> ''w3 w40 w800'' FROM docs ORDER BY body <@> ''w3 w40 w800'' LIMIT 50', 'docs_body') ~ '^same', true)} ])
+		[ 'matches', "SELECT regexp_replace(same.answer('SELECT id, 0::float8 FROM docs WHERE body @@@ ''w7'' ORDER BY id + 0', 'docs_body'), '^same.*', '')" ],
+		[ 'a word', q{SELECT regexp_replace(same.answer('SELECT id, body <@> ''w3 w40 w800'' FROM docs ORDER BY body <@> ''w3 w40 w800'' LIMIT 50', 'docs_body'), '^same.*', '')} ])
 	{
 		my $answer = sql($node, 'postgres', $check->[1]);
 		push @faults, "round $round, $check->[0]: $answer" if $answer ne '';

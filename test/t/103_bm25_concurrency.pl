@@ -9,7 +9,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use PgrTest;
 
-my $seconds = $ENV{PGR_SECONDS} // (thorough() ? 240 : 12);
+my $seconds = $ENV{PGR_SECONDS} || (thorough() ? 240 : 12);
 my $conf = "autovacuum = off\nhot_standby_feedback = on\nmax_standby_streaming_delay = -1\n";
 my $primary = new_server('primary', $conf . "wal_consistency_checking = 'all'\nwal_keep_size = 8GB\n", allows_streaming => 1);
 my $standby = new_standby($primary, 'standby');

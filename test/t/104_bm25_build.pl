@@ -22,7 +22,7 @@ $node->safe_psql('postgres', q{
 
 my $with = "WITH (config = 'simple')";
 my $answer = q{SET enable_seqscan = off;
-	SELECT md5(string_agg(id || ' ' || coalesce(s::text, ''), ',')) FROM (SELECT id, body <@> 'w2 w30 w2000 w31' AS s FROM docs ORDER BY body <@> 'w2 w30 w2000 w31') r};
+	SELECT md5(string_agg(id || ' ' || coalesce(s::text, ''), ',' ORDER BY s, id)) FROM (SELECT id, body <@> 'w2 w30 w2000 w31' AS s FROM docs ORDER BY body <@> 'w2 w30 w2000 w31') r};
 
 sub whole
 {
