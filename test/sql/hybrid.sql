@@ -180,6 +180,20 @@ SELECT m, hs_same(format('NULL::hs_parts, ARRAY[leg(''v'', ''<->'', ''[10,10]'')
 SELECT count(DISTINCT (hit).region) AS both_partitions, count(*) FROM hybrid_search(NULL::hs_parts, ARRAY[leg('v', '<->', '[10,10]')], 30);
 SELECT array_agg(((hit).id, (hit).region)::text ORDER BY rank) = (SELECT array_agg((id, region)::text ORDER BY d, id, region) FROM (SELECT id, region, v <-> '[10,10]' AS d FROM hs_parts ORDER BY d, id, region LIMIT 30) x) AS exact FROM hybrid_search(NULL::hs_parts, ARRAY[leg('v', '<->', '[10,10]')], 30);
 
+-- BM25 as a leg: column of text, query as typed by a user, through its index
+CREATE TABLE hs_text (id int PRIMARY KEY, body text, lang text, v vector(2));
+INSERT INTO hs_text SELECT i, (SELECT string_agg((ARRAY['apple', 'banana', 'index', 'vector', 'search', 'zebra'])[1 + (hashint4(i * 31 + j) & 1023) % 6], ' ') FROM generate_series(1, 1 + i % 7) j) || CASE WHEN i % 100 = 0 THEN ' walrus' ELSE '' END, (ARRAY['en', 'de'])[1 + i % 2], ARRAY[hashint4(i) & 63, hashint4(-i) & 63]::vector FROM generate_series(1, 2000) i;
+INSERT INTO hs_text VALUES (3000, NULL, 'en', '[1,1]'), (3001, '', 'en', '[1,1]');
+CREATE INDEX hs_text_body ON hs_text USING bm25 (body) WITH (config = 'simple');
+ANALYZE hs_text;
+SELECT q, m, hs_same(format('NULL::hs_text, ARRAY[leg(''body'', ''<@>'', %L), leg(''v'', ''<->'', ''[10,10]'')], 12%s', q, m)) FROM unnest(ARRAY['walrus', 'zebra index', 'nowhere', '']) q,
+  unnest(ARRAY['', ', method => ''cc''', ', ''{"lang": "en"}'', rerank => leg(''v'', ''<+>'', ''[1,2]'', depth => 30)', ', where_sql => ''id % 200 = $1'', where_values => ''{0}'', method => ''cc''']) m;
+SELECT count(*) = 20 AS matches_only, count(*) FILTER (WHERE (hit).body LIKE '%walrus%') AS walrus FROM hybrid_search(NULL::hs_text, ARRAY[leg('body', '<@>', 'walrus')], 100);
+SELECT bool_and((hit).id = id) AS as_ordered FROM (SELECT id, row_number() OVER (ORDER BY d, id) AS rank FROM (SELECT id, body <@> 'zebra index' AS d FROM hs_text) x WHERE d < 0 LIMIT 30) o JOIN hybrid_search(NULL::hs_text, ARRAY[leg('body', '<@>', 'zebra index')], 30) h USING (rank);
+SET client_min_messages = warning;
+DROP TABLE hs_text;
+RESET client_min_messages;
+
 -- inside functions, prepared, with generic plans, lateral
 CREATE FUNCTION hs_find(q text, n int) RETURNS SETOF bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
