@@ -39,6 +39,11 @@ CREATE OPERATOR CLASS sparsevec_ip_ops DEFAULT FOR TYPE sparsevec USING inverted
 	OPERATOR 2 <#> (sparsevec, sparsevec) FOR ORDER BY float_ops;
 COMMENT ON OPERATOR CLASS sparsevec_ip_ops USING inverted IS 'inner product of sparse vectors';
 
+COMMENT ON OPERATOR FAMILY text_bm25_ops USING bm25 IS 'words of a text';
+COMMENT ON OPERATOR FAMILY text_array_bm25_ops USING bm25 IS 'words of texts, each a field';
+COMMENT ON OPERATOR FAMILY tsvector_bm25_ops USING bm25 IS 'lexemes, with weights A to D as fields';
+COMMENT ON OPERATOR FAMILY sparsevec_ip_ops USING inverted IS 'inner product of sparse vectors';
+
 -- what an index holds
 
 CREATE FUNCTION bm25_stats(index regclass,

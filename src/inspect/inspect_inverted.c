@@ -212,11 +212,13 @@ pgr_bm25_terms(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		for (uint32 i = 0; i < view->meta.nsegments; i++)
 		{
-			if (!sources[i].done && (best == NULL ||
-									 pgr_lex_compare(sources[i].term, sources[i].len, best, len) < 0))
+			TermSource *s = &sources[i];
+
+			if (!s->done &&
+				(best == NULL || pgr_lex_compare(s->term, s->len, best, len) < 0))
 			{
-				best = sources[i].term;
-				len = sources[i].len;
+				best = s->term;
+				len = s->len;
 			}
 		}
 		if (at < npending && (best == NULL ||

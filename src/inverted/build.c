@@ -306,6 +306,8 @@ pgr_inv_build_worker(dsm_segment *seg, shm_toc *toc)
 	LOCKMODE	index_lock = shared->concurrent ? RowExclusiveLock : AccessExclusiveLock;
 	Relation	heap,
 				index;
+	BufferUsage *buffers;
+	WalUsage   *wal;
 
 	debug_query_string = shm_toc_lookup(toc, KEY_QUERY_TEXT, true);
 	pgstat_report_activity(STATE_RUNNING, debug_query_string);
@@ -314,8 +316,9 @@ pgr_inv_build_worker(dsm_segment *seg, shm_toc *toc)
 	SharedFileSetAttach(&shared->fileset, seg);
 	InstrStartParallelQuery();
 	participate(shared, heap, index, ParallelWorkerNumber + 1, shared->participants, false);
-	InstrEndParallelQuery(&((BufferUsage *) shm_toc_lookup(toc, KEY_BUFFER_USAGE, false))[ParallelWorkerNumber],
-						  &((WalUsage *) shm_toc_lookup(toc, KEY_WAL_USAGE, false))[ParallelWorkerNumber]);
+	buffers = shm_toc_lookup(toc, KEY_BUFFER_USAGE, false);
+	wal = shm_toc_lookup(toc, KEY_WAL_USAGE, false);
+	InstrEndParallelQuery(&buffers[ParallelWorkerNumber], &wal[ParallelWorkerNumber]);
 	index_close(index, index_lock);
 	table_close(heap, heap_lock);
 }
@@ -420,6 +423,17 @@ await_workers(BuildShared *shared, int participants)
 	ConditionVariableCancelSleep();
 }
 
+/* Adds what the workers report to the statement's usage. */
+static void
+count_usage(ParallelContext *pcxt)
+{
+	BufferUsage *buffers = shm_toc_lookup(pcxt->toc, KEY_BUFFER_USAGE, false);
+	WalUsage   *wal = shm_toc_lookup(pcxt->toc, KEY_WAL_USAGE, false);
+
+	for (int i = 0; i < pcxt->nworkers_launched; i++)
+		InstrAccumParallelQuery(&buffers[i], &wal[i]);
+}
+
 /* false: no worker could be had; nothing was done. */
 static bool
 build_parallel(Relation heap, Relation index, IndexInfo *info, int workers,
@@ -453,9 +467,7 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int workers,
 		*reltuples = shared->reltuples;
 		*indtuples = shared->indtuples;
 		WaitForParallelWorkersToFinish(pcxt);
-		for (int i = 0; i < pcxt->nworkers_launched; i++)
-			InstrAccumParallelQuery(&((BufferUsage *) shm_toc_lookup(pcxt->toc, KEY_BUFFER_USAGE, false))[i],
-									&((WalUsage *) shm_toc_lookup(pcxt->toc, KEY_WAL_USAGE, false))[i]);
+		count_usage(pcxt);
 	}
 	if (IsMVCCSnapshot(snapshot))
 		UnregisterSnapshot(snapshot);

@@ -114,7 +114,7 @@ extern void pgr_acc_write(PgrAccumulator *acc, Relation index, uint32 generation
 						  PgrSegDesc *desc, PgrRunMap **map);
 extern void pgr_acc_free(PgrAccumulator *acc);
 
-/* --- pending.c: the pending area --- */
+/* --- pending.c, pending_read.c: the pending area --- */
 
 /* Adds a document (NULL: a row without one). Tells how many pages are pending. */
 extern uint32 pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
@@ -203,7 +203,7 @@ extern PgrPinned *pgr_inv_pin(Oid index, const PgrRankQuery *query);
 extern Oid	pgr_inv_find_index(Oid relid, Node *expression);
 extern void pgr_inv_analyzer(Oid index, PgrAnalyzer *analyzer);
 
-/* --- build.c, insert.c, scan.c, scan_sparse.c, vacuum.c, cost.c: the access method --- */
+/* --- inverted_am.c, build.c, scan.c, scan_sparse.c, cost.c: the access method --- */
 
 extern IndexBuildResult *pgr_inv_build(Relation heap, Relation index, IndexInfo *info);
 extern void pgr_inv_buildempty(Relation index);

@@ -98,9 +98,12 @@ is_dead(ItemPointer tid, void *arg)
 	return c->callback(tid, c->arg);
 }
 
-/* Enters a segment's count of dead documents into the metapage. */
+/*
+ * Enters a segment's count of dead documents into the metapage: all of them, not
+ * those newly marked, which a crash may have left uncounted.
+ */
 static void
-count_dead(Relation index, uint32 generation, uint32 newly)
+count_dead(Relation index, uint32 generation, uint64 live)
 {
 	PgrWalBatch batch;
 	PgrInvMeta *meta;
@@ -110,7 +113,7 @@ count_dead(Relation index, uint32 generation, uint32 newly)
 	for (uint32 i = 0; i < meta->nsegments; i++)
 	{
 		if (meta->segments[i].generation == generation)
-			meta->segments[i].ndead += newly;
+			meta->segments[i].ndead = meta->segments[i].ndocs + meta->segments[i].nnulls - live;
 	}
 	pgr_wal_commit(&batch);
 }
@@ -139,8 +142,8 @@ pgr_inv_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		uint32		newly = pgr_segment_bulk_delete(index, seg, is_dead, &dead, &live);
 
 		pgr_segment_close(seg);
-		if (newly > 0)
-			count_dead(index, meta->segments[i].generation, newly);
+		if (live + meta->segments[i].ndead != (uint64) meta->segments[i].ndocs + meta->segments[i].nnulls)
+			count_dead(index, meta->segments[i].generation, live);
 		stats->tuples_removed += newly;
 		stats->num_index_tuples += live;
 		pgr_vacuum_delay();

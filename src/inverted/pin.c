@@ -334,14 +334,22 @@ make_numbers(const PgrQuery *query)
 	return numbers;
 }
 
-/* Lucene's idf, as score.c's of a term; a phrase sums those of its terms. */
+/* Lucene's idf; a phrase sums those of its words, of alternatives the highest. */
 static double
-phrase_idf(const PgrPinned *pinned, const LeafNumbers *numbers, int n)
+phrase_idf(const PgrPinned *pinned, const PgrQueryNode *phrase, const LeafNumbers *numbers)
 {
-	double		sum = 0;
+	double		sum = 0,
+				best = 0;
 
-	for (int t = 0; t < n; t++)
-		sum += pgr_idf(pinned->collection.ndocs, numbers->df[t]);
+	for (int t = 0; t < phrase->nchildren; t++)
+	{
+		if (t > 0 && phrase->children[t]->offset == phrase->children[t - 1]->offset)
+			sum -= best;
+		else
+			best = 0;
+		best = Max(best, pgr_idf(pinned->collection.ndocs, numbers->df[t]));
+		sum += best;
+	}
 	return sum;
 }
 
@@ -366,7 +374,7 @@ finish_leaves(PgrPinned *pinned, const LeafNumbers *numbers)
 				stats->df = Min(stats->df, numbers[i].df[t]);
 				stats->cf = Min(stats->cf, numbers[i].cf[t]);
 			}
-			stats->idf_sum = phrase_idf(pinned, &numbers[i], leaf->nchildren);
+			stats->idf_sum = phrase_idf(pinned, leaf, &numbers[i]);
 		}
 	}
 }

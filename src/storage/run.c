@@ -5,8 +5,9 @@
  *
  * A run grows by an eighth, FIRST_EXTENT pages at least, so that a small one
  * wastes little and a large one is in few pieces; the unused end is given back
- * when the run is finished. Extents that follow each other become one. The writer fills a page in private memory: a page of the
- * relation is touched once, when it is full.
+ * when the run is finished. Extents that follow each other become one. The
+ * writer fills a page in private memory: a page of the relation is touched once,
+ * when it is full.
  */
 #include "postgres.h"
 
@@ -82,16 +83,17 @@ static void
 run_grow(PgrRunWriter *w)
 {
 	PgrRunMap  *map = w->map;
+	PgrExtent  *last;
 	PgrExtent	extent;
 
 	extent = pgr_space_alloc(w->rel, map->generation,
 							 Min(Max(w->allocated / 8, FIRST_EXTENT), MAX_EXTENT),
 							 w->target == PGR_RUN_BUILDING);
 	w->allocated += extent.count;
-	if (map->nextents > 0 &&
-		map->extents[map->nextents - 1].start + map->extents[map->nextents - 1].count == extent.start)
+	last = map->nextents > 0 ? &map->extents[map->nextents - 1] : NULL;
+	if (last && last->start + last->count == extent.start)
 	{
-		map->extents[map->nextents - 1].count += extent.count;
+		last->count += extent.count;
 		return;
 	}
 	if (map->extents == NULL)

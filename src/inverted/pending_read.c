@@ -1,0 +1,413 @@
+/*
+ * pending_read.c
+ *		Searching the pending area, and marking its dead documents.
+ *
+ * A search looks at every pending page: for each record it compares the hashes
+ * of the record's terms with those of the query's (both arrays of uint32), and
+ * looks closer only where one is equal. Pages are copied under a share lock and
+ * decoded without it.
+ */
+#include "postgres.h"
+
+#include "base/varint.h"
+#include "inverted/inverted.h"
+#include "inverted/pending.h"
+#include "miscadmin.h"
+
+typedef struct Reader
+{
+	Relation	index;
+	const PgrSegShape *shape;
+	bool		sparse;
+	const PgrLexTerm *terms;	/* wanted, ascending; NULL: all */
+	int			nterms;
+	uint32	   *hashes;			/* of terms */
+	PgrPendingDocs *out;
+	uint32		size;			/* of out->docs */
+	int			last;			/* document that fragments now belong to, -1: left out */
+} Reader;
+
+static void
+reader_corrupt(Reader *r, BlockNumber block)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" has a malformed pending record at block %u",
+					RelationGetRelationName(r->index), block),
+			 errhint("Please REINDEX it.")));
+}
+
+/* Is one of the record's terms wanted, by its hash? */
+static bool
+record_wanted(const Reader *r, const uint32 *hashes, uint32 n)
+{
+	if (r->terms == NULL)
+		return true;
+	for (int q = 0; q < r->nterms; q++)
+	{
+		uint32		hash = r->hashes[q];
+		bool		found = false;
+
+		/* no early exit: the compiler makes vector code of this */
+		for (uint32 i = 0; i < n; i++)
+			found |= hashes[i] == hash;
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+static bool
+term_wanted(const Reader *r, const char *bytes, uint32 len, uint32 hash)
+{
+	if (r->terms == NULL)
+		return true;
+	for (int q = 0; q < r->nterms; q++)
+	{
+		if (r->hashes[q] == hash && r->terms[q].len == len &&
+			memcmp(r->terms[q].bytes, bytes, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static PgrPendingDoc *
+reader_new_doc(Reader *r, const PgrPendingRecord *rec)
+{
+	PgrPendingDocs *out = r->out;
+	PgrPendingDoc *d;
+
+	if (out->n == r->size)
+	{
+		r->size = Max(r->size * 2, 64);
+		out->docs = out->docs ? repalloc_huge(out->docs, mul_size(r->size, sizeof(PgrPendingDoc)))
+			: palloc(r->size * sizeof(PgrPendingDoc));
+	}
+	d = &out->docs[out->n++];
+	memset(d, 0, sizeof(*d));
+	d->tid = rec->tid;
+	d->null = (rec->flags & PGR_PENDING_NULL) != 0;
+	d->dead = (rec->flags & PGR_PENDING_DEAD) != 0;
+	d->norm = pgr_norm_encode(rec->length);
+	d->doc.nfields = r->shape->nfields;
+	d->doc.length = rec->length;
+	d->doc.hash = (uint64) rec->hash_high << 32 | rec->hash_low;
+	if (r->shape->nfields > 1)
+	{
+		memcpy(d->doc.field_length, rec + 1, r->shape->nfields * sizeof(uint32));
+		for (int f = 0; f < r->shape->nfields; f++)
+			d->field_norm[f] = pgr_norm_encode(d->doc.field_length[f]);
+	}
+	return d;
+}
+
+static void
+count_doc(Reader *r, const PgrPendingRecord *rec)
+{
+	const uint32 *lengths = (const uint32 *) (rec + 1);
+
+	if (rec->flags & PGR_PENDING_NULL)
+	{
+		r->out->nnulls++;
+		return;
+	}
+	r->out->ndocs++;
+	r->out->sum_length += rec->length;
+	for (int f = 0; f < r->shape->nfields && r->shape->nfields > 1; f++)
+		r->out->field_sum_length[f] += lengths[f];
+}
+
+/*
+ * Room for one more term of a document: the terms array doubles at powers of
+ * two, field_tf with it.
+ */
+static PgrLexTerm *
+doc_add_term(PgrLexDoc *doc, int nfields)
+{
+	int			n = doc->nterms;
+
+	if ((n & (n - 1)) == 0)
+	{
+		Size		size = mul_size(Max(n * 2, 1), sizeof(PgrLexTerm));
+
+		doc->terms = doc->terms ? repalloc_huge(doc->terms, size) : palloc(size);
+		if (nfields > 1)
+		{
+			size = mul_size(mul_size(Max(n * 2, 1), nfields), sizeof(uint32));
+			doc->field_tf = doc->field_tf ? repalloc_huge(doc->field_tf, size) : palloc(size);
+			memset(doc->field_tf + n * nfields, 0, size - n * nfields * sizeof(uint32));
+		}
+	}
+	memset(&doc->terms[n], 0, sizeof(PgrLexTerm));
+	doc->terms[n].first_field_tf = n * nfields;
+	doc->nterms++;
+	return &doc->terms[n];
+}
+
+/* Adds occurrences of an entry to a term; *p is advanced. false: malformed. */
+static bool
+read_occurrences(Reader *r, PgrLexDoc *doc, PgrLexTerm *t, uint32 n,
+				 const uint8 **p, const uint8 *end)
+{
+	uint32		x,
+				last = 0;
+
+	if (r->shape->positions)
+	{
+		t->occ = t->occ ? repalloc_huge(t->occ, mul_size(t->tf + n, sizeof(uint32)))
+			: palloc(mul_size(Max(n, 1), sizeof(uint32)));
+		for (uint32 i = 0; i < n; i++)
+		{
+			if ((*p = pgr_varint_get(*p, end, &x)) == NULL)
+				return false;
+			last += x;
+			t->occ[t->tf + i] = last;
+			if (r->shape->nfields > 1 && PGR_OCC_FIELD(last) < r->shape->nfields)
+				doc->field_tf[t->first_field_tf + PGR_OCC_FIELD(last)]++;
+		}
+	}
+	else if (r->shape->nfields > 1)
+	{
+		for (int f = 0; f < r->shape->nfields; f++)
+		{
+			if ((*p = pgr_varint_get(*p, end, &x)) == NULL)
+				return false;
+			doc->field_tf[t->first_field_tf + f] += x;
+		}
+	}
+	t->tf += n;
+	return true;
+}
+
+/* Steps over an entry's occurrences. */
+static const uint8 *
+skip_occurrences(Reader *r, uint32 n, const uint8 *p, const uint8 *end)
+{
+	uint32		skip = 0,
+				x;
+
+	if (r->sparse)
+		return p;
+	if (r->shape->positions)
+		skip = n;
+	else if (r->shape->nfields > 1)
+		skip = r->shape->nfields;
+	while (skip-- > 0 && p)
+		p = pgr_varint_get(p, end, &x);
+	return p;
+}
+
+/* The terms of one record into a document; the page is a private copy. */
+static bool
+read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
+{
+	const uint32 *hashes = (const uint32 *) ((const char *) rec + pgr_pending_header_size(r->shape));
+	const uint8 *p = (const uint8 *) (hashes + rec->nterms);
+	const uint8 *end = (const uint8 *) rec + rec->size;
+
+	for (uint32 i = 0; i < rec->nterms; i++)
+	{
+		PgrLexDoc  *doc = &d->doc;
+		PgrLexTerm *t;
+		uint32		len,
+					n;
+		const char *bytes;
+
+		if ((p = pgr_varint_get(p, end, &len)) == NULL || len > end - p)
+			return false;
+		bytes = (const char *) p;
+		if ((p = pgr_varint_get(p + len, end, &n)) == NULL)
+			return false;
+		if (!term_wanted(r, bytes, len, hashes[i]))
+		{
+			if ((p = skip_occurrences(r, n, p, end)) == NULL)
+				return false;
+			continue;
+		}
+		/* a term that goes on from the last fragment is that fragment's last */
+		t = doc->nterms > 0 ? &doc->terms[doc->nterms - 1] : NULL;
+		if (t == NULL || t->len != len || memcmp(t->bytes, bytes, len) != 0)
+		{
+			char	   *copy = palloc(Max(len, 1));
+
+			memcpy(copy, bytes, len);
+			t = doc_add_term(doc, r->shape->nfields);
+			t->bytes = copy;
+			t->len = len;
+		}
+		if (r->sparse)
+			t->tf = n;
+		else if (!read_occurrences(r, doc, t, n, &p, end))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The document that a fragment belongs to: the last one with its tid. Fragments
+ * of concurrent inserts interleave; a tid that vacuum condemned may be in use
+ * again.
+ */
+static PgrPendingDoc *
+find_doc(Reader *r, const PgrPendingRecord *rec)
+{
+	bool		dead = (rec->flags & PGR_PENDING_DEAD) != 0;
+
+	for (uint32 i = r->out->n; i-- > 0;)
+	{
+		PgrPendingDoc *d = &r->out->docs[i];
+
+		if (d->dead == dead && !d->null &&
+			ItemPointerEquals(&d->tid, unconstify(ItemPointerData *, &rec->tid)))
+			return d;
+	}
+	return NULL;
+}
+
+static bool
+read_record(Reader *r, const PgrPendingRecord *rec)
+{
+	const uint32 *hashes = (const uint32 *) ((const char *) rec + pgr_pending_header_size(r->shape));
+	PgrPendingDoc *d = NULL;
+
+	if (rec->flags & PGR_PENDING_FIRST)
+		count_doc(r, rec);
+	if ((rec->flags & PGR_PENDING_NULL) == 0 && !record_wanted(r, hashes, rec->nterms) &&
+		r->terms != NULL)
+		return true;
+	if ((rec->flags & PGR_PENDING_NULL) && r->terms != NULL)
+		return true;
+	if ((rec->flags & PGR_PENDING_FIRST) == 0)
+		d = find_doc(r, rec);
+	/* NULL too where the first fragments held no wanted term */
+	if (d == NULL)
+		d = reader_new_doc(r, rec);
+	return read_terms(r, rec, d);
+}
+
+static void
+read_page(Reader *r, BlockNumber block, uint32 generation)
+{
+	PGAlignedBlock copy;
+	char	   *data = PgrPageGetData(copy.data);
+	uint32		used,
+				at = 0;
+
+	CHECK_FOR_INTERRUPTS();
+	pgr_page_copy(r->index, block, PGR_PAGE_PENDING, generation, copy.data);
+	used = PgrPageGetUsed(copy.data);
+	while (at < used)
+	{
+		PgrPendingRecord *rec = (PgrPendingRecord *) (data + at);
+		Size		least = pgr_pending_header_size(r->shape);
+
+		if (used - at < least || rec->size > used - at || rec->size % sizeof(uint32) != 0 ||
+			rec->nterms > PGR_PAGE_CAPACITY / sizeof(uint32) ||
+			rec->size < least + rec->nterms * sizeof(uint32) ||
+			!read_record(r, rec))
+			reader_corrupt(r, block);
+		at += rec->size;
+	}
+}
+
+void
+pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
+				 const PgrPendingExtent *extents, int nextents,
+				 const PgrLexTerm *terms, int nterms, PgrPendingDocs *out)
+{
+	Reader		r = {0};
+
+	memset(out, 0, sizeof(*out));
+	r.index = index;
+	r.shape = shape;
+	r.sparse = sparse;
+	r.terms = terms;
+	r.nterms = nterms;
+	r.out = out;
+	if (terms)
+	{
+		r.hashes = palloc(Max(nterms, 1) * sizeof(uint32));
+		for (int i = 0; i < nterms; i++)
+			r.hashes[i] = pgr_pending_hash(terms[i].bytes, terms[i].len);
+	}
+	for (int i = 0; i < nextents; i++)
+	{
+		for (uint32 page = 0; page < extents[i].used; page++)
+			read_page(&r, extents[i].start + page, extents[i].generation);
+	}
+}
+
+/* --- vacuum ---------------------------------------------------------------------- */
+
+/* Does the page have a record to mark? Counts documents left. */
+static bool
+page_has_dead(Page page, IndexBulkDeleteCallback callback, void *arg, uint64 *live)
+{
+	char	   *data = PgrPageGetData(page);
+	bool		found = false;
+
+	for (uint32 at = 0; at < PgrPageGetUsed(page);)
+	{
+		PgrPendingRecord *rec = (PgrPendingRecord *) (data + at);
+
+		if ((rec->flags & PGR_PENDING_DEAD) == 0)
+		{
+			if (callback(&rec->tid, arg))
+				found = true;
+			else if (rec->flags & PGR_PENDING_FIRST)
+				(*live)++;
+		}
+		at += Max(rec->size, sizeof(PgrPendingRecord));
+	}
+	return found;
+}
+
+static uint32
+mark_dead(Relation index, BlockNumber block, IndexBulkDeleteCallback callback, void *arg)
+{
+	PgrWalBatch batch;
+	Page		page;
+	uint32		n = 0;
+
+	pgr_wal_begin(&batch, index, false);
+	page = pgr_wal_add(&batch, pgr_page_read(index, block, PGR_PAGE_PENDING,
+											 BUFFER_LOCK_EXCLUSIVE), false);
+	for (uint32 at = 0; at < PgrPageGetUsed(page);)
+	{
+		PgrPendingRecord *rec = (PgrPendingRecord *) (PgrPageGetData(page) + at);
+
+		if ((rec->flags & PGR_PENDING_DEAD) == 0 && callback(&rec->tid, arg))
+		{
+			rec->flags |= PGR_PENDING_DEAD;
+			if (rec->flags & PGR_PENDING_FIRST)
+				n++;
+		}
+		at += Max(rec->size, sizeof(PgrPendingRecord));
+	}
+	pgr_wal_commit(&batch);
+	return n;
+}
+
+uint32
+pgr_pending_bulk_delete(Relation index, const PgrInvMeta *meta,
+						IndexBulkDeleteCallback callback, void *arg, uint64 *live)
+{
+	uint32		removed = 0;
+
+	*live = 0;
+	for (uint32 i = 0; i < meta->npending; i++)
+	{
+		for (uint32 p = 0; p < meta->pending[i].used; p++)
+		{
+			PGAlignedBlock copy;
+			BlockNumber block = meta->pending[i].start + p;
+
+			CHECK_FOR_INTERRUPTS();
+			pgr_page_copy(index, block, PGR_PAGE_PENDING, meta->pending[i].generation,
+						  copy.data);
+			if (page_has_dead(copy.data, callback, arg, live))
+				removed += mark_dead(index, block, callback, arg);
+		}
+	}
+	return removed;
+}
