@@ -121,7 +121,8 @@ window_end(MaxScore *m, uint32 from)
 
 /*
  * After several skipped windows, tries to skip `width` documents from `from` on
- * at once, by the upper level of skips, then more. Returns the first document after what is ruled out.
+ * at once, by the upper level of skips, then more. Returns the first document
+ * after what is ruled out.
  */
 static uint32
 leap(MaxScore *m, uint32 from, uint64 width)

@@ -3,7 +3,7 @@
  *		The parts of a segment's search: its terms, their contributions and
  *		bounds, and the way of a scored document into the top-k.
  *
- * Shared by maxscore.c, accumulate.c, boolean.c and sparse.c; the rules that
+ * Shared by maxscore.c, accumulate.c, search_rank.c and search_sparse.c; the rules that
  * make scores reproducible and pruning sound are in search.h.
  */
 #include "postgres.h"
@@ -197,7 +197,8 @@ pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double
 	else if (!t->by_field)
 	{
 		for (uint32 i = from; i < to; i++)
-			out[i - from] = pgr_leaf_score(t->scorer, p->weights[i], pgr_search_norm(s, p->docs[i]));
+			out[i - from] = pgr_leaf_score(t->scorer, p->weights[i],
+										   pgr_search_norm(s, p->docs[i]));
 	}
 	else
 	{

@@ -1,5 +1,5 @@
 /*
- * sparse.c
+ * search_sparse.c
  *		Top-k inner products of sparse vectors over impacts of eight bits.
  *
  * A dimension has two lists, of its positive and of its negative values, both as
