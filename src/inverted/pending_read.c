@@ -201,7 +201,8 @@ skip_occurrences(Reader *r, uint32 n, const uint8 *p, const uint8 *end)
 static bool
 read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 {
-	const uint32 *hashes = (const uint32 *) ((const char *) rec + pgr_pending_header_size(r->shape));
+	const uint32 *hashes = (const uint32 *)
+		((const char *) rec + pgr_pending_header_size(r->shape));
 	const uint8 *p = (const uint8 *) (hashes + rec->nterms);
 	const uint8 *end = (const uint8 *) rec + rec->size;
 
@@ -267,7 +268,8 @@ find_doc(Reader *r, const PgrPendingRecord *rec)
 static bool
 read_record(Reader *r, const PgrPendingRecord *rec)
 {
-	const uint32 *hashes = (const uint32 *) ((const char *) rec + pgr_pending_header_size(r->shape));
+	const uint32 *hashes = (const uint32 *)
+		((const char *) rec + pgr_pending_header_size(r->shape));
 	PgrPendingDoc *d = NULL;
 
 	if (rec->flags & PGR_PENDING_FIRST)

@@ -80,7 +80,7 @@ typedef void (*PgrExpandFound) (void *arg, const char *term, uint32 len,
 extern void pgr_expand_leaf(PgrSegment *seg, const PgrQueryNode *leaf,
 							PgrExpandFound found, void *arg);
 
-/* --- sparse.c: learned-sparse inner product --- */
+/* --- search_sparse.c: learned-sparse inner product --- */
 
 /*
  * One query dimension. A list's scale is its quantum, a power of two: the
@@ -112,7 +112,7 @@ extern void pgr_sparse_key(uint32 dim, bool negative, char *key);
  *
  * A PgrSearch is the search of one segment: terms that add up, and the top-k
  * that their sums compete for. Two algorithms find the sums: maxscore.c (few
- * terms, block-max pruning) and accumulate.c (any number, no pruning).
+ * terms, block-max pruning) and search_accumulate.c (any number, no pruning).
  *
  * Whatever the order of evaluation, a final score is the sum of the terms'
  * contributions in the order of terms[], so it has the same bits everywhere.

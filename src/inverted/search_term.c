@@ -3,7 +3,7 @@
  *		The parts of a segment's search: its terms, their contributions and
  *		bounds, and the way of a scored document into the top-k.
  *
- * Shared by maxscore.c, search_accumulate.c, boolean.c and search_sparse.c; the rules that
+ * Shared by maxscore.c, accumulate.c, search_rank.c and search_sparse.c; the rules that
  * make scores reproducible and pruning sound are in search.h.
  */
 #include "postgres.h"
