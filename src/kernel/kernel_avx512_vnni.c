@@ -97,6 +97,8 @@ bias_of(const int8_t *doc, uint32_t dim)
 	return _mm512_reduce_add_epi32(sum);
 }
 
+#define PGR_BD_VNNI
+#include "kernel/kernel_code_avx512.h"
 #include "kernel/kernel_body.h"
 
 PGR_TARGET_END
