@@ -10,7 +10,11 @@
 
 #include "fmgr.h"
 
+<<<<<<< HEAD
 #include "inverted/inverted_init.h"
+=======
+#include "hnsw/hnsw.h"
+>>>>>>> 65fca29 (hnsw: access method over nodes that carry their neighbours' codes: build, insert, scan, vacuum)
 #include "types/types.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -25,5 +29,9 @@ void
 _PG_init(void)
 {
 	pgr_types_init();
+<<<<<<< HEAD
 	pgr_inverted_init();
+=======
+	pgr_hnsw_init();
+>>>>>>> 65fca29 (hnsw: access method over nodes that carry their neighbours' codes: build, insert, scan, vacuum)
 }

@@ -1,0 +1,70 @@
+-- hnsw: graph index for nearest neighbours. Names as pgvector's.
+
+CREATE FUNCTION hnsw_handler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME', 'pgr_hnsw_handler' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION hnsw_handler(internal) IS 'hnsw index access method handler';
+
+CREATE ACCESS METHOD hnsw TYPE INDEX HANDLER hnsw_handler;
+COMMENT ON ACCESS METHOD hnsw IS 'hnsw index access method';
+
+-- what the operator classes say of their type to an access method
+
+CREATE FUNCTION vector_l2_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_vector_l2_class' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION vector_l2_class(internal) IS 'operator class support';
+
+CREATE FUNCTION vector_ip_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_vector_ip_class' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION vector_ip_class(internal) IS 'operator class support';
+
+CREATE FUNCTION vector_cosine_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_vector_cosine_class' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION vector_cosine_class(internal) IS 'operator class support';
+
+CREATE FUNCTION halfvec_l2_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_l2_class' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION halfvec_l2_class(internal) IS 'operator class support';
+
+CREATE FUNCTION halfvec_ip_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_ip_class' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION halfvec_ip_class(internal) IS 'operator class support';
+
+CREATE FUNCTION halfvec_cosine_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_halfvec_cosine_class' LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION halfvec_cosine_class(internal) IS 'operator class support';
+
+CREATE OPERATOR CLASS vector_l2_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <-> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vector_l2_class(internal);
+COMMENT ON OPERATOR CLASS vector_l2_ops USING hnsw IS 'L2 distance';
+
+CREATE OPERATOR CLASS vector_ip_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <#> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vector_ip_class(internal);
+COMMENT ON OPERATOR CLASS vector_ip_ops USING hnsw IS 'inner product';
+
+CREATE OPERATOR CLASS vector_cosine_ops
+	FOR TYPE vector USING hnsw AS
+	OPERATOR 1 <=> (vector, vector) FOR ORDER BY float_ops,
+	FUNCTION 1 vector_cosine_class(internal);
+COMMENT ON OPERATOR CLASS vector_cosine_ops USING hnsw IS 'cosine distance';
+
+CREATE OPERATOR CLASS halfvec_l2_ops
+	FOR TYPE halfvec USING hnsw AS
+	OPERATOR 1 <-> (halfvec, halfvec) FOR ORDER BY float_ops,
+	FUNCTION 1 halfvec_l2_class(internal);
+COMMENT ON OPERATOR CLASS halfvec_l2_ops USING hnsw IS 'L2 distance';
+
+CREATE OPERATOR CLASS halfvec_ip_ops
+	FOR TYPE halfvec USING hnsw AS
+	OPERATOR 1 <#> (halfvec, halfvec) FOR ORDER BY float_ops,
+	FUNCTION 1 halfvec_ip_class(internal);
+COMMENT ON OPERATOR CLASS halfvec_ip_ops USING hnsw IS 'inner product';
+
+CREATE OPERATOR CLASS halfvec_cosine_ops
+	FOR TYPE halfvec USING hnsw AS
+	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
+	FUNCTION 1 halfvec_cosine_class(internal);
+COMMENT ON OPERATOR CLASS halfvec_cosine_ops USING hnsw IS 'cosine distance';
