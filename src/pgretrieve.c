@@ -10,11 +10,8 @@
 
 #include "fmgr.h"
 
-<<<<<<< HEAD
-#include "inverted/inverted_init.h"
-=======
 #include "hnsw/hnsw.h"
->>>>>>> 65fca29 (hnsw: access method over nodes that carry their neighbours' codes: build, insert, scan, vacuum)
+#include "inverted/inverted_init.h"
 #include "types/types.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
@@ -29,9 +26,6 @@ void
 _PG_init(void)
 {
 	pgr_types_init();
-<<<<<<< HEAD
-	pgr_inverted_init();
-=======
 	pgr_hnsw_init();
->>>>>>> 65fca29 (hnsw: access method over nodes that carry their neighbours' codes: build, insert, scan, vacuum)
+	pgr_inverted_init();
 }

@@ -68,3 +68,14 @@ CREATE OPERATOR CLASS halfvec_cosine_ops
 	OPERATOR 1 <=> (halfvec, halfvec) FOR ORDER BY float_ops,
 	FUNCTION 1 halfvec_cosine_class(internal);
 COMMENT ON OPERATOR CLASS halfvec_cosine_ops USING hnsw IS 'cosine distance';
+-- looking into an index
+
+CREATE FUNCTION hnsw_check(index regclass, OUT node bigint, OUT problem text) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'pgr_hnsw_check' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000;
+COMMENT ON FUNCTION hnsw_check(regclass) IS 'inconsistencies of an hnsw index, one a row; none if it is sound';
+
+CREATE FUNCTION hnsw_stats(index regclass, OUT nodes bigint, OUT dead bigint, OUT free bigint,
+	OUT tids bigint, OUT edges bigint, OUT unreachable bigint, OUT degree int,
+	OUT nodes_per_page int, OUT pages_per_node int, OUT node_size int) RETURNS record
+	AS 'MODULE_PATHNAME', 'pgr_hnsw_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1000;
+COMMENT ON FUNCTION hnsw_stats(regclass) IS 'size and shape of an hnsw index';

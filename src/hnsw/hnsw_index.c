@@ -40,7 +40,7 @@ pgr_hnsw_geometry(PgrHnswMeta *meta)
 
 	for (int degree = full; degree >= LEAST_DEGREE * full && degree > 0; degree--)
 	{
-		double		worth = nodes_per_page(meta, degree) * pow((double) degree / full, 1.5);
+		double		worth = nodes_per_page(meta, degree) * pow((double) degree / full, 1.25);
 
 		if (worth > best)
 		{
