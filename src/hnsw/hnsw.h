@@ -10,6 +10,7 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "am/vecclass.h"
+#include "base/compat.h"
 #include "hnsw/hnsw_graph.h"
 #include "hnsw/hnsw_page.h"
 #include "nodes/execnodes.h"
@@ -70,6 +71,9 @@ extern PgrHnswIndex *pgr_hnsw_new(Relation rel);
  */
 extern bool pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 							int8 *code, PgrCode8 *head);
+
+/* Raises: a value of another dimension than the index's. */
+PGR_NORETURN extern void pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim);
 
 /* the operator's value, as a distance of codes, and back; norm2 = |query|^2, original */
 extern double pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2);

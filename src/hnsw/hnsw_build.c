@@ -15,7 +15,6 @@
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "types/dense.h"
 #include "utils/memutils.h"
 
 /* rows that the centre is the mean of */
@@ -57,9 +56,9 @@ add_to_centre(Datum *values, bool *isnull, void *arg)
 		return true;
 	x = c->ix->cls->floats((struct varlena *) PG_DETOAST_DATUM(values[0]), &dim);
 	if (dim != c->ix->meta.dim)
-		pgr_error_dims(c->ix->cls->type, c->ix->meta.dim, dim);
+		pgr_hnsw_error_dim(c->ix, dim);
 	norm = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
-	if (c->ix->cls->kind == PGR_DISTANCE_COSINE)
+	if (c->ix->cls->space == PGR_DISTANCE_COSINE)
 	{
 		if (!(norm > 0))
 			return true;
@@ -84,7 +83,7 @@ find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
 		ix->centre = palloc(ix->meta.dim * sizeof(float));
 		for (uint32 i = 0; i < ix->meta.dim; i++)
 			ix->centre[i] = (float) (c.sum[i] / c.n);
-		if (ix->cls->kind == PGR_DISTANCE_NEG_IP)
+		if (ix->cls->space == PGR_DISTANCE_NEG_IP)
 			ix->meta.max_aux = (float) c.max_norm2;
 	}
 	pfree(c.sum);

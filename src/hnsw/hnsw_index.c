@@ -6,8 +6,8 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "hnsw/hnsw.h"
-#include "types/dense.h"
 #include "utils/memutils.h"
 
 /* Every index has the same rotation unless this changes; a reader takes the stored one. */
@@ -78,7 +78,11 @@ pgr_hnsw_new(Relation rel)
 	ix->meta.head.magic = PGR_HNSW_MAGIC;
 	ix->meta.head.version = PGR_HNSW_VERSION;
 	ix->meta.insert_block = InvalidBlockNumber;
-	ix->meta.dim = pgr_vecclass_dim(rel, 1);
+	if (TupleDescAttr(RelationGetDescr(rel), 0)->atttypid == VARBITOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("type not supported for hnsw index")));
+	ix->meta.dim = pgr_vecclass_dim(rel, 1, ix->cls);
 	ix->meta.padded = pgr_rotation_padded(ix->meta.dim);
 	ix->meta.seed = ROTATION_SEED;
 	ix->meta.m = m;
@@ -151,6 +155,17 @@ normalise(float *x, uint32 dim)
 	return true;
 }
 
+/* As the operator complains of it. */
+void
+pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim)
+{
+	if (ix->cls->kind == PGR_DISTANCE_HAMMING || ix->cls->kind == PGR_DISTANCE_JACCARD)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("different bit lengths %d and %d", ix->meta.dim, dim)));
+	pgr_error_dims(ix->cls->type, ix->meta.dim, dim);
+}
+
 bool
 pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 				int8 *code, PgrCode8 *head)
@@ -161,12 +176,12 @@ pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 	float		aux = 0;
 
 	if (dim != ix->meta.dim)
-		pgr_error_dims(ix->cls->type, ix->meta.dim, dim);
+		pgr_hnsw_error_dim(ix, dim);
 	memcpy(y, x, dim * sizeof(float));
 	memset(y + dim, 0, (ix->meta.padded - dim) * sizeof(float));
-	if (ix->cls->kind == PGR_DISTANCE_COSINE && !normalise(y, dim))
+	if (ix->cls->space == PGR_DISTANCE_COSINE && !normalise(y, dim) && !ix->cls->zero_is_value)
 		return false;
-	if (ix->cls->kind == PGR_DISTANCE_NEG_IP && !query)
+	if (ix->cls->space == PGR_DISTANCE_NEG_IP && !query)
 		aux = -(float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (y, y, dim);
 	if (ix->centre != NULL)
 		for (int i = 0; i < dim; i++)
@@ -186,6 +201,8 @@ pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
 			return 2 * distance;
 		case PGR_DISTANCE_NEG_IP:
 			return norm2 + 2 * distance;
+		case PGR_DISTANCE_HAMMING:
+			return distance;
 		default:
 			return distance * distance;
 	}
@@ -200,6 +217,8 @@ pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distance, double norm
 			return distance / 2;
 		case PGR_DISTANCE_NEG_IP:
 			return (distance - norm2) / 2;
+		case PGR_DISTANCE_HAMMING:
+			return distance > 0 ? distance : 0;
 		default:
 			return distance > 0 ? sqrt(distance) : 0;
 	}

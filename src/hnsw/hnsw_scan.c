@@ -21,7 +21,6 @@
 #include "lib/pairingheap.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "types/dense.h"
 #include "utils/memutils.h"
 
 /*
@@ -29,6 +28,9 @@
  * error of its code: for a normal distribution one in 30,000 is outside.
  */
 #define CODE_ERRORS 4
+
+/* Where the code's distance only leads to candidates there must be more of them. */
+#define LED_EF 2
 
 typedef struct ScanHit
 {
@@ -67,6 +69,7 @@ typedef struct HnswScan
 	ScanHeap	held;
 	double		last;			/* the largest distance returned */
 	uint32		returned;
+	uint32		popped;			/* hits that became rows */
 } HnswScan;
 
 /* ----------
@@ -249,7 +252,11 @@ take_hits(HnswScan *s)
 	for (; s->taken < n; s->taken++)
 	{
 		const PgrHnswHit *h = &hits[s->taken];
-		ScanHit		e = {s->query == NULL ? 0 : h->distance - CODE_ERRORS * h->error, s->taken};
+		ScanHit		e = {-INFINITY, s->taken};
+
+		/* a distance that only leads says nothing of the operator's */
+		if (s->query != NULL && s->ix->cls->exact)
+			e.lower = h->distance - CODE_ERRORS * h->error;
 
 		heap_push(s->context, &s->hits, &e);
 	}
@@ -269,6 +276,8 @@ search_more(HnswScan *s)
 		s->ended = true;
 	else if (!s->searched_all)
 	{
+		if (first && !s->ix->cls->exact)
+			s->ef = Min((double) s->ef * LED_EF, PG_INT32_MAX);
 		if (!first)
 			s->ef = s->ef > PG_INT32_MAX / 2 ? s->ef : s->ef * 2;
 		s->searched_all = !pgr_hnsw_search_more(s->search, s->ef);
@@ -284,7 +293,7 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit)
 {
 	ScanRow		row = {0, *tid};
 
-	if (s->query != NULL && pgr_hnsw_rerank)
+	if (s->query != NULL && (pgr_hnsw_rerank || !s->ix->cls->exact))
 	{
 		struct varlena *value = pgr_heapvalue_get(s->heap, tid);
 
@@ -363,6 +372,9 @@ next_row(HnswScan *s, ScanRow *row)
 			ScanHit		next;
 
 			heap_pop(&s->hits, &next);
+			/* as in pgvector: no more than ef_search nodes */
+			if (++s->popped >= s->ef && pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF)
+				s->hits.n = 0;
 			pgr_hnsw_search_hits(s->search, &hits);
 			add_rows(s, &hits[next.hit]);
 		}

@@ -127,4 +127,10 @@ extern void pgr_edge_estimate(const PgrEdgeQuery *q, double d, const void *edges
 							  size_t stride, size_t factor_offset, size_t bits_offset,
 							  uint32_t n, int32_t *sums, float *estimates);
 
+/* --- sketch.c --- */
+
+/* A sparse vector of n values as a dense one of dim > 1 elements, in out. */
+extern void pgr_sketch(const int32_t *indices, const float *values, uint32_t n,
+					   uint32_t dim, float *out);
+
 #endif							/* PGR_QUANT_H */

@@ -4,15 +4,14 @@
  */
 #include "postgres.h"
 
-#include "types/elem.h"
-#include "utils/varbit.h"
+#include "types/bitvec.h"
 
 /*
  * Both of the same length; the unused bits of the last byte are zero in core's
  * type, so the kernels may take whole bytes.
  */
-static double
-distance(PgrDistanceKind kind, VarBit *a, VarBit *b)
+double
+pgr_bit_distance(PgrDistanceKind kind, VarBit *a, VarBit *b)
 {
 	if (VARBITLEN(a) != VARBITLEN(b))
 		ereport(ERROR,
@@ -28,7 +27,7 @@ PG_FUNCTION_INFO_V1(pgr_bit_hamming_distance);
 Datum
 pgr_bit_hamming_distance(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(distance(PGR_DISTANCE_HAMMING, PG_GETARG_VARBIT_P(0),
+	PG_RETURN_FLOAT8(pgr_bit_distance(PGR_DISTANCE_HAMMING, PG_GETARG_VARBIT_P(0),
 							  PG_GETARG_VARBIT_P(1)));
 }
 
@@ -36,7 +35,7 @@ PG_FUNCTION_INFO_V1(pgr_bit_jaccard_distance);
 Datum
 pgr_bit_jaccard_distance(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(distance(PGR_DISTANCE_JACCARD, PG_GETARG_VARBIT_P(0),
+	PG_RETURN_FLOAT8(pgr_bit_distance(PGR_DISTANCE_JACCARD, PG_GETARG_VARBIT_P(0),
 							  PG_GETARG_VARBIT_P(1)));
 }
 
@@ -47,7 +46,7 @@ pgr_bit_within(PG_FUNCTION_ARGS)
 	PgrDistanceKind kind = pgr_distance_by_name(PG_GETARG_TEXT_PP(3),
 												PGR_DISTANCES_BIT);
 
-	PG_RETURN_BOOL(pgr_within(distance(kind, PG_GETARG_VARBIT_P(0),
+	PG_RETURN_BOOL(pgr_within(pgr_bit_distance(kind, PG_GETARG_VARBIT_P(0),
 									   PG_GETARG_VARBIT_P(1)),
 							  PG_GETARG_FLOAT8(2)));
 }
