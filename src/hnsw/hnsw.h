@@ -194,6 +194,15 @@ extern bool pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPoi
 
 /* --- hnsw_build.c --- */
 
+/* in pg_stat_progress_create_index; 1 is core's */
+typedef enum PgrHnswPhase
+{
+	PGR_HNSW_PHASE_SAMPLE = 2,
+	PGR_HNSW_PHASE_GRAPH,
+	PGR_HNSW_PHASE_WRITE,
+	PGR_HNSW_PHASE_INSERT
+} PgrHnswPhase;
+
 extern IndexBuildResult *pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info);
 extern void pgr_hnsw_build_empty(Relation index);
 

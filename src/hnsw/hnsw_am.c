@@ -93,11 +93,13 @@ hnsw_phase_name(int64 phase)
 	{
 		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
 			return "initializing";
-		case 2:
+		case PGR_HNSW_PHASE_SAMPLE:
 			return "sampling table";
-		case 3:
+		case PGR_HNSW_PHASE_GRAPH:
+			return "building graph";
+		case PGR_HNSW_PHASE_WRITE:
 			return "writing graph";
-		case 4:
+		case PGR_HNSW_PHASE_INSERT:
 			return "inserting into pages";
 		default:
 			return NULL;
