@@ -366,7 +366,12 @@ next_row(HnswScan *s, ScanRow *row)
 			heap_pop(&s->rows, row);
 			return true;
 		}
-		if (s->hits.n > 0)
+
+		/*
+		 * The ef nearest nodes are known; others that the search has passed are
+		 * not the next ones until it has gone on.
+		 */
+		if (s->hits.n > 0 && (s->popped < s->ef || s->searched_all || s->ended))
 		{
 			const PgrHnswHit *hits;
 			ScanHit		next;
@@ -378,7 +383,7 @@ next_row(HnswScan *s, ScanRow *row)
 			pgr_hnsw_search_hits(s->search, &hits);
 			add_rows(s, &hits[next.hit]);
 		}
-		else if (!search_more(s))
+		else if (!search_more(s) && s->hits.n == 0)
 		{
 			if (s->held.n == 0)
 				return false;
