@@ -10,6 +10,7 @@
 
 #include "fmgr.h"
 
+#include "hnsw/hnsw.h"
 #include "inverted/inverted_init.h"
 #include "types/types.h"
 
@@ -25,5 +26,6 @@ void
 _PG_init(void)
 {
 	pgr_types_init();
+	pgr_hnsw_init();
 	pgr_inverted_init();
 }

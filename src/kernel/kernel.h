@@ -67,6 +67,29 @@ typedef void (*PgrDistManyFn) (const void *query, const void *codes,
 typedef double (*PgrSparseFn) (const int32_t *ai, const float *av, uint32_t an,
 							   const int32_t *bi, const float *bv, uint32_t bn);
 
+/*
+ * sums[i] = the sum of q[j] over the set bits j of code i, for n codes that lie
+ * stride bytes apart. Bit j is bit j % 8 of byte j / 8; dim is a multiple of 64.
+ */
+typedef void (*PgrBitDotsFn) (const int8_t *q, uint32_t dim, const uint8_t *codes,
+							  size_t stride, uint32_t n, int32_t *sums);
+
+/* What a residual r = to - from has beside its signs (kernel_code_body.h) */
+typedef struct PgrResidualSums
+{
+	float		abs;			/* sum |r| */
+	float		sq;				/* sum r^2 */
+	float		along;			/* sum sign(r) * from */
+} PgrResidualSums;
+
+/*
+ * The signs of r = to_scale * to - from_scale * from, one bit an element (set
+ * if not negative), and its sums. dim is a multiple of 64.
+ */
+typedef void (*PgrResidualCodeFn) (const int8_t *from, float from_scale,
+								   const int8_t *to, float to_scale, uint32_t dim,
+								   uint8_t *bits, PgrResidualSums *sums);
+
 typedef struct PgrMaxSimQuery PgrMaxSimQuery;
 
 typedef struct PgrKernelTable
@@ -92,6 +115,11 @@ typedef struct PgrKernelTable
 	void		(*f16_to_f32) (const PgrHalf *src, float *dst, size_t n);
 	/* round to nearest even; overflow gives an infinity */
 	void		(*f32_to_f16) (const float *src, PgrHalf *dst, size_t n);
+
+	/* codes of src/quant: kernel_code_body.h has the contracts */
+	PgrBitDotsFn bit_dots;
+	PgrResidualCodeFn residual_code;
+	void		(*fht) (float *x, uint32_t n);
 
 	/* see pgr_maxsim_* below */
 	void		(*maxsim_pack) (PgrMaxSimQuery *q, const float *tokens);

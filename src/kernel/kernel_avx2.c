@@ -138,6 +138,7 @@ widen(int16_t *dst, const int8_t *src, size_t n)
 		dst[i] = src[i];
 }
 
+#include "kernel/kernel_code_avx2.h"
 #include "kernel/kernel_body.h"
 
 PGR_TARGET_END

@@ -38,6 +38,7 @@ widen(int16_t *dst, const int8_t *src, size_t n)
 		dst[i] = src[i];
 }
 
+#include "kernel/kernel_code_avx512.h"
 #include "kernel/kernel_body.h"
 
 PGR_TARGET_END

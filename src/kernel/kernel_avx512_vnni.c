@@ -98,6 +98,8 @@ make_unsigned(uint8_t *dst, const int8_t *src, size_t n)
 	}
 }
 
+#define PGR_BD_VNNI
+#include "kernel/kernel_code_avx512.h"
 #include "kernel/kernel_body.h"
 
 PGR_TARGET_END

@@ -434,6 +434,8 @@ maxsim_pack(PgrMaxSimQuery *q, const float *tokens)
 		m_f32_pack(q, tokens);
 }
 
+#include "kernel/kernel_code_body.h"
+
 #define PGR_METRIC_ROW(what, elem) \
 	{ \
 		[PGR_METRIC_L2SQ] = elem##_##what##_l2sq, [PGR_METRIC_IP] = elem##_##what##_ip, \
@@ -453,6 +455,9 @@ const PgrKernelTable PGR_LEVEL_TABLE = {
 	.sparse_l1 = pgr_sparse_l1,
 	.f16_to_f32 = f16_to_f32,
 	.f32_to_f16 = f32_to_f16,
+	.bit_dots = bit_dots,
+	.residual_code = residual_code,
+	.fht = fht,
 	.maxsim_pack = maxsim_pack,
 	.maxsim_best = {m_f32_maxsim, m_f16_maxsim, m_i8_maxsim},
 };

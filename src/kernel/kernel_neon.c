@@ -124,6 +124,7 @@ widen(int16_t *dst, const int8_t *src, size_t n)
 		dst[i] = src[i];
 }
 
+#include "kernel/kernel_code_neon.h"
 #include "kernel/kernel_body.h"
 
 #endif

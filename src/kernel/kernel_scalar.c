@@ -79,4 +79,5 @@ popcount64(uint64_t v)
 	return v * UINT64_C(0x0101010101010101) >> 56;
 }
 
+#include "kernel/kernel_code_scalar.h"
 #include "kernel/kernel_body.h"

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "types/bitvec.h"
 #include "types/distance_cost.h"
 #include "types/elem.h"
 #include "utils/varbit.h"
@@ -12,8 +13,8 @@
  * Both of the same length; the unused bits of the last byte are zero in core's
  * type, so the kernels may take whole bytes.
  */
-static double
-distance(PgrDistanceKind kind, VarBit *a, VarBit *b)
+double
+pgr_bit_distance(PgrDistanceKind kind, VarBit *a, VarBit *b)
 {
 	if (VARBITLEN(a) != VARBITLEN(b))
 		ereport(ERROR,
@@ -29,7 +30,7 @@ PG_FUNCTION_INFO_V1(pgr_bit_hamming_distance);
 Datum
 pgr_bit_hamming_distance(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(distance(PGR_DISTANCE_HAMMING, PG_GETARG_VARBIT_P(0),
+	PG_RETURN_FLOAT8(pgr_bit_distance(PGR_DISTANCE_HAMMING, PG_GETARG_VARBIT_P(0),
 							  PG_GETARG_VARBIT_P(1)));
 }
 
@@ -37,7 +38,7 @@ PG_FUNCTION_INFO_V1(pgr_bit_jaccard_distance);
 Datum
 pgr_bit_jaccard_distance(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(distance(PGR_DISTANCE_JACCARD, PG_GETARG_VARBIT_P(0),
+	PG_RETURN_FLOAT8(pgr_bit_distance(PGR_DISTANCE_JACCARD, PG_GETARG_VARBIT_P(0),
 							  PG_GETARG_VARBIT_P(1)));
 }
 
@@ -48,7 +49,7 @@ pgr_bit_within(PG_FUNCTION_ARGS)
 	PgrDistanceKind kind = pgr_distance_by_name(PG_GETARG_TEXT_PP(3),
 												PGR_DISTANCES_BIT);
 
-	PG_RETURN_BOOL(pgr_within(distance(kind, PG_GETARG_VARBIT_P(0),
+	PG_RETURN_BOOL(pgr_within(pgr_bit_distance(kind, PG_GETARG_VARBIT_P(0),
 									   PG_GETARG_VARBIT_P(1)),
 							  PG_GETARG_FLOAT8(2)));
 }

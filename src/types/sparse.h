@@ -45,4 +45,9 @@ extern PgrSparse *pgr_sparse_from_floats(const float *x, int dim, int32 typmod);
 /* 0 <= nnz <= min(limit, dim); raises softly where escontext is given */
 extern bool pgr_sparse_check_nnz(int64 nnz, int dim, struct Node *escontext);
 
+/* --- sparse_ops.c --- */
+
+/* L2, negative inner product, cosine or L1; raises if the dimensions differ */
+extern double pgr_sparse_distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b);
+
 #endif							/* PGR_SPARSE_H */

@@ -54,8 +54,8 @@ cosine_distance(const PgrSparse *a, const PgrSparse *b)
 	return 1 - (sim > 1 ? 1 : sim < -1 ? -1 : sim);
 }
 
-static double
-distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b)
+double
+pgr_sparse_distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b)
 {
 	switch (kind)
 	{
@@ -82,10 +82,10 @@ distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b)
 	} \
 	extern int	pgr_no_such_variable
 
-DISTANCE(pgr_sparsevec_l2_distance, distance(PGR_DISTANCE_L2, a, b));
-DISTANCE(pgr_sparsevec_negative_inner_product, distance(PGR_DISTANCE_NEG_IP, a, b));
-DISTANCE(pgr_sparsevec_cosine_distance, distance(PGR_DISTANCE_COSINE, a, b));
-DISTANCE(pgr_sparsevec_l1_distance, distance(PGR_DISTANCE_L1, a, b));
+DISTANCE(pgr_sparsevec_l2_distance, pgr_sparse_distance(PGR_DISTANCE_L2, a, b));
+DISTANCE(pgr_sparsevec_negative_inner_product, pgr_sparse_distance(PGR_DISTANCE_NEG_IP, a, b));
+DISTANCE(pgr_sparsevec_cosine_distance, pgr_sparse_distance(PGR_DISTANCE_COSINE, a, b));
+DISTANCE(pgr_sparsevec_l1_distance, pgr_sparse_distance(PGR_DISTANCE_L1, a, b));
 DISTANCE(pgr_sparsevec_l2_squared_distance, apply(pgr_kernel->sparse_l2sq, a, b));
 DISTANCE(pgr_sparsevec_inner_product, apply(pgr_kernel->sparse_ip, a, b));
 
@@ -96,7 +96,7 @@ pgr_sparsevec_within(PG_FUNCTION_ARGS)
 	PgrDistanceKind kind = pgr_distance_by_name(PG_GETARG_TEXT_PP(3),
 												PGR_DISTANCES_VECTOR);
 
-	PG_RETURN_BOOL(pgr_within(distance(kind, PG_GETARG_SPARSE_P(0),
+	PG_RETURN_BOOL(pgr_within(pgr_sparse_distance(kind, PG_GETARG_SPARSE_P(0),
 									   PG_GETARG_SPARSE_P(1)),
 							  PG_GETARG_FLOAT8(2)));
 }

@@ -1,0 +1,55 @@
+/*
+ * vecclass.h
+ *		What an operator class over vectors gives to an access method.
+ *
+ * Support function 1 of such a class, name(internal) returning internal, returns
+ * a pointer to one of these.
+ */
+#ifndef PGR_VECCLASS_H
+#define PGR_VECCLASS_H
+
+#include "postgres.h"
+
+#include "types/elem.h"
+#include "utils/rel.h"
+
+#define PGR_VECCLASS_PROC 1
+
+/*
+ * How an access method sees values: as single-precision elements, compared by
+ * space (L2, negative inner product or cosine). Where exact is true, that gives
+ * the operator's order: L2 the square of its distance (Hamming: the distance
+ * itself), the others the distance. Where it is false it only leads to
+ * candidates, which the operator's own distance must sort.
+ */
+typedef struct PgrVecClass
+{
+	const PgrTypeInfo *type;
+	PgrDistanceKind kind;		/* the operator */
+	PgrDistanceKind space;
+	bool		exact;
+	bool		zero_is_value;	/* the zero vector has a distance in any case */
+
+	/* elements that floats gives for a column of that type modifier */
+	int			(*dim) (int typmod);
+
+	/*
+	 * The elements of a detoasted value, and their number: its own or a palloc'd
+	 * copy.
+	 */
+	const float *(*floats) (const struct varlena *value, int *dim);
+
+	/* what the operator returns for two detoasted values; raises if dimensions differ */
+	double		(*distance) (const struct varlena *a, const struct varlena *b);
+} PgrVecClass;
+
+/* The class of an index's column (1-based). */
+extern const PgrVecClass *pgr_vecclass(Relation index, AttrNumber column);
+
+/*
+ * The number of elements of the column's values; raises 22023 if it has no type
+ * modifier, because an index needs to know it before the first row.
+ */
+extern int	pgr_vecclass_dim(Relation index, AttrNumber column, const PgrVecClass *cls);
+
+#endif							/* PGR_VECCLASS_H */

@@ -1,0 +1,244 @@
+/*
+ * hnsw.h
+ *		The hnsw access method, for its own files. See README.
+ */
+#ifndef PGR_HNSW_H
+#define PGR_HNSW_H
+
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "am/vecclass.h"
+#include "base/compat.h"
+#include "hnsw/hnsw_graph.h"
+#include "hnsw/hnsw_page.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+#include "storage/storage.h"
+
+#define PGR_HNSW_DEFAULT_M 16
+#define PGR_HNSW_DEFAULT_EF_CONSTRUCTION 64
+
+typedef struct PgrHnswOptions
+{
+	int32		vl_len_;		/* varlena header (do not touch directly!) */
+	int			m;
+	int			ef_construction;
+} PgrHnswOptions;
+
+typedef enum PgrHnswIterative
+{
+	PGR_HNSW_ITERATIVE_OFF,
+	PGR_HNSW_ITERATIVE_RELAXED,
+	PGR_HNSW_ITERATIVE_STRICT
+} PgrHnswIterative;
+
+/* settings; hnsw_am.c */
+extern int	pgr_hnsw_ef_search;
+extern int	pgr_hnsw_iterative_scan;
+extern int	pgr_hnsw_max_scan_tuples;
+extern double pgr_hnsw_scan_mem_multiplier;
+extern bool pgr_hnsw_rerank;
+
+/* An open index. What it points to lives in the context of pgr_hnsw_open. */
+typedef struct PgrHnswIndex
+{
+	Relation	rel;
+	const PgrVecClass *cls;
+	PgrHnswMeta meta;			/* insert_block may be out of date */
+	PgrRotation rotation;
+	float	   *centre;			/* dim floats, or NULL */
+	bool		building;		/* changes are not logged one by one */
+	float	   *floats;			/* scratch: padded floats */
+} PgrHnswIndex;
+
+/* --- hnsw_index.c: format, opening, encoding --- */
+
+/* Fills meta's sizes for a dimension and degree 2m: README, "Degree". */
+extern void pgr_hnsw_geometry(PgrHnswMeta *meta);
+
+/* The index as its metapage describes it, in the current context. */
+extern PgrHnswIndex *pgr_hnsw_open(Relation rel);
+
+/* An index about to be built, with the options of rel; has no centre yet. */
+extern PgrHnswIndex *pgr_hnsw_new(Relation rel);
+
+/*
+ * The code of a detoasted value of the column, ix->meta.padded bytes. False if
+ * it has no distance (the zero vector under cosine). Raises if its dimension is
+ * not the index's. query: it is what is searched for.
+ */
+extern bool pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
+							int8 *code, PgrCode8 *head);
+
+/* Raises: a value of another dimension than the index's. */
+PGR_NORETURN extern void pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim);
+
+/* the operator's value, as a distance of codes, and back; norm2 = |query|^2, original */
+extern double pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2);
+extern double pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distance, double norm2);
+
+/* --- hnsw_node.c: nodes in pages --- */
+
+/*
+ * The block's page, locked, or InvalidBuffer if it was never initialised (a
+ * crash right after the relation was extended). NULL page if it is no node page.
+ */
+extern Buffer pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int lockmode, Page *page);
+
+/*
+ * Locks a node's (first) page and gives its record, which is in the page if a
+ * node takes one, else assembled in scratch (node_size bytes). The buffer stays
+ * pinned and locked.
+ */
+extern const PgrHnswNode *pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId id,
+											 int lockmode, char *scratch, Buffer *buffer);
+
+/* The same of a page already locked. */
+extern const PgrHnswNode *pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id,
+										   char *scratch);
+
+/*
+ * Stores a whole changed record whose (first) page the caller has locked
+ * exclusively, with WAL; only what differs is logged. Releases the buffer.
+ */
+extern void pgr_hnsw_node_store(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *record,
+								Buffer buffer);
+
+/* The first part of a record in its page. */
+static inline PgrHnswNode *
+pgr_hnsw_slot(const PgrHnswIndex *ix, Page page, PgrHnswId id)
+{
+	return (PgrHnswNode *) (PgrPageGetData(page) +
+							PGR_HNSW_SLOT(&ix->meta, id) * (Size) ix->meta.node_size);
+}
+
+/* Makes a slot free; nothing may name it any more. */
+extern void pgr_hnsw_node_free(const PgrHnswIndex *ix, PgrHnswId id);
+
+/* A free slot; its page is locked exclusively. Its record has only a generation. */
+extern PgrHnswId pgr_hnsw_node_alloc(const PgrHnswIndex *ix, Buffer *buffer);
+
+/* Appends pages for one more page of nodes, chained; the first stays locked. Build only. */
+extern Buffer pgr_hnsw_extend_nodes(const PgrHnswIndex *ix);
+
+/* --- hnsw_search.c: search in pages --- */
+
+/* A node that the search has visited: its distance is that of its own code. */
+typedef struct PgrHnswHit
+{
+	double		distance;
+	float		error;			/* one standard deviation */
+	uint16		generation;
+	uint16		ntids;
+	PgrHnswId	id;
+	PgrHnswId	more;
+	ItemPointerData tids[PGR_HNSW_INLINE_TIDS];
+} PgrHnswHit;
+
+typedef struct PgrHnswSearch PgrHnswSearch;
+
+/*
+ * A search for a code, which must outlive it. keep_codes: for insertion, keeps
+ * the hits' codes. Memory in the current context.
+ */
+extern PgrHnswSearch *pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code,
+											const PgrCode8 *head, bool keep_codes);
+
+/*
+ * Visits nodes until the ef nearest are found as far as the graph leads, or all.
+ * New hits are appended; returns false if there was nothing more to visit.
+ */
+extern bool pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef);
+
+/*
+ * After pgr_hnsw_search_more has returned false: reads the node pages one after
+ * the other and appends live nodes not met before, a page at a time. False at
+ * the end of the index.
+ */
+extern bool pgr_hnsw_search_sweep(PgrHnswSearch *s);
+
+/* hits so far; the array moves when the search goes on */
+extern uint32 pgr_hnsw_search_hits(const PgrHnswSearch *s, const PgrHnswHit **hits);
+
+/* the code of a hit, with keep_codes */
+extern const int8 *pgr_hnsw_search_code(const PgrHnswSearch *s, uint32 hit, const PgrCode8 **head);
+
+/* a node that is not to be found (and not followed): an insertion's own */
+extern void pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id);
+
+/* nodes visited so far, and bytes of memory in use */
+extern uint64 pgr_hnsw_search_visited(const PgrHnswSearch *s);
+extern Size pgr_hnsw_search_memory(const PgrHnswSearch *s);
+
+/* --- hnsw_insert.c --- */
+
+/* Inserts a code for a heap row. */
+extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
+								 ItemPointer tid);
+
+/* Searches new neighbours for a node that has lost many; vacuum. */
+extern void pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id);
+
+/* Makes a node a start of searches, now and then; n: number of nodes there are. */
+extern void pgr_hnsw_offer_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
+								 const PgrCode8 *head, double n, bool always);
+
+/* estimated number of nodes */
+extern double pgr_hnsw_count_estimate(const PgrHnswIndex *ix);
+
+extern bool pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
+							Relation heap, IndexUniqueCheck unique, bool unchanged,
+							IndexInfo *info);
+
+/* --- hnsw_build.c --- */
+
+/* in pg_stat_progress_create_index; 1 is core's */
+typedef enum PgrHnswPhase
+{
+	PGR_HNSW_PHASE_SAMPLE = 2,
+	PGR_HNSW_PHASE_GRAPH,
+	PGR_HNSW_PHASE_WRITE,
+	PGR_HNSW_PHASE_INSERT
+} PgrHnswPhase;
+
+extern IndexBuildResult *pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info);
+extern void pgr_hnsw_build_empty(Relation index);
+
+/* --- hnsw_flush.c: from the graph in memory to pages --- */
+
+/* Writes metapage, entry pages and centre, with no node yet, to a fork. */
+extern void pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows);
+
+/* Appends all nodes of a graph. */
+extern void pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g);
+
+/* --- hnsw_scan.c --- */
+
+extern IndexScanDesc pgr_hnsw_begin_scan(Relation index, int nkeys, int norderbys);
+extern void pgr_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
+							ScanKey orderbys, int norderbys);
+extern bool pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
+extern void pgr_hnsw_end_scan(IndexScanDesc scan);
+
+/* --- hnsw_vacuum.c --- */
+
+extern IndexBulkDeleteResult *pgr_hnsw_bulk_delete(IndexVacuumInfo *info,
+												   IndexBulkDeleteResult *stats,
+												   IndexBulkDeleteCallback callback, void *state);
+extern IndexBulkDeleteResult *pgr_hnsw_vacuum_cleanup(IndexVacuumInfo *info,
+													  IndexBulkDeleteResult *stats);
+
+/* --- hnsw_cost.c --- */
+
+extern void pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count,
+						  Cost *startup, Cost *total, Selectivity *selectivity,
+						  double *correlation, double *pages);
+
+/* --- hnsw_am.c --- */
+
+/* registers the settings */
+extern void pgr_hnsw_init(void);
+
+#endif							/* PGR_HNSW_H */

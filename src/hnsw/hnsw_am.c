@@ -1,0 +1,196 @@
+/*
+ * hnsw_am.c
+ *		The access method's handler, options, settings and validation.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/amvalidate.h"
+#include "access/htup_details.h"
+#include "access/reloptions.h"
+#include "base/compat.h"
+#include "catalog/pg_amop.h"
+#include "catalog/pg_amproc.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_opfamily.h"
+#include "catalog/pg_type.h"
+#include "commands/progress.h"
+#include "commands/vacuum.h"
+#include "hnsw/hnsw.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/syscache.h"
+
+int			pgr_hnsw_ef_search;
+int			pgr_hnsw_iterative_scan;
+int			pgr_hnsw_max_scan_tuples;
+double		pgr_hnsw_scan_mem_multiplier;
+bool		pgr_hnsw_rerank;
+
+static relopt_kind hnsw_relopt_kind;
+
+static const struct config_enum_entry iterative_options[] = {
+	{"off", PGR_HNSW_ITERATIVE_OFF, false},
+	{"relaxed_order", PGR_HNSW_ITERATIVE_RELAXED, false},
+	{"strict_order", PGR_HNSW_ITERATIVE_STRICT, false},
+	{NULL, 0, false}
+};
+
+void
+pgr_hnsw_init(void)
+{
+	hnsw_relopt_kind = add_reloption_kind();
+	add_int_reloption(hnsw_relopt_kind, "m", "Max number of connections",
+					  PGR_HNSW_DEFAULT_M, 2, 100, AccessExclusiveLock);
+	add_int_reloption(hnsw_relopt_kind, "ef_construction",
+					  "Size of the dynamic candidate list for construction",
+					  PGR_HNSW_DEFAULT_EF_CONSTRUCTION, 4, 1000, AccessExclusiveLock);
+
+	DefineCustomIntVariable("hnsw.ef_search",
+							"Sets the size of the dynamic candidate list for search",
+							"More find more of the nearest rows, in more time.",
+							&pgr_hnsw_ef_search, 40, 1, 100000, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("hnsw.iterative_scan", "Sets the mode for iterative scans",
+							 "\"off\" returns at most ef_search rows; \"relaxed_order\" returns "
+							 "a row that was found late at once.",
+							 &pgr_hnsw_iterative_scan, PGR_HNSW_ITERATIVE_STRICT,
+							 iterative_options, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("hnsw.max_scan_tuples",
+							"Sets the max number of tuples to visit for iterative scans", NULL,
+							&pgr_hnsw_max_scan_tuples, INT_MAX, 1, INT_MAX, PGC_USERSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomBoolVariable("hnsw.rerank",
+							 "Orders rows by the distance of the values in the table",
+							 "If off, by that of the index's codes, without reading the table.",
+							 &pgr_hnsw_rerank, true, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("hnsw.scan_mem_multiplier",
+							 "Sets the multiple of work_mem to use for iterative scans",
+							 "Accepted for compatibility; a scan is never ended by its memory.",
+							 &pgr_hnsw_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+	MarkGUCPrefixReserved("hnsw");
+}
+
+static bytea *
+hnsw_options(Datum reloptions, bool validate)
+{
+	static const relopt_parse_elt table[] = {
+		{"m", RELOPT_TYPE_INT, offsetof(PgrHnswOptions, m)},
+		{"ef_construction", RELOPT_TYPE_INT, offsetof(PgrHnswOptions, ef_construction)},
+	};
+
+	return (bytea *) build_reloptions(reloptions, validate, hnsw_relopt_kind,
+									  sizeof(PgrHnswOptions), table, lengthof(table));
+}
+
+static char *
+hnsw_phase_name(int64 phase)
+{
+	switch (phase)
+	{
+		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+			return "initializing";
+		case PGR_HNSW_PHASE_SAMPLE:
+			return "sampling table";
+		case PGR_HNSW_PHASE_GRAPH:
+			return "building graph";
+		case PGR_HNSW_PHASE_WRITE:
+			return "writing graph";
+		case PGR_HNSW_PHASE_INSERT:
+			return "inserting into pages";
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * An opclass has one ordering operator returning float8 over its type, and the
+ * support function that names its row in src/am/vecclass.c.
+ */
+static bool
+hnsw_validate(Oid opclass)
+{
+	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
+	Form_pg_opclass form;
+	CatCList   *operators;
+	CatCList   *functions;
+	bool		result = true;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for operator class %u", opclass);
+	form = (Form_pg_opclass) GETSTRUCT(tuple);
+	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(form->opcfamily));
+	functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(form->opcfamily));
+	for (int i = 0; i < operators->n_members; i++)
+	{
+		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+
+		if (op->amopstrategy != 1 || op->amoppurpose != AMOP_ORDER ||
+			!check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype))
+		{
+			ereport(INFO,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("operator family of access method %s contains an unsuitable operator %s",
+							"hnsw", format_operator(op->amopopr))));
+			result = false;
+		}
+	}
+	for (int i = 0; i < functions->n_members; i++)
+	{
+		Form_pg_amproc proc = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
+
+		if (proc->amprocnum != PGR_VECCLASS_PROC ||
+			!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
+		{
+			ereport(INFO,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("operator family of access method %s contains an unsuitable function %s",
+							"hnsw", format_procedure(proc->amproc))));
+			result = false;
+		}
+	}
+	if (operators->n_members == 0 || functions->n_members == 0)
+	{
+		ereport(INFO,
+				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+				 errmsg("operator class \"%s\" of access method %s is missing its operator or function",
+						NameStr(form->opcname), "hnsw")));
+		result = false;
+	}
+	ReleaseCatCacheList(operators);
+	ReleaseCatCacheList(functions);
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+PG_FUNCTION_INFO_V1(pgr_hnsw_handler);
+Datum
+pgr_hnsw_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = makeNode(IndexAmRoutine);
+
+	am->amstrategies = 0;
+	am->amsupport = 1;
+	am->amcanorderbyop = true;
+	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	am->amkeytype = InvalidOid;
+	am->amoptionalkey = true;
+	am->amusemaintenanceworkmem = false;
+	am->ambuild = pgr_hnsw_build;
+	am->ambuildempty = pgr_hnsw_build_empty;
+	am->aminsert = pgr_hnsw_insert;
+	am->ambulkdelete = pgr_hnsw_bulk_delete;
+	am->amvacuumcleanup = pgr_hnsw_vacuum_cleanup;
+	am->amcostestimate = pgr_hnsw_cost;
+	am->amoptions = hnsw_options;
+	am->ambuildphasename = hnsw_phase_name;
+	am->amvalidate = hnsw_validate;
+	am->ambeginscan = pgr_hnsw_begin_scan;
+	am->amrescan = pgr_hnsw_rescan;
+	am->amgettuple = pgr_hnsw_get_tuple;
+	am->amendscan = pgr_hnsw_end_scan;
+	PG_RETURN_POINTER(am);
+}

@@ -1,0 +1,59 @@
+/*
+ * hnsw_cost.c
+ *		The planner's estimate of an hnsw scan.
+ *
+ * Before the first row a search visits about ef_search nodes and some more, a
+ * page each. Every further row costs about a node and its row in the heap,
+ * read to score it exactly (the executor's own visit is added by the planner).
+ * A LIMIT takes its share of the total, and a filter that is applied to the
+ * rows of the scan raises that share, so selective filters make the scan as dear
+ * as it is.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "access/genam.h"
+#include "hnsw/hnsw.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "utils/float.h"
+#include "utils/selfuncs.h"
+#include "utils/spccache.h"
+
+/* nodes visited for ef results, by bench/hnsw: 1.3 ef and the way to them */
+#define VISITS_PER_EF 1.3
+#define VISITS_PER_LOG 3
+
+/* evaluations of an operator that scoring a node's edges costs */
+#define OPERATORS_PER_NODE 8
+
+void
+pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
+			  Cost *total, Selectivity *selectivity, double *correlation, double *pages)
+{
+	IndexOptInfo *index = path->indexinfo;
+	double		tuples = Max(index->tuples, 1);
+	double		visits = Min(tuples, VISITS_PER_EF * pgr_hnsw_ef_search + VISITS_PER_LOG * log(tuples));
+	double		page_cost;
+	double		node_cost;
+
+	*selectivity = 1;
+	*correlation = 0;
+	*pages = index->pages;
+	if (list_length(path->indexorderbys) != 1)
+	{
+		*startup = *total = get_float8_infinity();
+		return;
+	}
+
+	/* pages that recur are found in cache: never more of them than there are */
+	get_tablespace_page_costs(index->reltablespace, &page_cost, NULL);
+	node_cost = page_cost * index_pages_fetched(visits, index->pages, index->pages, root) / visits +
+		OPERATORS_PER_NODE * cpu_operator_cost + cpu_index_tuple_cost;
+	*startup = visits * node_cost;
+	*total = *startup + tuples * (node_cost + page_cost * Min(1, index->rel->pages / tuples) +
+								  cpu_operator_cost);
+}

@@ -1,0 +1,309 @@
+/*
+ * hnsw_flush.c
+ *		Writing an index: its first pages, and the nodes of a graph that was
+ *		built in memory. Pages are changed in place and logged at the end.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "hnsw/hnsw.h"
+#include "miscadmin.h"
+
+/* entry pages grow with the square root of the rows, up to so many */
+#define MAX_ENTRY_PAGES 4
+
+/* Appends a formatted page to a fork; its content is the caller's to fill. */
+static Buffer
+append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, uint32 used)
+{
+	Buffer		buffer = pgr_page_extend(ix->rel, fork);
+	Page		page = BufferGetPage(buffer);
+
+	pgr_page_init(page, kind, 0);
+	memset(PgrPageGetData(page), 0, used);
+	pgr_page_set_used(page, used);
+	MarkBufferDirty(buffer);
+	return buffer;
+}
+
+static void
+write_centre(const PgrHnswIndex *ix, ForkNumber fork)
+{
+	for (uint32 done = 0; done < ix->meta.dim;)
+	{
+		uint32		n = Min(ix->meta.dim - done, PGR_HNSW_FLOATS_PER_PAGE);
+		Buffer		buffer = append_page(ix, fork, PGR_PAGE_HNSW_AUX, n * sizeof(float));
+
+		memcpy(PgrPageGetData(BufferGetPage(buffer)), ix->centre + done, n * sizeof(float));
+		UnlockReleaseBuffer(buffer);
+		done += n;
+	}
+}
+
+void
+pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
+{
+	PgrHnswMeta *meta = &ix->meta;
+	double		pages = ceil(sqrt(Max(rows, 1)) / PGR_HNSW_ENTRIES_PER_PAGE(meta));
+	Buffer		buffer = append_page(ix, fork, PGR_PAGE_META, sizeof(PgrHnswMeta));
+
+	meta->entry_block = PGR_META_BLOCK + 1;
+	meta->entry_pages = (uint32) Max(1, Min(pages, MAX_ENTRY_PAGES));
+	meta->centre_block = meta->entry_block + meta->entry_pages;
+	meta->centre_pages = ix->centre == NULL ? 0
+		: (meta->dim + PGR_HNSW_FLOATS_PER_PAGE - 1) / PGR_HNSW_FLOATS_PER_PAGE;
+	meta->node_block = meta->centre_block + meta->centre_pages;
+	memcpy(PgrPageGetData(BufferGetPage(buffer)), meta, sizeof(PgrHnswMeta));
+	UnlockReleaseBuffer(buffer);
+	for (uint32 i = 0; i < meta->entry_pages; i++)
+		UnlockReleaseBuffer(append_page(ix, fork, PGR_PAGE_HNSW_ENTRY, sizeof(PgrHnswEntryHead)));
+	if (meta->centre_pages > 0)
+		write_centre(ix, fork);
+}
+
+/* ----------
+ * Nodes
+ * ----------
+ */
+
+static uint32
+chain_length(const PgrGraph *g, const PgrGraphNode *node)
+{
+	uint32		n = 0;
+
+	for (uint32 i = node->next_equal; i != PGR_GRAPH_NONE; i = pgr_graph_node(g, i)->next_equal)
+		n++;
+	return n;
+}
+
+/* TIDS slots that a node with so many duplicates needs */
+static uint32
+slots_needed(const PgrHnswMeta *meta, uint32 duplicates)
+{
+	uint32		more = duplicates + 1 > PGR_HNSW_INLINE_TIDS
+		? duplicates + 1 - PGR_HNSW_INLINE_TIDS : 0;
+
+	return (more + PGR_HNSW_SLOT_TIDS(meta) - 1) / PGR_HNSW_SLOT_TIDS(meta);
+}
+
+/*
+ * Numbers the nodes as their records will lie: the k-th slot behind the
+ * relation's end. A node's TIDS slots follow it.
+ */
+static void
+number_nodes(const PgrHnswIndex *ix, PgrGraph *g)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	uint64		next = 0;
+	uint64		first = RelationGetNumberOfBlocks(ix->rel);
+
+	for (uint32 i = 0; i < pgr_graph_count(g); i++)
+	{
+		PgrGraphNode *node = pgr_graph_node(g, i);
+		uint64		block = first + next / meta->nodes_per_page * meta->parts + meta->parts - 1;
+
+		if (node->state != PGR_GRAPH_NODE)
+			continue;
+		if (block >= MaxBlockNumber / meta->nodes_per_page)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("index \"%s\" has too many nodes", RelationGetRelationName(ix->rel))));
+		node->disk_id = block * meta->nodes_per_page + next % meta->nodes_per_page;
+		next += 1 + slots_needed(meta, node->next_equal == PGR_GRAPH_NONE ? 0 : chain_length(g, node));
+	}
+}
+
+/* Where records are appended. */
+typedef struct Writer
+{
+	const PgrHnswIndex *ix;
+	Buffer		buffer;			/* the page being filled, locked, or InvalidBuffer */
+	uint32		slot;			/* next in it */
+	BlockNumber last;			/* the last page begun */
+} Writer;
+
+/* The next slot's number; its page is locked. */
+static PgrHnswId
+next_slot(Writer *w)
+{
+	const PgrHnswMeta *meta = &w->ix->meta;
+
+	if (BufferIsValid(w->buffer) && w->slot == meta->nodes_per_page)
+	{
+		UnlockReleaseBuffer(w->buffer);
+		w->buffer = InvalidBuffer;
+	}
+	if (!BufferIsValid(w->buffer))
+	{
+		CHECK_FOR_INTERRUPTS();
+		w->buffer = pgr_hnsw_extend_nodes(w->ix);
+		w->last = BufferGetBlockNumber(w->buffer);
+		w->slot = 0;
+	}
+	return w->last * meta->nodes_per_page + w->slot++;
+}
+
+/* Copies a record into the slot just given, and its further parts. */
+static void
+put_record(Writer *w, PgrHnswId id, const PgrHnswNode *record)
+{
+	const PgrHnswMeta *meta = &w->ix->meta;
+	Page		page = BufferGetPage(w->buffer);
+	BlockNumber next = PgrPageGetOpaque(page)->next;
+
+	memcpy(pgr_hnsw_slot(w->ix, page, id), record, Min(meta->node_size, PGR_PAGE_CAPACITY));
+	MarkBufferDirty(w->buffer);
+	for (Size done = PGR_PAGE_CAPACITY; done < meta->node_size; done += PGR_PAGE_CAPACITY)
+	{
+		Buffer		buffer = pgr_page_read(w->ix->rel, next, PGR_PAGE_HNSW_AUX,
+										   BUFFER_LOCK_EXCLUSIVE);
+
+		page = BufferGetPage(buffer);
+		memcpy(PgrPageGetData(page), (const char *) record + done,
+			   Min(meta->node_size - done, PGR_PAGE_CAPACITY));
+		next = PgrPageGetOpaque(page)->next;
+		MarkBufferDirty(buffer);
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+static ItemPointerData
+node_tid(const PgrGraphNode *node)
+{
+	ItemPointerData tid;
+
+	memcpy(&tid, node->tag, sizeof(tid));
+	return tid;
+}
+
+static void
+fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, PgrHnswNode *record)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+
+	record->nedges = 0;
+	for (uint32 i = 0; i < from->nlinks; i++)
+	{
+		const PgrGraphNode *to = pgr_graph_node(g, PGR_GRAPH_ID(from->links[i]));
+		PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, record, record->nedges);
+		PgrEdge		factors;
+
+		pgr_edge_encode(&from->head, pgr_graph_code(g, from), &to->head, pgr_graph_code(g, to),
+						meta->padded, &factors, (uint8 *) edge + PGR_HNSW_EDGE_BITS(meta));
+		edge->id = to->disk_id;
+		edge->factors = factors;
+		record->nedges++;
+	}
+}
+
+/* The tids of a node's duplicates that do not fit in its record. */
+static void
+put_tids_slots(Writer *w, const PgrGraph *g, PgrHnswId owner, uint32 rest, uint32 nslots,
+			   PgrHnswNode *record)
+{
+	const PgrHnswMeta *meta = &w->ix->meta;
+
+	for (uint32 i = 0; i < nslots; i++)
+	{
+		PgrHnswId	id = next_slot(w);
+
+		memset(record, 0, meta->node_size);
+		record->flags = PGR_HNSW_TIDS;
+		record->owner = owner;
+		record->more = i + 1 < nslots ? owner : PGR_HNSW_NO_ID;
+		for (; rest != PGR_GRAPH_NONE && record->ntids < PGR_HNSW_SLOT_TIDS(meta);
+			 rest = pgr_graph_node(g, rest)->next_equal)
+			PGR_HNSW_TIDS_OF(record)[record->ntids++] = node_tid(pgr_graph_node(g, rest));
+		/* the slot that follows, wherever its page will be */
+		if (i + 1 < nslots)
+			record->more = w->slot < meta->nodes_per_page ? id + 1
+				: (PgrHnswId) (RelationGetNumberOfBlocks(w->ix->rel) + meta->parts - 1) *
+				meta->nodes_per_page;
+		put_record(w, id, record);
+	}
+}
+
+static void
+put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *record)
+{
+	const PgrHnswMeta *meta = &w->ix->meta;
+	PgrHnswId	id = next_slot(w);
+	uint32		rest = node->next_equal;
+	uint32		nslots = rest == PGR_GRAPH_NONE ? 0 : slots_needed(meta, chain_length(g, node));
+
+	if (id != node->disk_id)
+		elog(ERROR, "node is written to slot %u instead of %u", id, node->disk_id);
+	memset(record, 0, meta->node_size);
+	record->flags = PGR_HNSW_USED;
+	record->more = PGR_HNSW_NO_ID;
+	record->owner = PGR_HNSW_NO_ID;
+	record->head = node->head;
+	PGR_HNSW_TIDS_OF(record)[record->ntids++] = node_tid(node);
+	for (; rest != PGR_GRAPH_NONE && record->ntids < PGR_HNSW_INLINE_TIDS;
+		 rest = pgr_graph_node(g, rest)->next_equal)
+		PGR_HNSW_TIDS_OF(record)[record->ntids++] = node_tid(pgr_graph_node(g, rest));
+	if (nslots > 0)
+		record->more = w->slot < meta->nodes_per_page ? id + 1
+			: (PgrHnswId) (RelationGetNumberOfBlocks(w->ix->rel) + meta->parts - 1) *
+			meta->nodes_per_page;
+	memcpy(PGR_HNSW_CODE(meta, record), pgr_graph_code(g, node), meta->padded);
+	fill_edges(w->ix, g, node, record);
+	put_record(w, id, record);
+	put_tids_slots(w, g, id, rest, nslots, record);
+}
+
+/* Evenly spaced nodes become the entries. */
+static void
+put_entries(const PgrHnswIndex *ix, const PgrGraph *g, uint32 nodes)
+{
+	uint32		room = PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta) * ix->meta.entry_pages;
+	uint32		seen = 0;
+	uint32		taken = 0;
+
+	for (uint32 i = 0; i < pgr_graph_count(g); i++)
+	{
+		const PgrGraphNode *node = pgr_graph_node(g, i);
+
+		if (node->state != PGR_GRAPH_NODE)
+			continue;
+		if ((uint64) taken * nodes <= (uint64) seen * room && taken < room)
+		{
+			pgr_hnsw_offer_entry(ix, node->disk_id, pgr_graph_code(g, node), &node->head, 0, true);
+			taken++;
+		}
+		seen++;
+	}
+}
+
+void
+pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g)
+{
+	Writer		w = {ix, InvalidBuffer};
+	PgrHnswNode *record = palloc(ix->meta.node_size);
+	uint32		nodes = 0;
+
+	number_nodes(ix, g);
+	for (uint32 i = 0; i < pgr_graph_count(g); i++)
+	{
+		const PgrGraphNode *node = pgr_graph_node(g, i);
+
+		if (node->state != PGR_GRAPH_NODE)
+			continue;
+		put_node(&w, g, node, record);
+		nodes++;
+	}
+	if (BufferIsValid(w.buffer))
+	{
+		Buffer		buffer;
+
+		UnlockReleaseBuffer(w.buffer);
+		ix->meta.insert_block = w.last;
+		buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+		((PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer)))->insert_block = w.last;
+		MarkBufferDirty(buffer);
+		UnlockReleaseBuffer(buffer);
+	}
+	put_entries(ix, g, nodes);
+	pfree(record);
+}

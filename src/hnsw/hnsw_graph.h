@@ -1,0 +1,140 @@
+/*
+ * hnsw_graph.h
+ *		The graph of a build, in memory: search, selection of neighbours,
+ *		insertion, by many processes at once. No postgres.h.
+ *
+ * It is one block of memory without pointers, so that every process may map it
+ * elsewhere. Nodes are numbered in the order they were reserved. All vectors are
+ * code8 (src/quant); see src/hnsw/README, "Build".
+ *
+ * Locks: each node has a sequence lock. A writer makes it odd and even again; a
+ * reader copies the links and looks whether the number is still the same. No
+ * process holds more than one, and none waits for anything while it holds one.
+ */
+#ifndef PGR_HNSW_GRAPH_H
+#define PGR_HNSW_GRAPH_H
+
+#include "quant/quant.h"
+
+#define PGR_GRAPH_NONE UINT32_MAX
+#define PGR_GRAPH_MAX_DEGREE 256
+
+/* A neighbour; lists are sorted by distance. */
+typedef struct PgrGraphLink
+{
+	uint32_t	id;				/* PGR_GRAPH_DIVERSE may be set: see README */
+	float		distance;
+} PgrGraphLink;
+
+/* nearer to the node than to any nearer diverse neighbour of it */
+#define PGR_GRAPH_DIVERSE UINT32_C(0x80000000)
+#define PGR_GRAPH_ID(link) ((link).id & ~PGR_GRAPH_DIVERSE)
+
+typedef enum PgrGraphState
+{
+	PGR_GRAPH_EMPTY,			/* reserved, not yet inserted */
+	PGR_GRAPH_NODE,
+	PGR_GRAPH_DUPLICATE			/* hangs on the node that has an equal value */
+} PgrGraphState;
+
+typedef struct PgrGraphNode
+{
+	uint32_t	sequence;		/* lock; odd while a writer has it */
+	uint32_t	next_equal;		/* chain of duplicates, or PGR_GRAPH_NONE */
+	PgrCode8	head;
+	uint16_t	nlinks;
+	uint16_t	state;			/* PgrGraphState */
+	uint32_t	disk_id;		/* for whoever writes the graph out */
+	uint16_t	tag[4];			/* the caller's: a heap tid */
+	PgrGraphLink links[];		/* degree of them, then the code */
+} PgrGraphNode;
+
+typedef struct PgrGraph
+{
+	uint32_t	dim;			/* bytes of a code */
+	uint32_t	degree;
+	uint32_t	ef_construction;
+	float		max_aux;
+	uint32_t	capacity;		/* nodes */
+	uint32_t	count;			/* reserved; may exceed capacity by as many as asked in vain */
+	uint32_t	entry_lock;
+	uint32_t	nentries;
+	uint32_t	entry_capacity;
+	size_t		stride;			/* bytes of a node */
+	size_t		entry_offset;	/* uint32_t ids, PgrCode8 heads, codes */
+	size_t		node_offset;
+} PgrGraph;
+
+/*
+ * Where searches start: about 2 sqrt(count) nodes whose codes lie together.
+ * Enough that the best of them is near; few enough that scanning them is cheap
+ * beside an insertion.
+ */
+#define PGR_GRAPH_ENTRIES_MAX 4096
+
+/* What one process needs to work on a graph. */
+typedef struct PgrGraphScratch PgrGraphScratch;
+
+/* bytes of a node */
+extern size_t pgr_graph_stride(uint32_t dim, uint32_t degree);
+
+/* bytes for a graph of capacity nodes; 0 if that overflows */
+extern size_t pgr_graph_size(uint32_t dim, uint32_t degree, uint32_t capacity);
+
+/* the largest capacity that fits in size bytes, at most limit; may be 0 */
+extern uint32_t pgr_graph_fit(uint32_t dim, uint32_t degree, size_t size, uint32_t limit);
+
+/* Formats memory of pgr_graph_size() bytes, 64-byte aligned. */
+extern void pgr_graph_init(PgrGraph *g, uint32_t dim, uint32_t degree,
+						   uint32_t ef_construction, float max_aux, uint32_t capacity);
+
+/* bytes of scratch memory for a graph, and its preparation */
+extern size_t pgr_graph_scratch_size(const PgrGraph *g);
+extern PgrGraphScratch *pgr_graph_scratch_init(const PgrGraph *g, void *memory);
+
+static inline PgrGraphNode *
+pgr_graph_node(const PgrGraph *g, uint32_t id)
+{
+	return (PgrGraphNode *) ((char *) g + g->node_offset + g->stride * id);
+}
+
+static inline int8_t *
+pgr_graph_code(const PgrGraph *g, const PgrGraphNode *node)
+{
+	return (int8_t *) (node->links + g->degree);
+}
+
+/* A new node's number, or PGR_GRAPH_NONE if the graph is full. */
+extern uint32_t pgr_graph_reserve(PgrGraph *g);
+
+/* nodes reserved */
+extern uint32_t pgr_graph_count(const PgrGraph *g);
+
+/*
+ * Inserts a reserved node whose head, code and tag the caller has filled. A
+ * value equal to that of a node becomes a duplicate of it.
+ */
+extern void pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id);
+
+/*
+ * The nearest nodes of a vector: up to ef, sorted by distance, in out. Returns
+ * their number.
+ */
+extern uint32_t pgr_graph_search(PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head,
+								 const int8_t *code, uint32_t ef, PgrGraphLink *out);
+
+/* --- selection of neighbours, also for graphs in pages --- */
+
+/* distance of two candidates, by their position */
+typedef double (*PgrGraphPairFn) (const void *arg, uint32_t a, uint32_t b);
+
+/*
+ * Chooses up to degree of n candidates sorted by distance: first those that are
+ * nearer to the node than to any chosen one (diverse), then the nearest others.
+ * chosen[] gets their positions, ascending, with PGR_GRAPH_DIVERSE; returns their
+ * number. (Malkov and Yashunin, algorithm 4, keeping pruned connections.)
+ */
+extern uint32_t pgr_graph_select(const float *distances, uint32_t n, uint32_t degree,
+								 PgrGraphPairFn pair, const void *arg, uint32_t *chosen);
+
+#endif							/* PGR_HNSW_GRAPH_H */

@@ -1,0 +1,225 @@
+/*
+ * hnsw_index.c
+ *		What an hnsw index is: sizes, opening, and how a value becomes a code.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "hnsw/hnsw.h"
+#include "utils/memutils.h"
+
+/* Every index has the same rotation unless this changes; a reader takes the stored one. */
+#define ROTATION_SEED UINT64CONST(0x70677265747269)
+
+/* fewest neighbours that page space may cost, as a share of 2m */
+#define LEAST_DEGREE 0.6
+
+/* nodes that fit a page with that degree; a fraction if a node takes several */
+static double
+nodes_per_page(const PgrHnswMeta *meta, int degree)
+{
+	Size		size = PGR_HNSW_NODE_SIZE(meta, degree);
+
+	if (size <= PGR_PAGE_CAPACITY)
+		return PGR_PAGE_CAPACITY / size;
+	return 1.0 / ((size + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY);
+}
+
+/*
+ * The degree with the most nodes on a page, where a lower degree than 2m counts
+ * against it: page space is time and memory, neighbours are recall (README,
+ * "Degree"). Among equals the higher degree.
+ */
+void
+pgr_hnsw_geometry(PgrHnswMeta *meta)
+{
+	int			full = Min(2 * meta->m, PGR_GRAPH_MAX_DEGREE);
+	double		best = -1;
+
+	for (int degree = full; degree >= LEAST_DEGREE * full && degree > 0; degree--)
+	{
+		double		worth = nodes_per_page(meta, degree) * pow((double) degree / full, 1.25);
+
+		if (worth > best)
+		{
+			best = worth;
+			meta->degree = degree;
+		}
+	}
+	meta->node_size = PGR_HNSW_NODE_SIZE(meta, meta->degree);
+	meta->nodes_per_page = Max(1, PGR_PAGE_CAPACITY / meta->node_size);
+	meta->parts = (meta->node_size + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY;
+}
+
+static void
+open_rotation(PgrHnswIndex *ix)
+{
+	pgr_rotation_init(&ix->rotation, ix->meta.dim, ix->meta.seed,
+					  palloc(pgr_rotation_size(ix->meta.dim)));
+	ix->floats = palloc(ix->meta.padded * sizeof(float));
+}
+
+PgrHnswIndex *
+pgr_hnsw_new(Relation rel)
+{
+	PgrHnswIndex *ix = palloc0(sizeof(PgrHnswIndex));
+	PgrHnswOptions *options = (PgrHnswOptions *) rel->rd_options;
+	int			m = options ? options->m : PGR_HNSW_DEFAULT_M;
+	int			ef = options ? options->ef_construction : PGR_HNSW_DEFAULT_EF_CONSTRUCTION;
+
+	if (ef < 2 * m)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("ef_construction must be greater than or equal to 2 * m")));
+	ix->rel = rel;
+	ix->cls = pgr_vecclass(rel, 1);
+	ix->meta.head.magic = PGR_HNSW_MAGIC;
+	ix->meta.head.version = PGR_HNSW_VERSION;
+	ix->meta.insert_block = InvalidBlockNumber;
+	if (TupleDescAttr(RelationGetDescr(rel), 0)->atttypid == VARBITOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("type not supported for hnsw index")));
+	ix->meta.dim = pgr_vecclass_dim(rel, 1, ix->cls);
+	ix->meta.padded = pgr_rotation_padded(ix->meta.dim);
+	ix->meta.seed = ROTATION_SEED;
+	ix->meta.m = m;
+	ix->meta.ef_construction = ef;
+	ix->meta.kind = ix->cls->kind;
+	ix->building = true;
+	pgr_hnsw_geometry(&ix->meta);
+	open_rotation(ix);
+	return ix;
+}
+
+/*
+ * What does not change while the relation's files stay the same is kept with
+ * the relation's cache entry: the metapage and the centre behind it.
+ */
+static void
+fill_cache(Relation rel)
+{
+	PgrHnswMeta meta;
+	char	   *cache;
+	float	   *centre;
+
+	pgr_meta_copy(rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &meta, sizeof(meta));
+	cache = MemoryContextAlloc(rel->rd_indexcxt, sizeof(meta) + meta.dim * sizeof(float));
+	memcpy(cache, &meta, sizeof(meta));
+	centre = (float *) (cache + sizeof(meta));
+	for (uint32 p = 0, done = 0; p < meta.centre_pages; p++)
+	{
+		uint32		n = Min(meta.dim - done, PGR_HNSW_FLOATS_PER_PAGE);
+		Buffer		buffer = pgr_page_read(rel, meta.centre_block + p, PGR_PAGE_HNSW_AUX,
+										   BUFFER_LOCK_SHARE);
+
+		memcpy(centre + done, PgrPageGetData(BufferGetPage(buffer)), n * sizeof(float));
+		UnlockReleaseBuffer(buffer);
+		done += n;
+	}
+	rel->rd_amcache = cache;
+}
+
+PgrHnswIndex *
+pgr_hnsw_open(Relation rel)
+{
+	PgrHnswIndex *ix = palloc0(sizeof(PgrHnswIndex));
+
+	if (rel->rd_amcache == NULL)
+		fill_cache(rel);
+	memcpy(&ix->meta, rel->rd_amcache, sizeof(PgrHnswMeta));
+	if (ix->meta.centre_pages > 0)
+	{
+		ix->centre = palloc(ix->meta.dim * sizeof(float));
+		memcpy(ix->centre, (char *) rel->rd_amcache + sizeof(PgrHnswMeta),
+			   ix->meta.dim * sizeof(float));
+	}
+	ix->rel = rel;
+	ix->cls = pgr_vecclass(rel, 1);
+	open_rotation(ix);
+	return ix;
+}
+
+/* x / |x| for cosine; false for the zero vector */
+static bool
+normalise(float *x, uint32 dim)
+{
+	double		norm = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
+
+	if (!(norm > 0))
+		return false;
+	for (uint32 i = 0; i < dim; i++)
+		x[i] = (float) (x[i] / norm);
+	return true;
+}
+
+/* As the operator complains of it. */
+void
+pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim)
+{
+	if (ix->cls->kind == PGR_DISTANCE_HAMMING || ix->cls->kind == PGR_DISTANCE_JACCARD)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("different bit lengths %d and %d", ix->meta.dim, dim)));
+	pgr_error_dims(ix->cls->type, ix->meta.dim, dim);
+}
+
+bool
+pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
+				int8 *code, PgrCode8 *head)
+{
+	int			dim;
+	const float *x = ix->cls->floats(value, &dim);
+	float	   *y = ix->floats;
+	float		aux = 0;
+
+	if (dim != ix->meta.dim)
+		pgr_hnsw_error_dim(ix, dim);
+	memcpy(y, x, dim * sizeof(float));
+	memset(y + dim, 0, (ix->meta.padded - dim) * sizeof(float));
+	if (ix->cls->space == PGR_DISTANCE_COSINE && !normalise(y, dim) && !ix->cls->zero_is_value)
+		return false;
+	if (ix->cls->space == PGR_DISTANCE_NEG_IP && !query)
+		aux = -(float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (y, y, dim);
+	if (ix->centre != NULL)
+		for (int i = 0; i < dim; i++)
+			y[i] -= ix->centre[i];
+	pgr_rotate(&ix->rotation, y);
+	pgr_code8_encode(y, ix->meta.padded, aux, code, head);
+	return true;
+}
+
+/* Squared L2; 2 (1 - cos) of unit vectors; |q|^2 - 2 <q,x> (src/quant/README). */
+double
+pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
+{
+	switch (ix->cls->kind)
+	{
+		case PGR_DISTANCE_COSINE:
+			return 2 * distance;
+		case PGR_DISTANCE_NEG_IP:
+			return norm2 + 2 * distance;
+		case PGR_DISTANCE_HAMMING:
+			return distance;
+		default:
+			return distance * distance;
+	}
+}
+
+double
+pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
+{
+	switch (ix->cls->kind)
+	{
+		case PGR_DISTANCE_COSINE:
+			return distance / 2;
+		case PGR_DISTANCE_NEG_IP:
+			return (distance - norm2) / 2;
+		case PGR_DISTANCE_HAMMING:
+			return distance > 0 ? distance : 0;
+		default:
+			return distance > 0 ? sqrt(distance) : 0;
+	}
+}

@@ -1,0 +1,648 @@
+/*
+ * hnsw_insert.c
+ *		Insertion into the graph in pages, and repair of single nodes. See
+ *		README, "Insert".
+ *
+ * One page is locked at a time. A new node is stored complete, reachable from
+ * nowhere; then each of its neighbours gets an edge back. A neighbour that has
+ * died in between is noticed there, under its lock, and the new node's edge to
+ * it is taken away again: so vacuum, which marks dead nodes before it looks for
+ * edges to them, misses none.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "hnsw/hnsw.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* What an insertion knows of the node to be linked. */
+typedef struct NewNode
+{
+	PgrHnswId	id;
+	const int8 *code;
+	PgrCode8	head;
+} NewNode;
+
+/* A neighbour chosen for it. */
+typedef struct Neighbour
+{
+	PgrHnswId	id;
+	uint16		generation;
+	uint32		hit;
+} Neighbour;
+
+/* ----------
+ * Choosing neighbours
+ * ----------
+ */
+
+typedef struct HitPair
+{
+	const PgrHnswSearch *search;
+	const uint32 *order;		/* hits by distance */
+	uint32		padded;
+	float		max_aux;
+} HitPair;
+
+static double
+hit_pair(const void *arg, uint32 a, uint32 b)
+{
+	const HitPair *p = arg;
+	const PgrCode8 *ha;
+	const PgrCode8 *hb;
+	const int8 *ca = pgr_hnsw_search_code(p->search, p->order[a], &ha);
+	const int8 *cb = pgr_hnsw_search_code(p->search, p->order[b], &hb);
+
+	return pgr_code8_pair_distance(ha, ca, hb, cb, p->padded, p->max_aux);
+}
+
+typedef struct HitDistance
+{
+	float		distance;
+	uint32		hit;
+} HitDistance;
+
+static int
+compare_hits(const void *a, const void *b)
+{
+	float		x = ((const HitDistance *) a)->distance;
+	float		y = ((const HitDistance *) b)->distance;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Hits by their distance from a stored vector, which for inner products is not the search's. */
+static HitDistance *
+sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
+		  const PgrCode8 *head, uint32 *n)
+{
+	const PgrHnswHit *hits;
+	HitDistance *sorted;
+
+	*n = pgr_hnsw_search_hits(s, &hits);
+	sorted = palloc_extended(mul_size(Max(*n, 1), sizeof(HitDistance)), MCXT_ALLOC_HUGE);
+	for (uint32 i = 0; i < *n; i++)
+	{
+		const PgrCode8 *other;
+		const int8 *other_code = pgr_hnsw_search_code(s, i, &other);
+
+		sorted[i].hit = i;
+		sorted[i].distance = (float) pgr_code8_pair_distance(head, code, other, other_code,
+															 ix->meta.padded, ix->meta.max_aux);
+	}
+	qsort(sorted, *n, sizeof(HitDistance), compare_hits);
+	return sorted;
+}
+
+/* Chooses up to degree neighbours among the sorted hits; returns their number. */
+static uint32
+choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s, const HitDistance *sorted,
+				  uint32 n, Neighbour *neighbours)
+{
+	const PgrHnswHit *hits;
+	uint32	   *order;
+	float	   *distances;
+	uint32	   *chosen = palloc(ix->meta.degree * sizeof(uint32));
+	HitPair		pair;
+
+	pgr_hnsw_search_hits(s, &hits);
+	n = Min(n, ix->meta.ef_construction);
+	order = palloc(Max(n, 1) * sizeof(uint32));
+	distances = palloc(Max(n, 1) * sizeof(float));
+	for (uint32 i = 0; i < n; i++)
+	{
+		order[i] = sorted[i].hit;
+		distances[i] = sorted[i].distance;
+	}
+	pair = (HitPair) {s, order, ix->meta.padded, ix->meta.max_aux};
+	n = pgr_graph_select(distances, n, ix->meta.degree, hit_pair, &pair, chosen);
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32		hit = order[chosen[i] & ~PGR_GRAPH_DIVERSE];
+
+		neighbours[i] = (Neighbour) {hits[hit].id, hits[hit].generation, hit};
+	}
+	return n;
+}
+
+/* ----------
+ * Edges
+ * ----------
+ */
+
+static void
+make_edge(const PgrHnswIndex *ix, const PgrCode8 *from, const int8 *from_code,
+		  PgrHnswId id, const PgrCode8 *to, const int8 *to_code, PgrHnswEdge *edge)
+{
+	PgrEdge		factors;
+
+	pgr_edge_encode(from, from_code, to, to_code, ix->meta.padded, &factors,
+					(uint8 *) edge + PGR_HNSW_EDGE_BITS(&ix->meta));
+	edge->id = id;
+	edge->factors = factors;
+}
+
+/* Edges of a node with the new one behind them, to choose which to drop. */
+typedef struct EdgeList
+{
+	const PgrHnswMeta *meta;
+	const char *edges;			/* PGR_HNSW_EDGE_SIZE apart */
+	float		length[PGR_GRAPH_MAX_DEGREE + 1];	/* of edges */
+	uint32		order[PGR_GRAPH_MAX_DEGREE + 1];	/* edges by length */
+} EdgeList;
+
+static inline const PgrHnswEdge *
+list_edge(const EdgeList *l, uint32 i)
+{
+	return (const PgrHnswEdge *) (l->edges + (Size) i * PGR_HNSW_EDGE_SIZE(l->meta));
+}
+
+/* cos(pi x) for 0 <= x <= 1 to 4 digits: the sine's series around 1/2 */
+static inline float
+cos_pi(float x)
+{
+	float		t = (float) M_PI * (0.5f - x);
+	float		t2 = t * t;
+
+	return t * (1 - t2 / 6 * (1 - t2 / 20 * (1 - t2 / 42)));
+}
+
+/*
+ * Squared distance of two neighbours from what the node's page knows: their
+ * lengths, and the angle that the share of differing sign bits stands for.
+ */
+static double
+edge_pair(const void *arg, uint32 a, uint32 b)
+{
+	const EdgeList *l = arg;
+	Size		bits = PGR_HNSW_EDGE_BITS(l->meta);
+	uint32		ea = l->order[a];
+	uint32		eb = l->order[b];
+	float		x = l->length[ea];
+	float		y = l->length[eb];
+	uint64		differ = pgr_kernel->hamming((const uint8 *) list_edge(l, ea) + bits,
+											 (const uint8 *) list_edge(l, eb) + bits,
+											 PGR_EDGE_BYTES(l->meta->padded));
+
+	return x * x + y * y - 2 * x * y * cos_pi((float) differ / l->meta->padded);
+}
+
+/*
+ * |r| from an edge's factor: rescale = -2 |r|^2 / <y,r>, and <y,r> is
+ * sqrt(D) / 2 |r| times the mean cosine of a one-bit code, sqrt(2 / pi).
+ */
+static float
+edge_length(const PgrHnswMeta *meta, const PgrHnswEdge *edge)
+{
+	return (float) (fabs(edge->factors.rescale) * sqrt(meta->padded) * sqrt(2 / M_PI) / 4);
+}
+
+/*
+ * Which of n edges (the last is the new one) to drop so that n - 1 are left:
+ * the one that selection by diversity does not choose.
+ */
+static uint32
+edge_to_drop(const PgrHnswMeta *meta, const char *edges, uint32 n)
+{
+	EdgeList	l = {meta, edges};
+	float		distances[PGR_GRAPH_MAX_DEGREE + 1];
+	uint32		chosen[PGR_GRAPH_MAX_DEGREE + 1];
+	uint32		drop = 0;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32		at = i;
+
+		l.length[i] = edge_length(meta, list_edge(&l, i));
+		for (; at > 0 && l.length[l.order[at - 1]] > l.length[i]; at--)
+			l.order[at] = l.order[at - 1];
+		l.order[at] = i;
+	}
+	for (uint32 i = 0; i < n; i++)
+		distances[i] = l.length[l.order[i]] * l.length[l.order[i]];
+	pgr_graph_select(distances, n, n - 1, edge_pair, &l, chosen);
+	while (drop < n - 1 && (chosen[drop] & ~PGR_GRAPH_DIVERSE) == drop)
+		drop++;
+	return l.order[drop];
+}
+
+/*
+ * Gives a node an edge to the new one, if it is still the node it was when the
+ * search met it and the edge is worth its place. False if it is gone or dead:
+ * the new node must not keep its edge to it.
+ */
+static bool
+add_edge(const PgrHnswIndex *ix, const Neighbour *to, const NewNode *added)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	Size		edge_size = PGR_HNSW_EDGE_SIZE(meta);
+	char	   *record = palloc(meta->node_size + edge_size);
+	PgrHnswNode *node = (PgrHnswNode *) record;
+	const PgrHnswNode *stored;
+	Buffer		buffer;
+	uint32		n;
+	uint32		drop;
+
+	stored = pgr_hnsw_node_read(ix, to->id, BUFFER_LOCK_EXCLUSIVE, record, &buffer);
+	if (!(stored->flags & PGR_HNSW_USED) || (stored->flags & PGR_HNSW_DEAD) ||
+		stored->generation != to->generation)
+	{
+		UnlockReleaseBuffer(buffer);
+		return false;
+	}
+	if (stored != node)
+		memcpy(record, stored, meta->node_size);
+	n = node->nedges;
+	for (uint32 i = 0; i < n; i++)
+		if (PGR_HNSW_EDGE(meta, node, i)->id == added->id)
+		{
+			UnlockReleaseBuffer(buffer);
+			return true;
+		}
+	make_edge(ix, &node->head, PGR_HNSW_CODE(meta, node), added->id, &added->head, added->code,
+			  PGR_HNSW_EDGE(meta, node, n));
+	if (n < meta->degree)
+		node->nedges++;
+	else
+	{
+		drop = edge_to_drop(meta, PGR_HNSW_EDGES(meta, node), n + 1);
+		if (drop == n)
+		{
+			UnlockReleaseBuffer(buffer);
+			return true;
+		}
+		memcpy(PGR_HNSW_EDGE(meta, node, drop), PGR_HNSW_EDGE(meta, node, n), edge_size);
+	}
+	pgr_hnsw_node_store(ix, to->id, node, buffer);
+	return true;
+}
+
+/* Takes the edges to some nodes away from a node. */
+static void
+remove_edges(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswId *gone, uint32 ngone)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	char	   *record = palloc(meta->node_size);
+	PgrHnswNode *node = (PgrHnswNode *) record;
+	const PgrHnswNode *stored;
+	Buffer		buffer;
+
+	stored = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_EXCLUSIVE, record, &buffer);
+	if (stored != node)
+		memcpy(record, stored, meta->node_size);
+	for (uint32 i = 0; i < node->nedges; i++)
+		for (uint32 g = 0; g < ngone; g++)
+			if (PGR_HNSW_EDGE(meta, node, i)->id == gone[g])
+			{
+				node->nedges--;
+				memmove(PGR_HNSW_EDGE(meta, node, i), PGR_HNSW_EDGE(meta, node, node->nedges),
+						PGR_HNSW_EDGE_SIZE(meta));
+				i--;
+				break;
+			}
+	pgr_hnsw_node_store(ix, id, node, buffer);
+}
+
+/* Edges back from all neighbours; those that are gone lose theirs. */
+static void
+link_back(const PgrHnswIndex *ix, const NewNode *added, const Neighbour *neighbours, uint32 n)
+{
+	PgrHnswId  *gone = palloc(Max(n, 1) * sizeof(PgrHnswId));
+	uint32		ngone = 0;
+
+	for (uint32 i = 0; i < n; i++)
+		if (!add_edge(ix, &neighbours[i], added))
+			gone[ngone++] = neighbours[i].id;
+	if (ngone > 0)
+		remove_edges(ix, added->id, gone, ngone);
+}
+
+/* ----------
+ * Equal values
+ * ----------
+ */
+
+/*
+ * Adds a tid to a node's TIDS slot. False if it has no room, or is not the
+ * node's any more. The node's own page is not locked: two pages whose nodes have
+ * slots on each other's would otherwise be locked in either order. Vacuum
+ * closes a slot before it declares the node dead.
+ */
+static bool
+add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, PgrHnswId owner, ItemPointer tid)
+{
+	PgrHnswNode *node;
+	PgrWalBatch batch;
+	Buffer		buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(&ix->meta, slot),
+									   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_EXCLUSIVE);
+
+	node = pgr_hnsw_slot(ix, BufferGetPage(buffer), slot);
+	if (node->flags != PGR_HNSW_TIDS || node->owner != owner ||
+		node->ntids >= PGR_HNSW_SLOT_TIDS(&ix->meta))
+	{
+		UnlockReleaseBuffer(buffer);
+		return false;
+	}
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	node = pgr_hnsw_slot(ix, pgr_wal_add(&batch, buffer, false), slot);
+	PGR_HNSW_TIDS_OF(node)[node->ntids++] = *tid;
+	pgr_wal_commit(&batch);
+	return true;
+}
+
+/* A new TIDS slot that holds one tid; not reachable yet. */
+static PgrHnswId
+make_tids_slot(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId next, ItemPointer tid)
+{
+	PgrHnswNode *node;
+	PgrWalBatch batch;
+	Buffer		buffer;
+	PgrHnswId	id = pgr_hnsw_node_alloc(ix, &buffer);
+
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	node = pgr_hnsw_slot(ix, pgr_wal_add(&batch, buffer, false), id);
+	node->flags = PGR_HNSW_TIDS;
+	node->ntids = 1;
+	node->nedges = 0;
+	node->more = next;
+	node->owner = owner;
+	PGR_HNSW_TIDS_OF(node)[0] = *tid;
+	pgr_wal_commit(&batch);
+	return id;
+}
+
+/* The node of a hit, copied into record and locked; false (and unlocked) if it is gone. */
+static bool
+lock_hit(const PgrHnswIndex *ix, const PgrHnswHit *hit, PgrHnswNode *record, Buffer *buffer)
+{
+	const PgrHnswNode *stored = pgr_hnsw_node_read(ix, hit->id, BUFFER_LOCK_EXCLUSIVE,
+												   (char *) record, buffer);
+
+	if (stored->flags != PGR_HNSW_USED || stored->generation != hit->generation)
+	{
+		UnlockReleaseBuffer(*buffer);
+		return false;
+	}
+	if (stored != record)
+		memcpy(record, stored, ix->meta.node_size);
+	return true;
+}
+
+/*
+ * Adds a tid to a node of equal value. False if that failed because the node
+ * changed meanwhile: the value then gets a node of its own.
+ */
+static bool
+add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, ItemPointer tid)
+{
+	PgrHnswNode *node = palloc(ix->meta.node_size);
+	Buffer		buffer;
+	PgrHnswId	more;
+	PgrHnswId	fresh;
+
+	if (!lock_hit(ix, hit, node, &buffer))
+		return false;
+	if (node->ntids < PGR_HNSW_INLINE_TIDS)
+	{
+		PGR_HNSW_TIDS_OF(node)[node->ntids++] = *tid;
+		pgr_hnsw_node_store(ix, hit->id, node, buffer);
+		return true;
+	}
+	more = node->more;
+	UnlockReleaseBuffer(buffer);
+	if (more != PGR_HNSW_NO_ID && add_to_tids_slot(ix, more, hit->id, tid))
+		return true;
+
+	fresh = make_tids_slot(ix, hit->id, more, tid);
+	if (lock_hit(ix, hit, node, &buffer))
+	{
+		if (node->more == more)
+		{
+			node->more = fresh;
+			pgr_hnsw_node_store(ix, hit->id, node, buffer);
+			return true;
+		}
+		UnlockReleaseBuffer(buffer);
+	}
+	pgr_hnsw_node_free(ix, fresh);
+	return false;
+}
+
+/* The nearest hit has the same code. */
+static bool
+is_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, uint32 hit, const int8 *code,
+		 const PgrCode8 *head)
+{
+	const PgrCode8 *other;
+	const int8 *other_code = pgr_hnsw_search_code(s, hit, &other);
+
+	return fabsf(head->norm2 - other->norm2) <= 1e-6f * head->norm2 &&
+		head->scale == other->scale && memcmp(code, other_code, ix->meta.padded) == 0;
+}
+
+/* ----------
+ * Entries
+ * ----------
+ */
+
+double
+pgr_hnsw_count_estimate(const PgrHnswIndex *ix)
+{
+	double		blocks = RelationGetNumberOfBlocks(ix->rel);
+
+	return Max(blocks - ix->meta.node_block, 0) / ix->meta.parts * ix->meta.nodes_per_page;
+}
+
+/* Writes an entry at a place of an entry page, or behind the last if there is room. */
+static void
+write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, PgrHnswId id, const int8 *code,
+			const PgrCode8 *head)
+{
+	PgrHnswEdge *edge = palloc(PGR_HNSW_EDGE_SIZE(&ix->meta));
+	int8	   *zero = palloc0(ix->meta.padded);
+	PgrCode8	origin = {0};
+	Buffer		buffer;
+	Page		page;
+	PgrHnswEntryHead *entries;
+	PgrWalBatch batch;
+
+	make_edge(ix, &origin, zero, id, head, code, edge);
+	buffer = pgr_page_read(ix->rel, ix->meta.entry_block + page_no, PGR_PAGE_HNSW_ENTRY,
+						   BUFFER_LOCK_EXCLUSIVE);
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	page = pgr_wal_add(&batch, buffer, false);
+	entries = (PgrHnswEntryHead *) PgrPageGetData(page);
+	if (entries->count < PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta))
+	{
+		at = entries->count++;
+		pgr_page_set_used(page, sizeof(PgrHnswEntryHead) +
+						  entries->count * PGR_HNSW_EDGE_SIZE(&ix->meta));
+	}
+	memcpy(PGR_HNSW_ENTRY(&ix->meta, page, at), edge, PGR_HNSW_EDGE_SIZE(&ix->meta));
+	pgr_wal_commit(&batch);
+}
+
+/*
+ * With n nodes and room for c entries, a node is made an entry with probability
+ * c / n and replaces any: so all nodes are equally likely to be one (reservoir
+ * sampling). The choice is a hash of the id, not a random number.
+ */
+void
+pgr_hnsw_offer_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
+					 const PgrCode8 *head, double n, bool always)
+{
+	uint64		state = id;
+	double		draw = (double) (pgr_random(&state) >> 11) / 9007199254740992.0;
+	double		per_page = PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta);
+	double		room = per_page * ix->meta.entry_pages;
+
+	if (always || n <= room || draw < room / n)
+	{
+		uint64		place = pgr_random(&state) % (uint64) room;
+
+		write_entry(ix, place / (uint64) per_page, place % (uint64) per_page, id, code, head);
+	}
+}
+
+/* ----------
+ * Insertion
+ * ----------
+ */
+
+/* The record of a new node with its edges, not yet in a slot. */
+static PgrHnswNode *
+make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
+			const PgrCode8 *head, ItemPointer tid, const Neighbour *neighbours, uint32 n)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	PgrHnswNode *node = palloc0(meta->node_size);
+
+	node->flags = PGR_HNSW_USED;
+	node->ntids = 1;
+	node->nedges = n;
+	node->more = PGR_HNSW_NO_ID;
+	node->owner = PGR_HNSW_NO_ID;
+	node->head = *head;
+	PGR_HNSW_TIDS_OF(node)[0] = *tid;
+	memcpy(PGR_HNSW_CODE(meta, node), code, meta->padded);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const PgrCode8 *to;
+		const int8 *to_code = pgr_hnsw_search_code(s, neighbours[i].hit, &to);
+
+		make_edge(ix, head, code, neighbours[i].id, to, to_code, PGR_HNSW_EDGE(meta, node, i));
+	}
+	return node;
+}
+
+static void
+insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
+			const PgrCode8 *head, ItemPointer tid, const HitDistance *sorted, uint32 nhits)
+{
+	Neighbour  *neighbours = palloc(ix->meta.degree * sizeof(Neighbour));
+	uint32		n = choose_neighbours(ix, s, sorted, nhits, neighbours);
+	PgrHnswNode *record = make_record(ix, s, code, head, tid, neighbours, n);
+	NewNode		added = {0, code, *head};
+	Buffer		buffer;
+
+	added.id = pgr_hnsw_node_alloc(ix, &buffer);
+	record->generation = pgr_hnsw_slot(ix, BufferGetPage(buffer), added.id)->generation;
+	pgr_hnsw_node_store(ix, added.id, record, buffer);
+	link_back(ix, &added, neighbours, n);
+
+	/* the first node of an index has no neighbour: it must be an entry */
+	pgr_hnsw_offer_entry(ix, added.id, code, head, pgr_hnsw_count_estimate(ix), n == 0);
+}
+
+void
+pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
+					 ItemPointer tid)
+{
+	PgrCode8	query = *head;
+	PgrHnswSearch *s;
+	HitDistance *sorted;
+	const PgrHnswHit *hits;
+	uint32		n;
+
+	query.aux = 0;
+	s = pgr_hnsw_search_begin(ix, code, &query, true);
+	pgr_hnsw_search_more(s, ix->meta.ef_construction);
+	sorted = sort_hits(ix, s, code, head, &n);
+	pgr_hnsw_search_hits(s, &hits);
+	if (n > 0 && is_equal(ix, s, sorted[0].hit, code, head) &&
+		add_tid(ix, &hits[sorted[0].hit], tid))
+		return;
+	insert_node(ix, s, code, head, tid, sorted, n);
+}
+
+bool
+pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
+				Relation heap, IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
+{
+	MemoryContext context;
+	MemoryContext old;
+	PgrHnswIndex *ix;
+	int8	   *code;
+	PgrCode8	head;
+
+	if (isnull[0])
+		return false;
+	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	ix = pgr_hnsw_open(index);
+	code = palloc(ix->meta.padded);
+	if (pgr_hnsw_encode(ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, code, &head))
+		pgr_hnsw_insert_code(ix, code, &head, tid);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return false;
+}
+
+/* ----------
+ * Repair
+ * ----------
+ */
+
+void
+pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	int8	   *code = palloc(meta->padded);
+	char	   *scratch = palloc(meta->node_size);
+	const PgrHnswNode *stored;
+	Buffer		buffer;
+	PgrHnswSearch *s;
+	PgrCode8	query;
+	NewNode		self = {id, code};
+	uint16		generation;
+	Neighbour  *neighbours = palloc(meta->degree * sizeof(Neighbour));
+	HitDistance *sorted;
+	uint32		n;
+
+	stored = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, scratch, &buffer);
+	memcpy(code, PGR_HNSW_CODE(meta, stored), meta->padded);
+	self.head = stored->head;
+	generation = stored->generation;
+	UnlockReleaseBuffer(buffer);
+
+	query = self.head;
+	query.aux = 0;
+	s = pgr_hnsw_search_begin(ix, code, &query, true);
+	pgr_hnsw_search_exclude(s, id);
+	pgr_hnsw_search_more(s, meta->ef_construction);
+	sorted = sort_hits(ix, s, code, &self.head, &n);
+	n = choose_neighbours(ix, s, sorted, n, neighbours);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const PgrCode8 *head;
+		NewNode		other = {neighbours[i].id};
+		Neighbour	me = {id, generation, 0};
+
+		other.code = pgr_hnsw_search_code(s, neighbours[i].hit, &head);
+		other.head = *head;
+		add_edge(ix, &me, &other);
+	}
+	link_back(ix, &self, neighbours, n);
+}

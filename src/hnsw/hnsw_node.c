@@ -1,0 +1,252 @@
+/*
+ * hnsw_node.c
+ *		Nodes in pages: reading, storing, finding a free slot.
+ *
+ * A node's record is one run of bytes. Where it is larger than a page it goes
+ * on in further pages, chained by their opaque "next"; that chain is made once
+ * and stays with the slot. The lock on the first page covers them all.
+ */
+#include "postgres.h"
+
+#include "hnsw/hnsw.h"
+#include "miscadmin.h"
+#include "storage/indexfsm.h"
+
+Buffer
+pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int lockmode, Page *page)
+{
+	Buffer		buffer = ReadBuffer(ix->rel, block);
+
+	LockBuffer(buffer, lockmode);
+	*page = BufferGetPage(buffer);
+	if (PageIsNew(*page))
+	{
+		UnlockReleaseBuffer(buffer);
+		*page = NULL;
+		return InvalidBuffer;
+	}
+	pgr_page_check(ix->rel, block, *page, PGR_PAGE_ANY);
+	if (PgrPageGetOpaque(*page)->kind != PGR_PAGE_HNSW_NODE)
+		*page = NULL;
+	return buffer;
+}
+
+const PgrHnswNode *
+pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, char *scratch)
+{
+	Size		done = PGR_PAGE_CAPACITY;
+	BlockNumber next;
+
+	if (ix->meta.parts == 1)
+		return pgr_hnsw_slot(ix, page, id);
+	memcpy(scratch, PgrPageGetData(page), PGR_PAGE_CAPACITY);
+	next = PgrPageGetOpaque(page)->next;
+	while (done < ix->meta.node_size)
+	{
+		Size		n = Min(ix->meta.node_size - done, PGR_PAGE_CAPACITY);
+		Buffer		buffer = pgr_page_read(ix->rel, next, PGR_PAGE_HNSW_AUX, BUFFER_LOCK_SHARE);
+
+		page = BufferGetPage(buffer);
+		memcpy(scratch + done, PgrPageGetData(page), n);
+		next = PgrPageGetOpaque(page)->next;
+		UnlockReleaseBuffer(buffer);
+		done += n;
+	}
+	return (PgrHnswNode *) scratch;
+}
+
+const PgrHnswNode *
+pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId id, int lockmode, char *scratch,
+				   Buffer *buffer)
+{
+	*buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(&ix->meta, id), PGR_PAGE_HNSW_NODE, lockmode);
+	return pgr_hnsw_node_at(ix, BufferGetPage(*buffer), id, scratch);
+}
+
+/* Stores the parts behind the first that differ, each in its own WAL record. */
+static void
+store_parts(const PgrHnswIndex *ix, const PgrHnswNode *record, BlockNumber next)
+{
+	for (Size done = PGR_PAGE_CAPACITY; done < ix->meta.node_size; done += PGR_PAGE_CAPACITY)
+	{
+		Size		n = Min(ix->meta.node_size - done, PGR_PAGE_CAPACITY);
+		Buffer		buffer = pgr_page_read(ix->rel, next, PGR_PAGE_HNSW_AUX,
+										   BUFFER_LOCK_EXCLUSIVE);
+		Page		page = BufferGetPage(buffer);
+		PgrWalBatch batch;
+
+		next = PgrPageGetOpaque(page)->next;
+		if (memcmp(PgrPageGetData(page), (const char *) record + done, n) == 0)
+		{
+			UnlockReleaseBuffer(buffer);
+			continue;
+		}
+		pgr_wal_begin(&batch, ix->rel, ix->building);
+		page = pgr_wal_add(&batch, buffer, false);
+		memcpy(PgrPageGetData(page), (const char *) record + done, n);
+		pgr_wal_commit(&batch);
+	}
+}
+
+void
+pgr_hnsw_node_store(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *record,
+					Buffer buffer)
+{
+	PgrWalBatch batch;
+	Page		page;
+
+	/* first what the head does not yet count, so that a crash leaves no half */
+	if (ix->meta.parts > 1)
+		store_parts(ix, record, PgrPageGetOpaque(BufferGetPage(buffer))->next);
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	page = pgr_wal_add(&batch, buffer, false);
+	memcpy(pgr_hnsw_slot(ix, page, id), record, Min(ix->meta.node_size, PGR_PAGE_CAPACITY));
+	pgr_wal_commit(&batch);
+}
+
+/* bytes of a page's content that slots take */
+static uint32
+page_used(const PgrHnswMeta *meta)
+{
+	return Min(meta->nodes_per_page * meta->node_size, PGR_PAGE_CAPACITY);
+}
+
+static void
+init_node_page(const PgrHnswIndex *ix, Page page, PgrPageKind kind, BlockNumber next)
+{
+	pgr_page_init(page, kind, 0);
+	memset(PgrPageGetData(page), 0, PGR_PAGE_CAPACITY);
+	pgr_page_set_used(page, page_used(&ix->meta));
+	PgrPageGetOpaque(page)->next = next;
+}
+
+/* New pages for all parts but the first; the block of the first of them. */
+static BlockNumber
+extend_parts(const PgrHnswIndex *ix)
+{
+	BlockNumber next = InvalidBlockNumber;
+
+	for (int part = ix->meta.parts - 1; part > 0; part--)
+	{
+		Buffer		buffer = pgr_page_extend(ix->rel, MAIN_FORKNUM);
+		BlockNumber block = BufferGetBlockNumber(buffer);
+		PgrWalBatch batch;
+
+		pgr_wal_begin(&batch, ix->rel, ix->building);
+		init_node_page(ix, pgr_wal_add(&batch, buffer, true), PGR_PAGE_HNSW_AUX, next);
+		pgr_wal_commit(&batch);
+		next = block;
+	}
+	return next;
+}
+
+Buffer
+pgr_hnsw_extend_nodes(const PgrHnswIndex *ix)
+{
+	BlockNumber next = extend_parts(ix);
+	Buffer		buffer = pgr_page_extend(ix->rel, MAIN_FORKNUM);
+
+	init_node_page(ix, BufferGetPage(buffer), PGR_PAGE_HNSW_NODE, next);
+	MarkBufferDirty(buffer);
+	return buffer;
+}
+
+void
+pgr_hnsw_node_free(const PgrHnswIndex *ix, PgrHnswId id)
+{
+	Buffer		buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(&ix->meta, id), PGR_PAGE_HNSW_NODE,
+									   BUFFER_LOCK_EXCLUSIVE);
+	PgrWalBatch batch;
+	PgrHnswNode *node;
+
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	node = pgr_hnsw_slot(ix, pgr_wal_add(&batch, buffer, false), id);
+	node->flags = 0;
+	node->ntids = 0;
+	node->nedges = 0;
+	node->generation++;
+	pgr_wal_commit(&batch);
+	RecordFreeIndexPage(ix->rel, PGR_HNSW_BLOCK(&ix->meta, id));
+}
+
+/* A free slot of a node page that the caller has locked, or PGR_HNSW_NO_ID. */
+static PgrHnswId
+free_slot(const PgrHnswIndex *ix, BlockNumber block, Page page)
+{
+	for (int slot = 0; slot < ix->meta.nodes_per_page; slot++)
+	{
+		PgrHnswId	id = block * ix->meta.nodes_per_page + slot;
+
+		if (pgr_hnsw_slot(ix, page, id)->flags == 0)
+			return id;
+	}
+	return PGR_HNSW_NO_ID;
+}
+
+/*
+ * Makes another page the one where inserts look: one with free slots, or a new
+ * one. Under the metapage's lock, so that one process does it for all.
+ */
+static void
+next_insert_page(const PgrHnswIndex *ix, BlockNumber full)
+{
+	Buffer		buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META,
+									   BUFFER_LOCK_EXCLUSIVE);
+	PgrHnswMeta *meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
+	BlockNumber block;
+	Buffer		fresh = InvalidBuffer;
+	BlockNumber next = InvalidBlockNumber;
+	PgrWalBatch batch;
+
+	if (meta->insert_block != full)
+	{
+		UnlockReleaseBuffer(buffer);
+		return;
+	}
+	block = GetFreeIndexPage(ix->rel);
+	/* the map is not logged: after a crash it may tell of pages that are gone */
+	if (block != InvalidBlockNumber && block >= RelationGetNumberOfBlocks(ix->rel))
+		block = InvalidBlockNumber;
+	if (block == InvalidBlockNumber)
+	{
+		next = extend_parts(ix);
+		fresh = pgr_page_extend(ix->rel, MAIN_FORKNUM);
+		block = BufferGetBlockNumber(fresh);
+	}
+	if (block >= MaxBlockNumber / ix->meta.nodes_per_page)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("index \"%s\" has too many nodes", RelationGetRelationName(ix->rel))));
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	meta = (PgrHnswMeta *) PgrPageGetData(pgr_wal_add(&batch, buffer, false));
+	meta->insert_block = block;
+	if (BufferIsValid(fresh))
+		init_node_page(ix, pgr_wal_add(&batch, fresh, true), PGR_PAGE_HNSW_NODE, next);
+	pgr_wal_commit(&batch);
+}
+
+PgrHnswId
+pgr_hnsw_node_alloc(const PgrHnswIndex *ix, Buffer *buffer)
+{
+	for (;;)
+	{
+		PgrHnswMeta meta;
+
+		CHECK_FOR_INTERRUPTS();
+		pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &meta, sizeof(meta));
+		if (meta.insert_block != InvalidBlockNumber)
+		{
+			Page		page;
+			PgrHnswId	id = PGR_HNSW_NO_ID;
+
+			*buffer = pgr_hnsw_node_page(ix, meta.insert_block, BUFFER_LOCK_EXCLUSIVE, &page);
+			if (page != NULL)
+				id = free_slot(ix, meta.insert_block, page);
+			if (id != PGR_HNSW_NO_ID)
+				return id;
+			if (BufferIsValid(*buffer))
+				UnlockReleaseBuffer(*buffer);
+		}
+		next_insert_page(ix, meta.insert_block);
+	}
+}

@@ -1,0 +1,125 @@
+/*
+ * hnsw_page.h
+ *		On-disk format of hnsw indexes. See README, "Pages".
+ */
+#ifndef PGR_HNSW_PAGE_H
+#define PGR_HNSW_PAGE_H
+
+#include "postgres.h"
+
+#include "quant/quant.h"
+#include "storage/itemptr.h"
+#include "storage/page.h"
+
+#define PGR_HNSW_MAGIC 0x57534E48	/* "HNSW" */
+#define PGR_HNSW_VERSION 1
+
+/* Content of block 0. What follows insert_block never changes after the build. */
+typedef struct PgrHnswMeta
+{
+	PgrMetaHead head;
+	BlockNumber insert_block;	/* the node page where inserts look first */
+	uint32		dim;			/* of the column */
+	uint32		padded;			/* bytes of a code8 */
+	uint32		node_size;		/* bytes of a node record */
+	uint64		seed;			/* of the rotation */
+	uint16		m;
+	uint16		ef_construction;
+	uint16		degree;			/* neighbours of a node */
+	uint16		nodes_per_page; /* 1 if a node takes several pages */
+	uint16		parts;			/* pages of a node */
+	uint16		filter_size;	/* bytes of filter columns beside a tid and an edge */
+	uint8		kind;			/* PgrDistanceKind */
+	uint8		unused[3];
+	float		max_aux;		/* see quant.h */
+	BlockNumber entry_block;	/* entry pages, contiguous */
+	uint32		entry_pages;
+	BlockNumber centre_block;	/* the centre's floats, contiguous pages */
+	uint32		centre_pages;	/* 0: the centre is the origin */
+	BlockNumber node_block;		/* the first node page; nodes are all behind it */
+} PgrHnswMeta;
+
+StaticAssertDecl(sizeof(PgrHnswMeta) == 72, "hnsw metapage content is 72 bytes");
+
+/*
+ * A node's number: block * nodes_per_page + slot of its first page.
+ */
+typedef uint32 PgrHnswId;
+
+#define PGR_HNSW_NO_ID PG_UINT32_MAX
+#define PGR_HNSW_BLOCK(meta, id) ((BlockNumber) ((id) / (meta)->nodes_per_page))
+#define PGR_HNSW_SLOT(meta, id) ((id) % (meta)->nodes_per_page)
+
+/* flags of a slot; 0: free */
+#define PGR_HNSW_USED 0x01		/* a node */
+#define PGR_HNSW_DEAD 0x02		/* and no row has it any more: a way, not a result */
+#define PGR_HNSW_TIDS 0x04		/* no node but further tids of one */
+#define PGR_HNSW_CLOSED 0x08	/* beside TIDS: takes no more, the node is dying */
+
+/* tids in a node; more are in TIDS slots */
+#define PGR_HNSW_INLINE_TIDS 4
+
+/*
+ * A slot of a node page: this head, then
+ *	 node	tids[4], filters[4], code[padded], edges[degree]
+ *	 TIDS	tids and filters of as many as fit
+ */
+typedef struct PgrHnswNode
+{
+	uint8		flags;
+	uint8		unused;
+	uint16		generation;		/* counts the slot's reuses */
+	uint16		ntids;
+	uint16		nedges;
+	PgrHnswId	more;			/* TIDS slot, or PGR_HNSW_NO_ID */
+	PgrCode8	head;			/* of the value; in a TIDS slot unused */
+	PgrHnswId	owner;			/* of a TIDS slot: the node */
+} PgrHnswNode;
+
+StaticAssertDecl(sizeof(PgrHnswNode) == 28, "hnsw node head is 28 bytes");
+
+/* An edge: this head, filters, then padded / 8 bytes of bits. */
+typedef struct PgrHnswEdge
+{
+	PgrHnswId	id;
+	PgrEdge		factors;
+} PgrHnswEdge;
+
+StaticAssertDecl(sizeof(PgrHnswEdge) == 12, "hnsw edge head is 12 bytes");
+
+/* An entry page's content: edges from the centre. */
+typedef struct PgrHnswEntryHead
+{
+	uint32		count;
+} PgrHnswEntryHead;
+
+#define PGR_HNSW_EDGE_SIZE(meta) \
+	(sizeof(PgrHnswEdge) + (meta)->filter_size + PGR_EDGE_BYTES((meta)->padded))
+#define PGR_HNSW_EDGE_BITS(meta) (sizeof(PgrHnswEdge) + (meta)->filter_size)
+
+#define PGR_HNSW_TIDS_OF(node) ((ItemPointer) ((char *) (node) + sizeof(PgrHnswNode)))
+#define PGR_HNSW_CODE_OFFSET(meta) \
+	(sizeof(PgrHnswNode) + PGR_HNSW_INLINE_TIDS * (sizeof(ItemPointerData) + (meta)->filter_size))
+#define PGR_HNSW_EDGES_OFFSET(meta) (PGR_HNSW_CODE_OFFSET(meta) + (meta)->padded)
+#define PGR_HNSW_CODE(meta, node) ((int8 *) (node) + PGR_HNSW_CODE_OFFSET(meta))
+#define PGR_HNSW_EDGES(meta, node) ((char *) (node) + PGR_HNSW_EDGES_OFFSET(meta))
+#define PGR_HNSW_EDGE(meta, node, i) \
+	((PgrHnswEdge *) (PGR_HNSW_EDGES(meta, node) + (Size) (i) * PGR_HNSW_EDGE_SIZE(meta)))
+
+#define PGR_HNSW_NODE_SIZE(meta, degree) \
+	(PGR_HNSW_EDGES_OFFSET(meta) + (Size) (degree) * PGR_HNSW_EDGE_SIZE(meta))
+
+/* tids of a TIDS slot, within its first page */
+#define PGR_HNSW_SLOT_TIDS(meta) \
+	((Min((meta)->node_size, PGR_PAGE_CAPACITY) - sizeof(PgrHnswNode)) / \
+	 (sizeof(ItemPointerData) + (meta)->filter_size))
+
+#define PGR_HNSW_ENTRIES_PER_PAGE(meta) \
+	((PGR_PAGE_CAPACITY - sizeof(PgrHnswEntryHead)) / PGR_HNSW_EDGE_SIZE(meta))
+#define PGR_HNSW_ENTRY(meta, page, i) \
+	((PgrHnswEdge *) (PgrPageGetData(page) + sizeof(PgrHnswEntryHead) + \
+					  (Size) (i) * PGR_HNSW_EDGE_SIZE(meta)))
+
+#define PGR_HNSW_FLOATS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(float))
+
+#endif							/* PGR_HNSW_PAGE_H */

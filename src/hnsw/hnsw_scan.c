@@ -1,0 +1,421 @@
+/*
+ * hnsw_scan.c
+ *		Index scans: rows in the order of the operator's own distance. See README,
+ *		"Scan".
+ *
+ * Three stages, each a heap of what the one before has found:
+ *	 hits		nodes by the lower bound of their distance
+ *	 rows		by the operator's distance, of the values read from the heap
+ *	 held back	rows found too late, nearer than one returned already
+ * A row is returned when no hit can be nearer; more nodes are searched when all
+ * hits are used up.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "am/heapvalue.h"
+#include "base/compat.h"
+#include "hnsw/hnsw.h"
+#include "lib/pairingheap.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+
+/*
+ * A hit's lower bound is its distance less so many standard deviations of the
+ * error of its code: for a normal distribution one in 30,000 is outside.
+ */
+#define CODE_ERRORS 4
+
+/* Where the code's distance only leads to candidates there must be more of them. */
+#define LED_EF 2
+
+typedef struct ScanHit
+{
+	double		lower;
+	uint32		hit;
+} ScanHit;
+
+typedef struct ScanRow
+{
+	double		distance;		/* the operator's */
+	ItemPointerData tid;
+} ScanRow;
+
+/* A min-heap of either. */
+typedef struct ScanHeap
+{
+	void	   *at;
+	uint32		n;
+	uint32		size;
+} ScanHeap;
+
+typedef struct HnswScan
+{
+	MemoryContext context;		/* of one scan; reset by rescan */
+	PgrHnswIndex *ix;
+	PgrHnswSearch *search;		/* NULL before the first row */
+	PgrHeapValue *heap;
+	struct varlena *query;		/* detoasted; NULL: any order */
+	double		norm2;			/* |query|^2 */
+	uint32		ef;
+	bool		searched_all;	/* the graph leads nowhere any more */
+	bool		ended;			/* the whole index was read */
+	uint32		taken;			/* hits that were put into the heap */
+	ScanHeap	hits;
+	ScanHeap	rows;
+	ScanHeap	held;
+	double		last;			/* the largest distance returned */
+	uint32		returned;
+	uint32		popped;			/* hits that became rows */
+} HnswScan;
+
+/* ----------
+ * Heaps
+ * ----------
+ */
+
+/*
+ * Both element types begin with their key. Written once for both; elements are
+ * small and moved by memcpy of constant size.
+ */
+StaticAssertDecl(sizeof(ScanHit) == sizeof(ScanRow) && offsetof(ScanHit, lower) == 0 &&
+				 offsetof(ScanRow, distance) == 0, "heap elements are alike");
+
+static inline double
+key_at(const ScanHeap *h, uint32 i)
+{
+	return ((const ScanRow *) h->at)[i].distance;
+}
+
+static void
+heap_push(MemoryContext context, ScanHeap *h, const void *element)
+{
+	ScanRow    *at;
+	ScanRow		e;
+	uint32		i;
+
+	memcpy(&e, element, sizeof(e));
+	if (h->n == h->size)
+	{
+		Size		size = h->size == 0 ? 64 : mul_size(h->size, 2);
+
+		h->at = h->at == NULL
+			? MemoryContextAllocHuge(context, size * sizeof(ScanRow))
+			: repalloc_huge(h->at, mul_size(size, sizeof(ScanRow)));
+		h->size = size;
+	}
+	at = h->at;
+	for (i = h->n++; i > 0 && at[(i - 1) / 2].distance > e.distance; i = (i - 1) / 2)
+		at[i] = at[(i - 1) / 2];
+	at[i] = e;
+}
+
+static void
+heap_pop(ScanHeap *h, void *element)
+{
+	ScanRow    *at = h->at;
+	ScanRow		last = at[--h->n];
+	uint32		i = 0;
+
+	memcpy(element, &at[0], sizeof(ScanRow));
+	for (;;)
+	{
+		uint32		child = 2 * i + 1;
+
+		if (child >= h->n)
+			break;
+		if (child + 1 < h->n && at[child + 1].distance < at[child].distance)
+			child++;
+		if (last.distance <= at[child].distance)
+			break;
+		at[i] = at[child];
+		i = child;
+	}
+	at[i] = last;
+}
+
+/* ----------
+ * Start and end
+ * ----------
+ */
+
+IndexScanDesc
+pgr_hnsw_begin_scan(Relation index, int nkeys, int norderbys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, nkeys, norderbys);
+	HnswScan   *s = palloc0(sizeof(HnswScan));
+
+	s->context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan", ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = s;
+	return scan;
+}
+
+static void
+forget(HnswScan *s)
+{
+	MemoryContext context = s->context;
+
+	if (s->heap != NULL)
+		pgr_heapvalue_end(s->heap);
+	memset(s, 0, sizeof(*s));
+	s->context = context;
+	MemoryContextReset(context);
+}
+
+void
+pgr_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
+{
+	forget(scan->opaque);
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (orderbys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, orderbys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+}
+
+void
+pgr_hnsw_end_scan(IndexScanDesc scan)
+{
+	HnswScan   *s = scan->opaque;
+
+	forget(s);
+	MemoryContextDelete(s->context);
+	pfree(s);
+	scan->opaque = NULL;
+}
+
+/* The query's value; NULL if there is none to be near to. */
+static void
+start_query(IndexScanDesc scan, HnswScan *s)
+{
+	ScanKey		key = &scan->orderByData[0];
+	int8	   *code = palloc(s->ix->meta.padded);
+	PgrCode8	head;
+	int			dim;
+	const float *x;
+
+	if (key->sk_flags & SK_ISNULL)
+		memset(code, 0, s->ix->meta.padded);
+	else
+	{
+		s->query = (struct varlena *) PG_DETOAST_DATUM(key->sk_argument);
+		if (!pgr_hnsw_encode(s->ix, s->query, true, code, &head))
+			s->query = NULL;
+	}
+	if (s->query == NULL)
+	{
+		memset(code, 0, s->ix->meta.padded);
+		memset(&head, 0, sizeof(head));
+		s->searched_all = true;
+	}
+	else
+	{
+		x = s->ix->cls->floats(s->query, &dim);
+		s->norm2 = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
+		s->norm2 *= s->norm2;
+	}
+	s->search = pgr_hnsw_search_begin(s->ix, code, &head, false);
+}
+
+static void
+start_scan(IndexScanDesc scan, HnswScan *s)
+{
+	MemoryContext old;
+
+	if (scan->numberOfOrderBys != 1)
+		elog(ERROR, "cannot scan hnsw index without order");
+	pgstat_count_index_scan(scan->indexRelation);
+	pgr_count_index_search(scan);
+	old = MemoryContextSwitchTo(s->context);
+	s->ix = pgr_hnsw_open(scan->indexRelation);
+	s->heap = pgr_heapvalue_begin(scan);
+	s->ef = pgr_hnsw_ef_search;
+	s->last = -INFINITY;
+	start_query(scan, s);
+	MemoryContextSwitchTo(old);
+}
+
+/* ----------
+ * Stages
+ * ----------
+ */
+
+/* Puts the hits that the search has added into the heap. */
+static void
+take_hits(HnswScan *s)
+{
+	const PgrHnswHit *hits;
+	uint32		n = pgr_hnsw_search_hits(s->search, &hits);
+
+	for (; s->taken < n; s->taken++)
+	{
+		const PgrHnswHit *h = &hits[s->taken];
+		ScanHit		e = {-INFINITY, s->taken};
+
+		/* a distance that only leads says nothing of the operator's */
+		if (s->query != NULL && s->ix->cls->exact)
+			e.lower = h->distance - CODE_ERRORS * h->error;
+
+		heap_push(s->context, &s->hits, &e);
+	}
+}
+
+/* More hits; false at the end of the index. */
+static bool
+search_more(HnswScan *s)
+{
+	bool		first = s->taken == 0;
+
+	if (s->ended)
+		return false;
+	if (pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF && !first)
+		s->ended = true;
+	else if (pgr_hnsw_search_visited(s->search) >= (uint64) pgr_hnsw_max_scan_tuples && !first)
+		s->ended = true;
+	else if (!s->searched_all)
+	{
+		if (first && !s->ix->cls->exact)
+			s->ef = Min((double) s->ef * LED_EF, PG_INT32_MAX);
+		if (!first)
+			s->ef = s->ef > PG_INT32_MAX / 2 ? s->ef : s->ef * 2;
+		s->searched_all = !pgr_hnsw_search_more(s->search, s->ef);
+	}
+	else if (!pgr_hnsw_search_sweep(s->search))
+		s->ended = true;
+	take_hits(s);
+	return !s->ended;
+}
+
+static void
+add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit)
+{
+	ScanRow		row = {0, *tid};
+
+	if (s->query != NULL && (pgr_hnsw_rerank || !s->ix->cls->exact))
+	{
+		struct varlena *value = pgr_heapvalue_get(s->heap, tid);
+
+		if (value == NULL)
+			return;
+		row.distance = s->ix->cls->distance(value, s->query);
+	}
+	else if (s->query != NULL)
+		row.distance = pgr_hnsw_from_code_distance(s->ix, hit->distance, s->norm2);
+	/* a value that has no distance since its row was indexed cannot be: values do not change */
+	if (row.distance >= s->last || pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_RELAXED ||
+		s->returned == 0)
+		heap_push(s->context, &s->rows, &row);
+	else
+		heap_push(s->context, &s->held, &row);
+}
+
+/* Reads a node's rows from the heap. */
+static void
+add_rows(HnswScan *s, const PgrHnswHit *hit)
+{
+	const PgrHnswMeta *meta = &s->ix->meta;
+	PgrHnswHit	h = *hit;		/* the array may move */
+	ItemPointerData *tids = palloc(PGR_HNSW_SLOT_TIDS(meta) * sizeof(ItemPointerData));
+
+	for (int i = 0; i < h.ntids; i++)
+		add_row(s, &h.tids[i], &h);
+	for (PgrHnswId id = h.more; id != PGR_HNSW_NO_ID;)
+	{
+		const PgrHnswNode *node;
+		Buffer		buffer;
+		uint32		n = 0;
+
+		CHECK_FOR_INTERRUPTS();
+		buffer = pgr_page_read(s->ix->rel, PGR_HNSW_BLOCK(meta, id), PGR_PAGE_HNSW_NODE,
+							   BUFFER_LOCK_SHARE);
+		node = pgr_hnsw_slot(s->ix, BufferGetPage(buffer), id);
+		id = PGR_HNSW_NO_ID;
+		if ((node->flags & PGR_HNSW_TIDS) && node->owner == h.id)
+		{
+			n = Min(node->ntids, PGR_HNSW_SLOT_TIDS(meta));
+			memcpy(tids, PGR_HNSW_TIDS_OF(node), n * sizeof(ItemPointerData));
+			id = node->more;
+		}
+		UnlockReleaseBuffer(buffer);
+		for (uint32 i = 0; i < n; i++)
+			add_row(s, &tids[i], &h);
+	}
+	pfree(tids);
+}
+
+/* No hit that is not yet a row can be nearer than the nearest row. */
+static bool
+nearest_is_certain(const HnswScan *s)
+{
+	if (s->rows.n == 0)
+		return false;
+	return s->hits.n == 0 || s->query == NULL ||
+		pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2) <= key_at(&s->hits, 0);
+}
+
+static bool
+next_row(HnswScan *s, ScanRow *row)
+{
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (nearest_is_certain(s))
+		{
+			heap_pop(&s->rows, row);
+			return true;
+		}
+
+		/*
+		 * The ef nearest nodes are known; others that the search has passed are
+		 * not the next ones until it has gone on.
+		 */
+		if (s->hits.n > 0 && (s->popped < s->ef || s->searched_all || s->ended))
+		{
+			const PgrHnswHit *hits;
+			ScanHit		next;
+
+			heap_pop(&s->hits, &next);
+			/* as in pgvector: no more than ef_search nodes */
+			if (++s->popped >= s->ef && pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF)
+				s->hits.n = 0;
+			pgr_hnsw_search_hits(s->search, &hits);
+			add_rows(s, &hits[next.hit]);
+		}
+		else if (!search_more(s) && s->hits.n == 0)
+		{
+			if (s->held.n == 0)
+				return false;
+			heap_pop(&s->held, row);
+			return true;
+		}
+	}
+}
+
+bool
+pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
+{
+	HnswScan   *s = scan->opaque;
+	MemoryContext old;
+	ScanRow		row;
+	bool		found;
+
+	if (!ScanDirectionIsForward(direction))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("hnsw indexes can only be scanned forward")));
+	if (s->search == NULL)
+		start_scan(scan, s);
+	old = MemoryContextSwitchTo(s->context);
+	found = next_row(s, &row);
+	MemoryContextSwitchTo(old);
+	if (!found)
+		return false;
+	s->last = Max(s->last, row.distance);
+	s->returned++;
+	scan->xs_heaptid = row.tid;
+	scan->xs_recheck = false;
+	scan->xs_recheckorderby = false;
+	return true;
+}

@@ -1,0 +1,499 @@
+/*
+ * hnsw_search.c
+ *		Best-first search of the graph in pages. See README, "Search".
+ *
+ * One page is locked (shared) at a time, while its node is scored; nothing
+ * waits, allocates or raises under that lock except for reading the further
+ * pages of a large node.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "common/hashfn.h"
+#include "hnsw/hnsw.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+typedef struct SeenEntry
+{
+	PgrHnswId	id;
+	uint32		status;
+} SeenEntry;
+
+#define SH_PREFIX pgr_hnsw_seen
+#define SH_ELEMENT_TYPE SeenEntry
+#define SH_KEY_TYPE PgrHnswId
+#define SH_KEY id
+#define SH_HASH_KEY(tb, key) murmurhash32(key)
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* A node not yet visited. */
+typedef struct Candidate
+{
+	float		key;
+	PgrHnswId	id;
+} Candidate;
+
+/* A growing array of them. */
+typedef struct Candidates
+{
+	Candidate  *at;
+	uint32		n;
+	uint32		size;
+} Candidates;
+
+struct PgrHnswSearch
+{
+	const PgrHnswIndex *ix;
+	MemoryContext context;
+	const int8 *code;
+	PgrCode8	head;
+	PgrEdgeQuery query;
+	bool		started;
+	bool		keep_codes;
+
+	pgr_hnsw_seen_hash *seen;	/* ids that are or were among the candidates */
+	Candidates	open;			/* min-heap */
+	Candidates	later;			/* beyond the bound when met; may be seen already */
+
+	PgrHnswHit *hits;
+	uint32		nhits;
+	uint32		hits_size;
+	int8	   *codes;			/* with keep_codes, padded bytes for each hit */
+	PgrCode8   *heads;
+	float	   *bound;			/* max-heap of the nearest hits' distances */
+	uint32		nbound;
+	uint32		bound_size;
+
+	BlockNumber sweep_block;
+	uint64		visited;
+	char	   *scratch;		/* a node's record, of large nodes */
+	int32	   *sums;			/* per edge */
+	float	   *estimates;
+};
+
+/* ----------
+ * Heaps
+ * ----------
+ */
+
+static void
+candidates_grow(PgrHnswSearch *s, Candidates *c)
+{
+	Size		size = c->size == 0 ? 1024 : mul_size(c->size, 2);
+
+	if (size > PG_UINT32_MAX / 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many candidates in a search of index \"%s\"",
+						RelationGetRelationName(s->ix->rel))));
+	c->at = c->at == NULL
+		? MemoryContextAllocHuge(s->context, mul_size(size, sizeof(Candidate)))
+		: repalloc_huge(c->at, mul_size(size, sizeof(Candidate)));
+	c->size = size;
+}
+
+/* Room for one more node's edges, so that nothing is allocated under a lock. */
+static void
+candidates_reserve(PgrHnswSearch *s, Candidates *c, uint32 more)
+{
+	while (c->size - c->n < more)
+		candidates_grow(s, c);
+}
+
+static void
+open_push(Candidates *c, float key, PgrHnswId id)
+{
+	uint32		i = c->n++;
+
+	while (i > 0)
+	{
+		uint32		parent = (i - 1) / 2;
+
+		if (c->at[parent].key <= key)
+			break;
+		c->at[i] = c->at[parent];
+		i = parent;
+	}
+	c->at[i] = (Candidate) {key, id};
+}
+
+static PgrHnswId
+open_pop(Candidates *c)
+{
+	PgrHnswId	id = c->at[0].id;
+	Candidate	last = c->at[--c->n];
+	uint32		i = 0;
+
+	for (;;)
+	{
+		uint32		child = 2 * i + 1;
+
+		if (child >= c->n)
+			break;
+		if (child + 1 < c->n && c->at[child + 1].key < c->at[child].key)
+			child++;
+		if (last.key <= c->at[child].key)
+			break;
+		c->at[i] = c->at[child];
+		i = child;
+	}
+	c->at[i] = last;
+	return id;
+}
+
+/* Takes a distance into the bound: the ef smallest are kept, largest on top. */
+static void
+bound_push(PgrHnswSearch *s, uint32 ef, float distance)
+{
+	float	   *b = s->bound;
+	uint32		i;
+
+	if (s->nbound == ef)
+	{
+		if (distance >= b[0])
+			return;
+		/* replace the largest, then sift down */
+		for (i = 0;;)
+		{
+			uint32		child = 2 * i + 1;
+
+			if (child >= ef)
+				break;
+			if (child + 1 < ef && b[child + 1] > b[child])
+				child++;
+			if (distance >= b[child])
+				break;
+			b[i] = b[child];
+			i = child;
+		}
+		b[i] = distance;
+		return;
+	}
+	for (i = s->nbound++; i > 0; i = (i - 1) / 2)
+	{
+		uint32		parent = (i - 1) / 2;
+
+		if (b[parent] >= distance)
+			break;
+		b[i] = b[parent];
+	}
+	b[i] = distance;
+}
+
+static inline float
+bound_limit(const PgrHnswSearch *s, uint32 ef)
+{
+	return s->nbound < ef ? FLT_MAX : s->bound[0];
+}
+
+/* Starts the bound anew for a larger ef, from the hits there are. */
+static void
+bound_reset(PgrHnswSearch *s, uint32 ef)
+{
+	if (ef > s->bound_size)
+	{
+		if (s->bound != NULL)
+			pfree(s->bound);
+		s->bound = MemoryContextAllocHuge(s->context, mul_size(ef, sizeof(float)));
+		s->bound_size = ef;
+	}
+	s->nbound = 0;
+	for (uint32 i = 0; i < s->nhits; i++)
+		bound_push(s, ef, (float) s->hits[i].distance);
+}
+
+/* ----------
+ * Visiting nodes
+ * ----------
+ */
+
+PgrHnswSearch *
+pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
+					  bool keep_codes)
+{
+	PgrHnswSearch *s = palloc0(sizeof(PgrHnswSearch));
+	uint32		edges = Max(ix->meta.degree, PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta));
+
+	s->ix = ix;
+	s->context = CurrentMemoryContext;
+	s->code = code;
+	s->head = *head;
+	s->keep_codes = keep_codes;
+	pgr_edge_query(&s->query, head, code, ix->meta.padded);
+	s->seen = pgr_hnsw_seen_create(s->context, 1024, NULL);
+	s->sweep_block = ix->meta.node_block;
+	s->sums = palloc(edges * sizeof(int32));
+	s->estimates = palloc(edges * sizeof(float));
+	if (ix->meta.parts > 1)
+		s->scratch = palloc(ix->meta.node_size);
+	return s;
+}
+
+/* True if the id was not seen before. */
+static bool
+see(PgrHnswSearch *s, PgrHnswId id)
+{
+	bool		found;
+
+	pgr_hnsw_seen_insert(s->seen, id, &found);
+	return !found;
+}
+
+void
+pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id)
+{
+	see(s, id);
+}
+
+static void
+hits_reserve(PgrHnswSearch *s, uint32 more)
+{
+	Size		size = s->hits_size == 0 ? 64 : mul_size(s->hits_size, 2);
+
+	if (s->hits_size - s->nhits >= more)
+		return;
+	while (size - s->nhits < more)
+		size = mul_size(size, 2);
+	if (s->hits == NULL)
+		s->hits = MemoryContextAllocHuge(s->context, size * sizeof(PgrHnswHit));
+	else
+		s->hits = repalloc_huge(s->hits, mul_size(size, sizeof(PgrHnswHit)));
+	if (s->keep_codes && s->codes == NULL)
+	{
+		s->codes = MemoryContextAllocHuge(s->context, mul_size(size, s->ix->meta.padded));
+		s->heads = MemoryContextAllocHuge(s->context, mul_size(size, sizeof(PgrCode8)));
+	}
+	else if (s->keep_codes)
+	{
+		s->codes = repalloc_huge(s->codes, mul_size(size, s->ix->meta.padded));
+		s->heads = repalloc_huge(s->heads, mul_size(size, sizeof(PgrCode8)));
+	}
+	s->hits_size = size;
+}
+
+/* Adds a live node to the hits, in memory reserved before. */
+static void
+add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node, double distance)
+{
+	PgrHnswHit *hit = &s->hits[s->nhits];
+
+	hit->distance = distance;
+	hit->error = (float) pgr_code8_error(&s->head, &node->head);
+	hit->generation = node->generation;
+	hit->ntids = Min(node->ntids, PGR_HNSW_INLINE_TIDS);
+	hit->id = id;
+	hit->more = node->more;
+	memcpy(hit->tids, PGR_HNSW_TIDS_OF(node), hit->ntids * sizeof(ItemPointerData));
+	if (s->keep_codes)
+	{
+		memcpy(s->codes + (Size) s->nhits * s->ix->meta.padded,
+			   PGR_HNSW_CODE(&s->ix->meta, node), s->ix->meta.padded);
+		s->heads[s->nhits] = node->head;
+	}
+	s->nhits++;
+}
+
+static double
+node_distance(const PgrHnswSearch *s, const PgrHnswNode *node)
+{
+	return pgr_code8_distance(&s->head, s->code, &node->head,
+							  PGR_HNSW_CODE(&s->ix->meta, node), s->ix->meta.padded);
+}
+
+/*
+ * Sorts the node's neighbours, scored, into those to visit and those beyond the
+ * bound. The key is the estimate less one standard deviation of its error.
+ */
+static void
+add_neighbours(PgrHnswSearch *s, const PgrHnswNode *node, double distance, float limit)
+{
+	const PgrHnswMeta *meta = &s->ix->meta;
+	uint32		n = Min(node->nedges, meta->degree);
+	float		spread = PGR_EDGE_ERROR * sqrtf((float) Max(distance - node->head.aux, 0));
+
+	pgr_edge_estimate(&s->query, distance, PGR_HNSW_EDGES(meta, node), PGR_HNSW_EDGE_SIZE(meta),
+					  offsetof(PgrHnswEdge, factors), PGR_HNSW_EDGE_BITS(meta), n,
+					  s->sums, s->estimates);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, node, i);
+		float		key = s->estimates[i] - spread * fabsf(edge->factors.rescale);
+
+		if (!(key < limit))
+			s->later.at[s->later.n++] = (Candidate) {key, edge->id};
+		else if (see(s, edge->id))
+			open_push(&s->open, key, edge->id);
+	}
+}
+
+/*
+ * Visits a node: its own distance makes it a hit, its edges make candidates. A
+ * slot that has been freed since it was seen, or reused, does no harm: no row
+ * in it is visible to a snapshot older than that (README, "Vacuum").
+ */
+static void
+visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
+{
+	const PgrHnswIndex *ix = s->ix;
+	const PgrHnswNode *node;
+	Buffer		buffer;
+	double		distance;
+
+	hits_reserve(s, 1);
+	candidates_reserve(s, &s->open, ix->meta.degree);
+	candidates_reserve(s, &s->later, ix->meta.degree);
+	node = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, s->scratch, &buffer);
+	s->visited++;
+	if (node->flags & PGR_HNSW_USED)
+	{
+		distance = node_distance(s, node);
+		if (!(node->flags & PGR_HNSW_DEAD))
+		{
+			add_hit(s, id, node, distance);
+			bound_push(s, ef, (float) distance);
+		}
+		add_neighbours(s, node, distance, bound_limit(s, ef));
+	}
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Scores the entries; all become candidates, the nearest two without a bound. */
+static void
+start(PgrHnswSearch *s)
+{
+	const PgrHnswMeta *meta = &s->ix->meta;
+
+	for (uint32 p = 0; p < meta->entry_pages; p++)
+	{
+		Buffer		buffer;
+		Page		page;
+		uint32		n;
+
+		candidates_reserve(s, &s->later, PGR_HNSW_ENTRIES_PER_PAGE(meta));
+		buffer = pgr_page_read(s->ix->rel, meta->entry_block + p, PGR_PAGE_HNSW_ENTRY,
+							   BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buffer);
+		n = ((PgrHnswEntryHead *) PgrPageGetData(page))->count;
+		n = Min(n, PGR_HNSW_ENTRIES_PER_PAGE(meta));
+		if (n > 0)
+			pgr_edge_estimate(&s->query, s->head.norm2, PGR_HNSW_ENTRY(meta, page, 0),
+							  PGR_HNSW_EDGE_SIZE(meta), offsetof(PgrHnswEdge, factors),
+							  PGR_HNSW_EDGE_BITS(meta), n, s->sums, s->estimates);
+		for (uint32 i = 0; i < n; i++)
+			s->later.at[s->later.n++] = (Candidate) {s->estimates[i], PGR_HNSW_ENTRY(meta, page, i)->id};
+		UnlockReleaseBuffer(buffer);
+	}
+	candidates_reserve(s, &s->open, 2);
+	for (int k = 0; k < 2 && s->later.n > 0; k++)
+	{
+		uint32		best = 0;
+
+		for (uint32 i = 1; i < s->later.n; i++)
+			if (s->later.at[i].key < s->later.at[best].key)
+				best = i;
+		if (see(s, s->later.at[best].id))
+			open_push(&s->open, -FLT_MAX, s->later.at[best].id);
+		s->later.at[best] = s->later.at[--s->later.n];
+	}
+	s->started = true;
+}
+
+/* Brings back what lay beyond the bound; false if there is nothing. */
+static bool
+reopen(PgrHnswSearch *s)
+{
+	uint32		n = s->later.n;
+
+	candidates_reserve(s, &s->open, n);
+	for (uint32 i = 0; i < n; i++)
+		if (see(s, s->later.at[i].id))
+			open_push(&s->open, s->later.at[i].key, s->later.at[i].id);
+	s->later.n = 0;
+	return s->open.n > 0;
+}
+
+bool
+pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
+{
+	bound_reset(s, ef);
+	if (!s->started)
+		start(s);
+	else
+		reopen(s);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (s->open.n == 0)
+		{
+			/* fewer than ef so far: whatever the bound kept out is wanted now */
+			if (s->nbound < ef && reopen(s))
+				continue;
+			return s->later.n > 0;
+		}
+		if (!(s->open.at[0].key < bound_limit(s, ef)))
+			return true;
+		visit(s, open_pop(&s->open), ef);
+	}
+}
+
+bool
+pgr_hnsw_search_sweep(PgrHnswSearch *s)
+{
+	const PgrHnswIndex *ix = s->ix;
+	Buffer		buffer;
+	Page		page;
+	BlockNumber block = s->sweep_block;
+
+	if (block >= RelationGetNumberOfBlocks(ix->rel))
+		return false;
+	s->sweep_block++;
+	hits_reserve(s, ix->meta.nodes_per_page);
+	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
+	for (int slot = 0; page != NULL && slot < ix->meta.nodes_per_page; slot++)
+	{
+		PgrHnswId	id = block * ix->meta.nodes_per_page + slot;
+		const PgrHnswNode *node;
+
+		node = pgr_hnsw_node_at(ix, page, id, s->scratch);
+		if (node->flags == PGR_HNSW_USED && see(s, id))
+			add_hit(s, id, node, node_distance(s, node));
+	}
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+	s->visited += ix->meta.nodes_per_page;
+	return true;
+}
+
+uint32
+pgr_hnsw_search_hits(const PgrHnswSearch *s, const PgrHnswHit **hits)
+{
+	*hits = s->hits;
+	return s->nhits;
+}
+
+const int8 *
+pgr_hnsw_search_code(const PgrHnswSearch *s, uint32 hit, const PgrCode8 **head)
+{
+	*head = &s->heads[hit];
+	return s->codes + (Size) hit * s->ix->meta.padded;
+}
+
+uint64
+pgr_hnsw_search_visited(const PgrHnswSearch *s)
+{
+	return s->visited;
+}
+
+Size
+pgr_hnsw_search_memory(const PgrHnswSearch *s)
+{
+	return (Size) s->open.size * sizeof(Candidate) + (Size) s->later.size * sizeof(Candidate) +
+		(Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->seen->size * sizeof(SeenEntry);
+}

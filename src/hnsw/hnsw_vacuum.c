@@ -1,0 +1,501 @@
+/*
+ * hnsw_vacuum.c
+ *		VACUUM. See README, "Vacuum".
+ *
+ * Three passes over the node pages:
+ *	 1	removes tids of dead rows; a node without any is marked dead, so that
+ *		inserts give it no more edges
+ *	 2	removes edges to dead nodes, and entries; a node that has lost many gets
+ *		new neighbours
+ *	 3	frees the dead nodes' slots
+ * A page is locked only while it is changed, and inserts and scans go on.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "base/compat.h"
+#include "commands/vacuum.h"
+#include "hnsw/hnsw.h"
+#include "miscadmin.h"
+#include "storage/indexfsm.h"
+#include "utils/memutils.h"
+
+/* A node that has lost edges and has fewer than this share of the degree left is repaired. */
+#define REPAIR_BELOW 0.67
+
+/* Ids, in a growing array. */
+typedef struct IdList
+{
+	PgrHnswId  *at;
+	Size		n;
+	Size		size;
+} IdList;
+
+typedef struct Vacuum
+{
+	PgrHnswIndex *ix;
+	IndexVacuumInfo *info;
+	IndexBulkDeleteResult *stats;
+	IndexBulkDeleteCallback callback;
+	void	   *callback_state;
+	uint64	   *dead;			/* one bit an id */
+	Size		dead_ids;		/* bits in it */
+	Size		ndead;
+	IdList		emptied;		/* nodes without tids of their own, but with TIDS slots */
+	IdList		slots;			/* TIDS slots of dead nodes */
+	IdList		repairs;
+	IdList		samples;		/* live nodes, to replace dead entries */
+} Vacuum;
+
+static void
+list_add(IdList *list, PgrHnswId id)
+{
+	if (list->n == list->size)
+	{
+		Size		size = list->size == 0 ? 256 : mul_size(list->size, 2);
+
+		list->at = list->at == NULL ? palloc(size * sizeof(PgrHnswId))
+			: repalloc_huge(list->at, mul_size(size, sizeof(PgrHnswId)));
+		list->size = size;
+	}
+	list->at[list->n++] = id;
+}
+
+static bool
+is_dead(const Vacuum *v, PgrHnswId id)
+{
+	return id < v->dead_ids && (v->dead[id / 64] >> id % 64 & 1);
+}
+
+static void
+set_dead(Vacuum *v, PgrHnswId id)
+{
+	if (id < v->dead_ids && !is_dead(v, id))
+	{
+		v->dead[id / 64] |= UINT64CONST(1) << id % 64;
+		v->ndead++;
+	}
+}
+
+/* ----------
+ * Pass 1: tids
+ * ----------
+ */
+
+/* Removes dead rows' tids of one slot; returns how many there are left. */
+static uint32
+prune_tids(Vacuum *v, PgrHnswNode *node, bool *changed)
+{
+	ItemPointer tids = PGR_HNSW_TIDS_OF(node);
+	uint32		kept = 0;
+
+	for (uint32 i = 0; i < node->ntids; i++)
+	{
+		if (v->callback(&tids[i], v->callback_state))
+		{
+			v->stats->tuples_removed++;
+			continue;
+		}
+		tids[kept++] = tids[i];
+	}
+	if (kept != node->ntids)
+	{
+		*changed = true;
+		node->ntids = kept;
+	}
+	v->stats->num_index_tuples += kept;
+	return kept;
+}
+
+/* Does one slot of a page that is a copy; true if it changed. */
+static bool
+prune_slot(Vacuum *v, PgrHnswNode *node, PgrHnswId id)
+{
+	bool		changed = false;
+	uint32		left;
+
+	if (!(node->flags & (PGR_HNSW_USED | PGR_HNSW_TIDS)))
+		return false;
+	left = prune_tids(v, node, &changed);
+	if (node->flags & PGR_HNSW_TIDS)
+		return changed;
+	if (left == 0 && node->more == PGR_HNSW_NO_ID)
+	{
+		/* dead ones found so were left by a vacuum that did not finish */
+		if (!(node->flags & PGR_HNSW_DEAD))
+			changed = true;
+		node->flags |= PGR_HNSW_DEAD;
+		set_dead(v, id);
+	}
+	else if (left == 0)
+		list_add(&v->emptied, id);
+	else if (v->samples.n < PGR_HNSW_ENTRIES_PER_PAGE(&v->ix->meta))
+		list_add(&v->samples, id);
+	return changed;
+}
+
+static void
+prune_page(Vacuum *v, BlockNumber block)
+{
+	const PgrHnswMeta *meta = &v->ix->meta;
+	Page		page;
+	Buffer		buffer = pgr_hnsw_node_page(v->ix, block, BUFFER_LOCK_EXCLUSIVE, &page);
+	PgrWalBatch batch;
+	bool		changed = false;
+
+	if (page == NULL)
+	{
+		if (BufferIsValid(buffer))
+			UnlockReleaseBuffer(buffer);
+		return;
+	}
+	pgr_wal_begin(&batch, v->ix->rel, false);
+	page = pgr_wal_add(&batch, buffer, false);
+	for (int slot = 0; slot < meta->nodes_per_page; slot++)
+	{
+		PgrHnswId	id = block * meta->nodes_per_page + slot;
+
+		changed |= prune_slot(v, pgr_hnsw_slot(v->ix, page, id), id);
+	}
+	if (changed)
+		pgr_wal_commit(&batch);
+	else
+		pgr_wal_abort(&batch);
+}
+
+/*
+ * Closes the TIDS slots of a node, so that no insert adds a row to them. False
+ * if one still has rows; then those before it stay closed, which only means that
+ * the next equal value gets a slot of its own.
+ */
+static bool
+close_slots(Vacuum *v, PgrHnswId owner, PgrHnswId slot)
+{
+	while (slot != PGR_HNSW_NO_ID)
+	{
+		Buffer		buffer = pgr_page_read(v->ix->rel, PGR_HNSW_BLOCK(&v->ix->meta, slot),
+										   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_EXCLUSIVE);
+		PgrHnswNode *node = pgr_hnsw_slot(v->ix, BufferGetPage(buffer), slot);
+		PgrWalBatch batch;
+
+		if (!(node->flags & PGR_HNSW_TIDS) || node->owner != owner)
+		{
+			UnlockReleaseBuffer(buffer);
+			return true;
+		}
+		if (node->ntids > 0)
+		{
+			UnlockReleaseBuffer(buffer);
+			return false;
+		}
+		pgr_wal_begin(&batch, v->ix->rel, false);
+		node = pgr_hnsw_slot(v->ix, pgr_wal_add(&batch, buffer, false), slot);
+		node->flags |= PGR_HNSW_CLOSED;
+		list_add(&v->slots, slot);
+		slot = node->more;
+		pgr_wal_commit(&batch);
+	}
+	return true;
+}
+
+/* A node without tids of its own is dead if its TIDS slots have none either. */
+static void
+check_emptied(Vacuum *v, PgrHnswId id)
+{
+	PgrHnswNode *record = palloc(v->ix->meta.node_size);
+	const PgrHnswNode *node;
+	Buffer		buffer;
+	PgrHnswId	more;
+	Size		nslots = v->slots.n;
+
+	node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_SHARE, (char *) record, &buffer);
+	more = node->more;
+	UnlockReleaseBuffer(buffer);
+	if (!close_slots(v, id, more))
+	{
+		v->slots.n = nslots;
+		return;
+	}
+	node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_EXCLUSIVE, (char *) record, &buffer);
+	if (node->ntids > 0 || node->more != more)
+	{
+		/* an insert was faster; the closed slots stay with the node */
+		UnlockReleaseBuffer(buffer);
+		v->slots.n = nslots;
+		return;
+	}
+	if (node != record)
+		memcpy(record, node, v->ix->meta.node_size);
+	record->flags |= PGR_HNSW_DEAD;
+	record->more = PGR_HNSW_NO_ID;
+	pgr_hnsw_node_store(v->ix, id, record, buffer);
+	set_dead(v, id);
+}
+
+/* ----------
+ * Pass 2: edges
+ * ----------
+ */
+
+/* Removes edges to dead nodes from a node's record; returns how many. */
+static uint32
+prune_edges(const Vacuum *v, PgrHnswNode *node)
+{
+	const PgrHnswMeta *meta = &v->ix->meta;
+	uint32		removed = 0;
+
+	for (uint32 i = 0; i < node->nedges;)
+	{
+		if (!is_dead(v, PGR_HNSW_EDGE(meta, node, i)->id))
+		{
+			i++;
+			continue;
+		}
+		node->nedges--;
+		removed++;
+		memmove(PGR_HNSW_EDGE(meta, node, i), PGR_HNSW_EDGE(meta, node, node->nedges),
+				PGR_HNSW_EDGE_SIZE(meta));
+	}
+	return removed;
+}
+
+static void
+prune_node_edges(Vacuum *v, PgrHnswId id, const PgrHnswNode *stored, PgrHnswNode *record,
+				 Buffer buffer)
+{
+	if (stored != record)
+		memcpy(record, stored, v->ix->meta.node_size);
+	if (prune_edges(v, record) == 0)
+	{
+		UnlockReleaseBuffer(buffer);
+		return;
+	}
+	if (record->nedges < REPAIR_BELOW * v->ix->meta.degree && !(record->flags & PGR_HNSW_DEAD))
+		list_add(&v->repairs, id);
+	pgr_hnsw_node_store(v->ix, id, record, buffer);
+}
+
+/* Edges of all nodes of a page, one lock and one WAL record a page where they fit. */
+static void
+prune_page_edges(Vacuum *v, BlockNumber block)
+{
+	const PgrHnswMeta *meta = &v->ix->meta;
+	Page		page;
+	Buffer		buffer = pgr_hnsw_node_page(v->ix, block, BUFFER_LOCK_EXCLUSIVE, &page);
+	PgrWalBatch batch;
+	bool		changed = false;
+
+	if (page == NULL)
+	{
+		if (BufferIsValid(buffer))
+			UnlockReleaseBuffer(buffer);
+		return;
+	}
+	if (meta->parts > 1)
+	{
+		PgrHnswNode *record = palloc(meta->node_size);
+		const PgrHnswNode *node = pgr_hnsw_node_at(v->ix, page, block, (char *) record);
+
+		if (node->flags & PGR_HNSW_USED)
+			prune_node_edges(v, block, node, record, buffer);
+		else
+			UnlockReleaseBuffer(buffer);
+		pfree(record);
+		return;
+	}
+	pgr_wal_begin(&batch, v->ix->rel, false);
+	page = pgr_wal_add(&batch, buffer, false);
+	for (int slot = 0; slot < meta->nodes_per_page; slot++)
+	{
+		PgrHnswId	id = block * meta->nodes_per_page + slot;
+		PgrHnswNode *node = pgr_hnsw_slot(v->ix, page, id);
+
+		if (!(node->flags & PGR_HNSW_USED) || prune_edges(v, node) == 0)
+			continue;
+		changed = true;
+		if (node->nedges < REPAIR_BELOW * meta->degree && !(node->flags & PGR_HNSW_DEAD))
+			list_add(&v->repairs, id);
+	}
+	if (changed)
+		pgr_wal_commit(&batch);
+	else
+		pgr_wal_abort(&batch);
+}
+
+/* Removes dead entries of an entry page; returns how many are left. */
+static uint32
+prune_entries(Vacuum *v, BlockNumber block, uint32 *removed)
+{
+	const PgrHnswMeta *meta = &v->ix->meta;
+	Buffer		buffer = pgr_page_read(v->ix->rel, block, PGR_PAGE_HNSW_ENTRY,
+									   BUFFER_LOCK_EXCLUSIVE);
+	PgrWalBatch batch;
+	Page		page;
+	PgrHnswEntryHead *head;
+	uint32		kept = 0;
+
+	pgr_wal_begin(&batch, v->ix->rel, false);
+	page = pgr_wal_add(&batch, buffer, false);
+	head = (PgrHnswEntryHead *) PgrPageGetData(page);
+	for (uint32 i = 0; i < head->count; i++)
+	{
+		if (is_dead(v, PGR_HNSW_ENTRY(meta, page, i)->id))
+			continue;
+		if (i != kept)
+			memcpy(PGR_HNSW_ENTRY(meta, page, kept), PGR_HNSW_ENTRY(meta, page, i),
+				   PGR_HNSW_EDGE_SIZE(meta));
+		kept++;
+	}
+	if (kept == head->count)
+	{
+		pgr_wal_abort(&batch);
+		return kept;
+	}
+	*removed += head->count - kept;
+	head->count = kept;
+	pgr_page_set_used(page, sizeof(PgrHnswEntryHead) + kept * PGR_HNSW_EDGE_SIZE(meta));
+	pgr_wal_commit(&batch);
+	return kept;
+}
+
+/* Fills the place of dead entries with other nodes. */
+static void
+replace_entries(Vacuum *v, uint32 removed)
+{
+	PgrHnswNode *record = palloc(v->ix->meta.node_size);
+	int8	   *code = palloc(v->ix->meta.padded);
+
+	for (Size i = 0; i < v->samples.n && removed > 0; i++)
+	{
+		PgrHnswId	id = v->samples.at[i];
+		Buffer		buffer;
+		const PgrHnswNode *node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_SHARE,
+													 (char *) record, &buffer);
+		bool		live = node->flags == PGR_HNSW_USED;
+		PgrCode8	head = node->head;
+
+		memcpy(code, PGR_HNSW_CODE(&v->ix->meta, node), v->ix->meta.padded);
+		UnlockReleaseBuffer(buffer);
+		if (live)
+		{
+			pgr_hnsw_offer_entry(v->ix, id, code, &head, 0, true);
+			removed--;
+		}
+	}
+	pfree(record);
+	pfree(code);
+}
+
+static void
+prune_all_entries(Vacuum *v)
+{
+	uint32		removed = 0;
+
+	for (uint32 i = 0; i < v->ix->meta.entry_pages; i++)
+		prune_entries(v, v->ix->meta.entry_block + i, &removed);
+	if (removed > 0)
+		replace_entries(v, removed);
+}
+
+/* ----------
+ * All passes
+ * ----------
+ */
+
+typedef void (*PageFn) (Vacuum *v, BlockNumber block);
+
+/* Applies a function to each node page that there is, also those added meanwhile. */
+static void
+for_each_page(Vacuum *v, PageFn fn)
+{
+	BlockNumber block = v->ix->meta.node_block;
+	BlockNumber blocks;
+
+	while (block < (blocks = RelationGetNumberOfBlocks(v->ix->rel)))
+		for (; block < blocks; block++)
+		{
+			pgr_vacuum_delay();
+			fn(v, block);
+		}
+}
+
+static void
+free_dead(Vacuum *v)
+{
+	for (Size word = 0; word < v->dead_ids / 64; word++)
+		for (int bit = 0; v->dead[word] != 0 && bit < 64; bit++)
+			if (v->dead[word] >> bit & 1)
+			{
+				pgr_vacuum_delay();
+				pgr_hnsw_node_free(v->ix, word * 64 + bit);
+			}
+	for (Size i = 0; i < v->slots.n; i++)
+		pgr_hnsw_node_free(v->ix, v->slots.at[i]);
+}
+
+static void
+repair_nodes(Vacuum *v)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw repair",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	for (Size i = 0; i < v->repairs.n; i++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(context);
+
+		pgr_vacuum_delay();
+		pgr_hnsw_repair(v->ix, v->repairs.at[i]);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
+	}
+	MemoryContextDelete(context);
+}
+
+IndexBulkDeleteResult *
+pgr_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+					 IndexBulkDeleteCallback callback, void *state)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw vacuum",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	Vacuum		v = {NULL, info, stats, callback, state};
+
+	if (v.stats == NULL)
+		v.stats = palloc0(sizeof(IndexBulkDeleteResult));
+	v.stats->num_index_tuples = 0;
+	old = MemoryContextSwitchTo(context);
+	v.ix = pgr_hnsw_open(info->index);
+	v.dead_ids = TYPEALIGN(64, (Size) RelationGetNumberOfBlocks(info->index) *
+						   v.ix->meta.nodes_per_page);
+	v.dead = MemoryContextAllocExtended(context, v.dead_ids / 8,
+										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for_each_page(&v, prune_page);
+	for (Size i = 0; i < v.emptied.n; i++)
+		check_emptied(&v, v.emptied.at[i]);
+	if (v.ndead > 0)
+	{
+		for_each_page(&v, prune_page_edges);
+		prune_all_entries(&v);
+		repair_nodes(&v);
+		free_dead(&v);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return v.stats;
+}
+
+IndexBulkDeleteResult *
+pgr_hnsw_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	if (info->analyze_only)
+		return stats;
+	if (stats == NULL)
+	{
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+		stats->num_index_tuples = info->num_heap_tuples;
+		stats->estimated_count = true;
+	}
+	IndexFreeSpaceMapVacuum(info->index);
+	stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	return stats;
+}

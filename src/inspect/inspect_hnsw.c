@@ -1,0 +1,417 @@
+/*
+ * inspect_hnsw.c
+ *		hnsw_check(index): every inconsistency of an hnsw index; hnsw_stats(index):
+ *		its shape.
+ *
+ * What is checked: slots and their links (edges and entries name nodes, TIDS
+ * slots belong to the node that names them), edge codes against the codes of
+ * both ends, node codes against the values in the table. Pages are locked one at
+ * a time, so with writers about a finding may be a change in progress.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "am/heapvalue.h"
+#include "base/compat.h"
+#include "catalog/index.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "hnsw/hnsw.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+typedef struct Check
+{
+	PgrHnswIndex *ix;
+	ReturnSetInfo *result;
+	PgrHeapValue *heap;			/* NULL: values are not compared */
+	MemoryContext node_context;
+	PgrHnswNode *node;			/* copies of records */
+	PgrHnswNode *other;
+	BlockNumber nblocks;
+	uint8	   *reached;		/* one byte an id: 1 found, 2 followed */
+} Check;
+
+static void
+report(Check *c, PgrHnswId id, const char *format,...) pg_attribute_printf(3, 4);
+
+static void
+report(Check *c, PgrHnswId id, const char *format,...)
+{
+	StringInfoData text;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+	int			more;
+
+	initStringInfo(&text);
+	do
+	{
+		va_list		args;
+
+		va_start(args, format);
+		more = appendStringInfoVA(&text, format, args);
+		va_end(args);
+		if (more > 0)
+			enlargeStringInfo(&text, more);
+	} while (more > 0);
+	values[0] = Int64GetDatum(id);
+	values[1] = CStringGetTextDatum(text.data);
+	tuplestore_putvalues(c->result->setResult, c->result->setDesc, values, nulls);
+}
+
+/* A copy of a node's record; false if the id names no slot. */
+static bool
+copy_node(Check *c, PgrHnswId id, PgrHnswNode *to)
+{
+	const PgrHnswIndex *ix = c->ix;
+	BlockNumber block = PGR_HNSW_BLOCK(&ix->meta, id);
+	Buffer		buffer;
+	Page		page;
+
+	if (block < ix->meta.node_block || block >= c->nblocks)
+		return false;
+	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
+	if (page != NULL)
+	{
+		const PgrHnswNode *node = pgr_hnsw_node_at(ix, page, id, (char *) to);
+
+		if (node != to)
+			memcpy(to, node, ix->meta.node_size);
+	}
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+	return page != NULL;
+}
+
+/* ----------
+ * Single checks
+ * ----------
+ */
+
+/* The stored edge is what both ends' codes give. */
+static void
+check_edge_code(Check *c, PgrHnswId id, const PgrHnswEdge *edge, const PgrCode8 *from,
+				const int8 *from_code)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	uint8	   *bits = palloc(PGR_EDGE_BYTES(meta->padded));
+	PgrEdge		want;
+	double		tolerance;
+	uint64		differ;
+
+	pgr_edge_encode(from, from_code, &c->other->head, PGR_HNSW_CODE(meta, c->other),
+					meta->padded, &want, bits);
+	/* signs of what rounds to nothing depend on the instruction set */
+	differ = pgr_kernel->hamming(bits, (const uint8 *) edge + PGR_HNSW_EDGE_BITS(meta),
+								 PGR_EDGE_BYTES(meta->padded));
+	tolerance = 1e-3 * (fabs(want.add) + from->norm2 + c->other->head.norm2) + 1e-30;
+	if (want.rescale != 0 &&
+		(differ > meta->padded / 64 || !(fabs(edge->factors.add - want.add) <= tolerance) ||
+		 !(fabs(edge->factors.rescale - want.rescale) <= 1e-3 * fabs(want.rescale))))
+		report(c, id, "the edge to %u has a wrong code", edge->id);
+}
+
+static void
+check_edges(Check *c, PgrHnswId id)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+
+	if (c->node->nedges > meta->degree)
+	{
+		report(c, id, "%u edges, more than %u", c->node->nedges, meta->degree);
+		return;
+	}
+	for (uint32 i = 0; i < c->node->nedges; i++)
+	{
+		const PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, c->node, i);
+
+		if (edge->id == id)
+			report(c, id, "an edge to itself");
+		for (uint32 j = 0; j < i; j++)
+			if (PGR_HNSW_EDGE(meta, c->node, j)->id == edge->id)
+				report(c, id, "two edges to %u", edge->id);
+		if (!copy_node(c, edge->id, c->other) || !(c->other->flags & PGR_HNSW_USED))
+			report(c, id, "an edge to %u, which is no node", edge->id);
+		else
+			check_edge_code(c, id, edge, &c->node->head, PGR_HNSW_CODE(meta, c->node));
+	}
+}
+
+static void
+check_tid(Check *c, PgrHnswId id, const PgrHnswNode *node, ItemPointer tid)
+{
+	struct varlena *value;
+	int8	   *code;
+	PgrCode8	head;
+
+	if (!ItemPointerIsValid(tid))
+	{
+		report(c, id, "an invalid tid");
+		return;
+	}
+	value = c->heap == NULL ? NULL : pgr_heapvalue_get(c->heap, tid);
+	if (value == NULL)
+		return;
+	code = palloc(c->ix->meta.padded);
+	if (!pgr_hnsw_encode(c->ix, value, false, code, &head))
+		report(c, id, "row (%u,%u) has no distance", ItemPointerGetBlockNumber(tid),
+			   ItemPointerGetOffsetNumber(tid));
+	else if (fabsf(head.norm2 - node->head.norm2) > 1e-4f * head.norm2)
+		report(c, id, "row (%u,%u) has another value", ItemPointerGetBlockNumber(tid),
+			   ItemPointerGetOffsetNumber(tid));
+	else
+	{
+		const int8 *stored = PGR_HNSW_CODE(&c->ix->meta, node);
+		int			wrong = 0;
+
+		/* instruction sets may round the rotation to either side */
+		for (uint32 i = 0; i < c->ix->meta.padded; i++)
+			wrong += abs(code[i] - stored[i]) > 1;
+		if (wrong > 0)
+			report(c, id, "row (%u,%u) has another code", ItemPointerGetBlockNumber(tid),
+				   ItemPointerGetOffsetNumber(tid));
+	}
+}
+
+static void
+check_tids(Check *c, PgrHnswId id)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	PgrHnswId	slot = c->node->more;
+
+	if (c->node->ntids > PGR_HNSW_INLINE_TIDS)
+	{
+		report(c, id, "%u tids, more than %u", c->node->ntids, PGR_HNSW_INLINE_TIDS);
+		return;
+	}
+	for (uint32 i = 0; i < c->node->ntids; i++)
+		check_tid(c, id, c->node, &PGR_HNSW_TIDS_OF(c->node)[i]);
+	if (c->node->ntids == 0 && slot == PGR_HNSW_NO_ID && !(c->node->flags & PGR_HNSW_DEAD))
+		report(c, id, "no tids, but not dead");
+	while (slot != PGR_HNSW_NO_ID)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!copy_node(c, slot, c->other) || !(c->other->flags & PGR_HNSW_TIDS) ||
+			c->other->owner != id || c->other->ntids > PGR_HNSW_SLOT_TIDS(meta))
+		{
+			report(c, id, "slot %u does not hold its tids", slot);
+			return;
+		}
+		for (uint32 i = 0; i < c->other->ntids; i++)
+			check_tid(c, id, c->node, &PGR_HNSW_TIDS_OF(c->other)[i]);
+		slot = c->other->more;
+	}
+}
+
+static void
+check_entries(Check *c)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	PGAlignedBlock block;
+	int8	   *zero = palloc0(meta->padded);
+	PgrCode8	origin = {0};
+
+	for (uint32 p = 0; p < meta->entry_pages; p++)
+	{
+		uint32		n;
+
+		pgr_page_copy(c->ix->rel, meta->entry_block + p, PGR_PAGE_HNSW_ENTRY, 0, block.data);
+		n = ((PgrHnswEntryHead *) PgrPageGetData(block.data))->count;
+		if (n > PGR_HNSW_ENTRIES_PER_PAGE(meta))
+			report(c, meta->entry_block + p, "%u entries on a page", n);
+		for (uint32 i = 0; i < n && i < PGR_HNSW_ENTRIES_PER_PAGE(meta); i++)
+		{
+			const PgrHnswEdge *edge = PGR_HNSW_ENTRY(meta, block.data, i);
+
+			if (!copy_node(c, edge->id, c->other) || !(c->other->flags & PGR_HNSW_USED))
+				report(c, edge->id, "an entry that is no node");
+			else
+			{
+				check_edge_code(c, edge->id, edge, &origin, zero);
+				c->reached[edge->id] = Max(c->reached[edge->id], 1);
+			}
+		}
+	}
+}
+
+/* ----------
+ * Reachability
+ * ----------
+ */
+
+/* Follows edges from the entries until nothing new is found. */
+static void
+follow_edges(Check *c, Size nids)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	PgrHnswId  *stack = palloc_extended(mul_size(Max(nids, 1), sizeof(PgrHnswId)), MCXT_ALLOC_HUGE);
+	Size		n = 0;
+
+	for (Size id = 0; id < nids; id++)
+		if (c->reached[id])
+			stack[n++] = (PgrHnswId) id;
+	while (n > 0)
+	{
+		PgrHnswId	id = stack[--n];
+
+		CHECK_FOR_INTERRUPTS();
+		if (!copy_node(c, id, c->node) || !(c->node->flags & PGR_HNSW_USED))
+			continue;
+		for (uint32 i = 0; i < Min(c->node->nedges, meta->degree); i++)
+		{
+			PgrHnswId	to = PGR_HNSW_EDGE(meta, c->node, i)->id;
+
+			if (to < nids && !c->reached[to])
+			{
+				c->reached[to] = 1;
+				stack[n++] = to;
+			}
+		}
+	}
+	pfree(stack);
+}
+
+/* ----------
+ * SQL
+ * ----------
+ */
+
+/* Opens an index that must be of this access method; the caller may read its table. */
+static Relation
+open_hnsw(Oid oid)
+{
+	Relation	index = index_open(oid, AccessShareLock);
+
+	if (index->rd_indam->ambuild != pgr_hnsw_build)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an hnsw index", RelationGetRelationName(index))));
+	if (pg_class_aclcheck(index->rd_index->indrelid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(index->rd_index->indrelid));
+	return index;
+}
+
+static Size
+begin_check(Check *c, Relation index)
+{
+	Size		nids;
+
+	c->ix = pgr_hnsw_open(index);
+	c->nblocks = RelationGetNumberOfBlocks(index);
+	c->node = palloc(c->ix->meta.node_size);
+	c->other = palloc(c->ix->meta.node_size);
+	nids = (Size) c->nblocks * c->ix->meta.nodes_per_page;
+	c->reached = palloc_extended(Max(nids, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	return nids;
+}
+
+PG_FUNCTION_INFO_V1(pgr_hnsw_check);
+Datum
+pgr_hnsw_check(PG_FUNCTION_ARGS)
+{
+	Relation	index = open_hnsw(PG_GETARG_OID(0));
+	Relation	heap = table_open(index->rd_index->indrelid, AccessShareLock);
+	IndexScanDescData scan = {0};
+	Check		c = {0};
+	Size		nids;
+
+	InitMaterializedSRF(fcinfo, 0);
+	c.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	nids = begin_check(&c, index);
+	scan.indexRelation = index;
+	scan.heapRelation = heap;
+	scan.xs_snapshot = GetActiveSnapshot();
+	c.heap = pgr_heapvalue_begin(&scan);
+	c.node_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw check",
+										   ALLOCSET_DEFAULT_SIZES);
+	check_entries(&c);
+	for (Size id = (Size) c.ix->meta.node_block * c.ix->meta.nodes_per_page; id < nids; id++)
+	{
+		MemoryContext old = MemoryContextSwitchTo(c.node_context);
+
+		CHECK_FOR_INTERRUPTS();
+		if (copy_node(&c, (PgrHnswId) id, c.node) && (c.node->flags & PGR_HNSW_USED))
+		{
+			check_edges(&c, (PgrHnswId) id);
+			check_tids(&c, (PgrHnswId) id);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(c.node_context);
+	}
+	pgr_heapvalue_end(c.heap);
+	table_close(heap, AccessShareLock);
+	index_close(index, AccessShareLock);
+	return (Datum) 0;
+}
+
+PG_FUNCTION_INFO_V1(pgr_hnsw_stats);
+Datum
+pgr_hnsw_stats(PG_FUNCTION_ARGS)
+{
+	Relation	index = open_hnsw(PG_GETARG_OID(0));
+	Check		c = {0};
+	Size		nids;
+	int64		nodes = 0;
+	int64		dead = 0;
+	int64		edges = 0;
+	int64		tids = 0;
+	int64		reached = 0;
+	int64		free_slots = 0;
+	TupleDesc	desc;
+	Datum		values[10];
+	bool		nulls[10] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	nids = begin_check(&c, index);
+	for (uint32 p = 0; p < c.ix->meta.entry_pages; p++)
+	{
+		PGAlignedBlock block;
+
+		pgr_page_copy(index, c.ix->meta.entry_block + p, PGR_PAGE_HNSW_ENTRY, 0, block.data);
+		for (uint32 i = 0; i < ((PgrHnswEntryHead *) PgrPageGetData(block.data))->count; i++)
+		{
+			PgrHnswId	id = PGR_HNSW_ENTRY(&c.ix->meta, block.data, i)->id;
+
+			if (id < nids)
+				c.reached[id] = 1;
+		}
+	}
+	follow_edges(&c, nids);
+	for (Size id = (Size) c.ix->meta.node_block * c.ix->meta.nodes_per_page; id < nids; id++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!copy_node(&c, (PgrHnswId) id, c.node))
+			continue;
+		free_slots += c.node->flags == 0;
+		if (c.node->flags & (PGR_HNSW_USED | PGR_HNSW_TIDS))
+			tids += c.node->ntids;
+		if (!(c.node->flags & PGR_HNSW_USED))
+			continue;
+		nodes++;
+		dead += (c.node->flags & PGR_HNSW_DEAD) != 0;
+		edges += c.node->nedges;
+		reached += c.reached[id] != 0;
+	}
+	values[0] = Int64GetDatum(nodes);
+	values[1] = Int64GetDatum(dead);
+	values[2] = Int64GetDatum(free_slots);
+	values[3] = Int64GetDatum(tids);
+	values[4] = Int64GetDatum(edges);
+	values[5] = Int64GetDatum(nodes - reached);
+	values[6] = Int32GetDatum(c.ix->meta.degree);
+	values[7] = Int32GetDatum(c.ix->meta.nodes_per_page);
+	values[8] = Int32GetDatum(c.ix->meta.parts);
+	values[9] = Int32GetDatum(c.ix->meta.node_size);
+	index_close(index, AccessShareLock);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}

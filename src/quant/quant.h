@@ -1,0 +1,136 @@
+/*
+ * quant.h
+ *		The only header of src/quant: rotation and quantised codes of vectors.
+ *
+ * No postgres.h here. Vectors are rotated at random so that every coordinate
+ * carries a like share, then kept as
+ *	 code8	 one signed byte a coordinate and a scale: x is about scale * code
+ *	 edge	 one bit a coordinate for the difference of two code8 vectors, with
+ *			 two factors from which a query's distance to the second is estimated
+ *			 when its distance to the first is known (RaBitQ; README)
+ * All distances here are squared Euclidean distances, possibly shifted (aux).
+ */
+#ifndef PGR_QUANT_H
+#define PGR_QUANT_H
+
+#include "kernel/kernel.h"
+
+/* --- rotate.c --- */
+
+/*
+ * A random rotation of padded coordinates: four rounds of sign flips, Walsh-
+ * Hadamard transform and pi/4 rotations of pairs. Fully given by dim and seed,
+ * which is what an index stores.
+ */
+typedef struct PgrRotation
+{
+	uint32_t	dim;			/* coordinates of a vector */
+	uint32_t	padded;			/* of a rotated one: pgr_rotation_padded(dim) */
+	uint32_t	block;			/* the largest power of two <= padded */
+	uint64_t	seed;
+	uint8_t    *signs;			/* 4 * padded / 8 bytes of the caller's memory */
+} PgrRotation;
+
+#define PGR_ROTATION_ROUNDS 4
+
+/* dim rounded up to a multiple of 64, which is what the kernels need */
+extern uint32_t pgr_rotation_padded(uint32_t dim);
+
+/* bytes of the sign table */
+extern size_t pgr_rotation_size(uint32_t dim);
+
+/* signs: pgr_rotation_size(dim) bytes, which the rotation keeps using */
+extern void pgr_rotation_init(PgrRotation *r, uint32_t dim, uint64_t seed, uint8_t *signs);
+
+/* In place, r->padded floats, of which those behind r->dim should be zero. */
+extern void pgr_rotate(const PgrRotation *r, float *x);
+extern void pgr_unrotate(const PgrRotation *r, float *x);
+
+/* the next number of a generator that is the same everywhere (splitmix64) */
+extern uint64_t pgr_random(uint64_t *state);
+
+/* --- code8.c --- */
+
+/* What a code8 vector has beside its bytes. */
+typedef struct PgrCode8
+{
+	float		norm2;			/* |x|^2 of the vector before quantisation */
+	float		scale;			/* x is about scale * code */
+	float		aux;			/* added to its distance from a query; README */
+} PgrCode8;
+
+/* Encodes x of dim (a multiple of 64) coordinates; aux is the caller's. */
+extern void pgr_code8_encode(const float *x, uint32_t dim, float aux,
+							 int8_t *code, PgrCode8 *head);
+
+/* The (shifted) squared distance of a query from a vector: aux of the latter counts. */
+extern double pgr_code8_distance(const PgrCode8 *query, const int8_t *query_code,
+								 const PgrCode8 *head, const int8_t *code, uint32_t dim);
+
+/*
+ * The squared distance of two stored vectors. max_aux as for the query, where
+ * aux = -|v|^2 of the original: both get a further coordinate
+ * sqrt(max_aux + aux), which makes inner products distances; README.
+ */
+extern double pgr_code8_pair_distance(const PgrCode8 *a, const int8_t *a_code,
+									  const PgrCode8 *b, const int8_t *b_code,
+									  uint32_t dim, float max_aux);
+
+/*
+ * One standard deviation of pgr_code8_distance's error, for a query with its
+ * own code8: both sides' rounding.
+ */
+extern double pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head);
+
+/* --- edge.c --- */
+
+/* The two factors of an edge code. */
+typedef struct PgrEdge
+{
+	float		add;
+	float		rescale;
+} PgrEdge;
+
+/* A query as edge codes see it. */
+typedef struct PgrEdgeQuery
+{
+	const int8_t *code;			/* code8 of the rotated query */
+	float		scale;
+	float		half_sum;		/* half the sum of its coordinates */
+	uint32_t	dim;
+} PgrEdgeQuery;
+
+/* bytes of the bits of an edge code */
+#define PGR_EDGE_BYTES(dim) ((dim) / 8)
+
+/*
+ * The standard deviation of an edge's estimate is this much of |rescale| times
+ * the distance of query and node (vectorchord's E for one bit; README).
+ */
+#define PGR_EDGE_ERROR 0.302f
+
+/* The edge from one vector to another. */
+extern void pgr_edge_encode(const PgrCode8 *from, const int8_t *from_code,
+							const PgrCode8 *to, const int8_t *to_code, uint32_t dim,
+							PgrEdge *edge, uint8_t *bits);
+
+extern void pgr_edge_query(PgrEdgeQuery *q, const PgrCode8 *head, const int8_t *code,
+						   uint32_t dim);
+
+/*
+ * Estimates of the query's distances to the ends of n edges of one node, given
+ * its distance d from the node. Edges lie stride bytes apart from edges on,
+ * each with its factors at factor_offset and its bits at bits_offset. sums is
+ * scratch of n integers.
+ */
+extern void pgr_edge_estimate(const PgrEdgeQuery *q, double d, const void *edges,
+							  size_t stride, size_t factor_offset, size_t bits_offset,
+							  uint32_t n, int32_t *sums, float *estimates);
+
+/* --- sketch.c --- */
+
+/* A sparse vector of n values as a dense one of dim > 1 elements, in out. */
+extern void pgr_sketch(const int32_t *indices, const float *values, uint32_t n,
+					   uint32_t dim, float *out);
+
+#endif							/* PGR_QUANT_H */

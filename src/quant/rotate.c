@@ -1,0 +1,114 @@
+/*
+ * rotate.c
+ *		Random rotations in O(D log D), persisted as a seed.
+ *
+ * One round: flip signs by a random table; Walsh-Hadamard transform of the
+ * first (even rounds) or last (odd rounds) block of a power of two; where that
+ * is not all, rotate coordinate i with coordinate D - floor(D/2) + i by pi/4.
+ * Four rounds, as in the RaBitQ library; one round with padding is worse on
+ * spiky data (src/quant/README).
+ */
+#include <math.h>
+
+#include "quant/quant.h"
+
+uint32_t
+pgr_rotation_padded(uint32_t dim)
+{
+	return (dim + 63) / 64 * 64;
+}
+
+size_t
+pgr_rotation_size(uint32_t dim)
+{
+	return (size_t) pgr_rotation_padded(dim) / 8 * PGR_ROTATION_ROUNDS;
+}
+
+uint64_t
+pgr_random(uint64_t *state)
+{
+	uint64_t	z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+void
+pgr_rotation_init(PgrRotation *r, uint32_t dim, uint64_t seed, uint8_t *signs)
+{
+	uint64_t	state = seed;
+	size_t		size = pgr_rotation_size(dim);
+
+	r->dim = dim;
+	r->padded = pgr_rotation_padded(dim);
+	r->block = 1;
+	while (r->block * 2 <= r->padded)
+		r->block *= 2;
+	r->seed = seed;
+	r->signs = signs;
+	for (size_t i = 0; i < size; i += 8)
+	{
+		uint64_t	word = pgr_random(&state);
+
+		for (int j = 0; j < 8; j++)
+			signs[i + j] = (uint8_t) (word >> 8 * j);
+	}
+}
+
+static void
+flip_signs(const PgrRotation *r, int round, float *x)
+{
+	const uint8_t *signs = r->signs + (size_t) round * r->padded / 8;
+
+	for (uint32_t i = 0; i < r->padded; i++)
+		x[i] *= (float) (1 - 2 * (signs[i / 8] >> i % 8 & 1));
+}
+
+/* Rotates pairs by pi/4; inverse by -pi/4. */
+static void
+rotate_pairs(const PgrRotation *r, bool inverse, float *x)
+{
+	uint32_t	half = r->padded / 2;
+	float	   *y = x + (r->padded - half);
+	const float c = 0.70710678f;
+
+	if (r->block == r->padded)
+		return;
+	for (uint32_t i = 0; i < half; i++)
+	{
+		float		a = x[i];
+		float		b = y[i];
+
+		x[i] = c * (inverse ? a - b : a + b);
+		y[i] = c * (inverse ? a + b : b - a);
+	}
+}
+
+static void
+transform(const PgrRotation *r, int round, float *x)
+{
+	pgr_kernel->fht(round % 2 == 0 ? x : x + (r->padded - r->block), r->block);
+}
+
+void
+pgr_rotate(const PgrRotation *r, float *x)
+{
+	for (int round = 0; round < PGR_ROTATION_ROUNDS; round++)
+	{
+		flip_signs(r, round, x);
+		transform(r, round, x);
+		rotate_pairs(r, false, x);
+	}
+}
+
+void
+pgr_unrotate(const PgrRotation *r, float *x)
+{
+	for (int round = PGR_ROTATION_ROUNDS - 1; round >= 0; round--)
+	{
+		rotate_pairs(r, true, x);
+		transform(r, round, x);
+		flip_signs(r, round, x);
+	}
+}
