@@ -68,6 +68,12 @@ extern void pgr_inv_meta_init(Relation index, PgrInvMeta *meta);
 
 extern PgrSegShape pgr_inv_shape(const PgrInvMeta *meta);
 
+/*
+ * The shape of pending records: with positions even where segments have none, so
+ * that phrases of pending documents need no look at the row.
+ */
+extern PgrSegShape pgr_inv_pending_shape(const PgrInvMeta *meta);
+
 /* A generation number nobody else uses; WAL-logged. */
 extern uint32 pgr_inv_new_generation(Relation index, bool building);
 
@@ -184,6 +190,7 @@ typedef struct PgrInvView
 	Relation	index;
 	PgrInvMeta	meta;
 	PgrSegShape shape;
+	PgrSegShape pending_shape;
 	PgrSegment **segments;		/* [meta.nsegments], largest first */
 	PgrPendingDocs pending;
 } PgrInvView;

@@ -49,7 +49,7 @@ insert_state(Relation index, IndexInfo *info)
 		state = palloc0(sizeof(InsertState));
 		pgr_inv_meta_copy(index, meta);
 		pgr_content_source(index, meta, &state->source);
-		state->shape = pgr_inv_shape(meta);
+		state->shape = pgr_inv_pending_shape(meta);
 		state->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve insert",
 											   ALLOCSET_DEFAULT_SIZES);
 		pfree(meta);
@@ -142,7 +142,8 @@ pgr_inv_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		uint32		newly = pgr_segment_bulk_delete(index, seg, is_dead, &dead, &live);
 
 		pgr_segment_close(seg);
-		if (live + meta->segments[i].ndead != (uint64) meta->segments[i].ndocs + meta->segments[i].nnulls)
+		if (meta->segments[i].ndead + live !=
+			(uint64) meta->segments[i].ndocs + meta->segments[i].nnulls)
 			count_dead(index, meta->segments[i].generation, live);
 		stats->tuples_removed += newly;
 		stats->num_index_tuples += live;

@@ -101,11 +101,13 @@ seal_documents(Relation index, const PgrInvMeta *meta, int nextents,
 			   PgrSegDesc *added, int max)
 {
 	PgrSegShape shape = pgr_inv_shape(meta);
+	PgrSegShape pending_shape = pgr_inv_pending_shape(meta);
 	PgrAccumulator *acc = pgr_acc_create(&shape, meta->sparse);
 	PgrPendingDocs docs;
 	int			n = 0;
 
-	pgr_pending_read(index, &shape, meta->sparse, meta->pending, nextents, NULL, 0, &docs);
+	pgr_pending_read(index, &pending_shape, meta->sparse, meta->pending, nextents,
+					 NULL, 0, &docs);
 	for (uint32 i = 0; i < docs.n; i++)
 	{
 		PgrPendingDoc *d = &docs.docs[i];

@@ -92,6 +92,15 @@ pgr_inv_shape(const PgrInvMeta *meta)
 	return shape;
 }
 
+PgrSegShape
+pgr_inv_pending_shape(const PgrInvMeta *meta)
+{
+	PgrSegShape shape = pgr_inv_shape(meta);
+
+	shape.positions = !meta->sparse;
+	return shape;
+}
+
 uint32
 pgr_inv_new_generation(Relation index, bool building)
 {

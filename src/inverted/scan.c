@@ -282,14 +282,21 @@ next_batch(PgrInvScan *s)
 	return s->top.n > 0;
 }
 
+/*
+ * The row's distance. Where segments have no positions and the query has a
+ * phrase, scores are upper bounds: the executor then scores rows itself and puts
+ * them in order, which it can do because no distance is above the true one.
+ */
 static void
 set_order(IndexScanDesc scan, double score, bool null)
 {
+	PgrInvScan *s = scan->opaque;
+
 	if (scan->numberOfOrderBys == 0)
 		return;
 	scan->xs_orderbyvals[0] = Float8GetDatum(null ? 0 : -score);
 	scan->xs_orderbynulls[0] = null;
-	scan->xs_recheckorderby = false;
+	scan->xs_recheckorderby = s->recheck && !s->null_order;
 }
 
 static bool
@@ -304,7 +311,7 @@ next_hit(IndexScanDesc scan, PgrInvScan *s)
 	hit = &s->top.heap[s->at++];
 	scan->xs_heaptid = hit->tid;
 	set_order(scan, hit->score, false);
-	if (s->view->shape.hashes)
+	if (s->view->shape.hashes && !s->recheck)
 		pgr_memo_put(s->pinned, hit->hash, hit->score);
 	return true;
 }
@@ -340,7 +347,7 @@ collect_pending(PgrInvScan *s, bool unmarked, PgrTidList *list)
 {
 	PgrPendingDocs docs;
 
-	pgr_pending_read(s->view->index, &s->view->shape, s->source.sparse,
+	pgr_pending_read(s->view->index, &s->view->pending_shape, s->source.sparse,
 					 s->view->meta.pending, s->view->meta.npending, NULL, 0, &docs);
 	for (uint32 i = 0; i < docs.n; i++)
 	{
@@ -406,7 +413,7 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 	}
 	if (s->view->pending.nnulls == 0)
 		return;
-	pgr_pending_read(s->view->index, &s->view->shape, s->source.sparse,
+	pgr_pending_read(s->view->index, &s->view->pending_shape, s->source.sparse,
 					 s->view->meta.pending, s->view->meta.npending, NULL, 0, &docs);
 	for (uint32 i = 0; i < docs.n; i++)
 	{

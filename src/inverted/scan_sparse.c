@@ -257,7 +257,7 @@ collect_pending_zeros(PgrInvScan *s)
 	PgrPendingDocs docs;
 	PgrPendingDocs *touched = &s->view->pending;
 
-	pgr_pending_read(s->view->index, &s->view->shape, true,
+	pgr_pending_read(s->view->index, &s->view->pending_shape, true,
 					 s->view->meta.pending, s->view->meta.npending, NULL, 0, &docs);
 	for (uint32 i = 0, j = 0; i < docs.n; i++)
 	{

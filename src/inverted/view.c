@@ -31,13 +31,14 @@ pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
 	view->index = index;
 	pgr_inv_meta_copy(index, &view->meta);
 	view->shape = pgr_inv_shape(&view->meta);
+	view->pending_shape = pgr_inv_pending_shape(&view->meta);
 
 	/* the largest first: it raises the threshold for the others */
 	qsort(view->meta.segments, view->meta.nsegments, sizeof(PgrSegDesc), compare_size);
 	view->segments = palloc0(Max(view->meta.nsegments, 1) * sizeof(PgrSegment *));
 	for (uint32 i = 0; i < view->meta.nsegments; i++)
 		view->segments[i] = pgr_segment_open(index, &view->meta.segments[i], &view->shape);
-	pgr_pending_read(index, &view->shape, view->meta.sparse,
+	pgr_pending_read(index, &view->pending_shape, view->meta.sparse,
 					 view->meta.pending, view->meta.npending, terms, nterms, &view->pending);
 	return view;
 }
