@@ -48,7 +48,7 @@ add_list(PgrSearch *s, const PgrSparseTerm *term, bool negative)
 		return 0;
 	t = &s->terms[s->nterms++];
 	pgr_search_term_init(s, t, NULL, &info);
-	t->factor = (double) term->weight * info.scale / 255 * (negative ? -1 : 1);
+	t->factor = (double) term->weight * info.scale * (negative ? -1 : 1);
 	return fabs(t->factor) * (pgr_segment_rounds(s->seg) + 255 * SUM_ERROR);
 }
 

@@ -135,7 +135,7 @@ extern uint64 pgr_segment_npostings(const PgrSegment *seg);
 /*
  * How often impacts were rounded: 1 as written, one more for each merge in
  * their past that changed a scale. An impact differs from the value it stands
- * for by at most rounds * scale / 255.
+ * for by at most rounds * scale.
  */
 extern uint32 pgr_segment_rounds(const PgrSegment *seg);
 
