@@ -13,6 +13,7 @@
 
 #include "access/genam.h"
 #include "am/vecclass.h"
+#include "commands/defrem.h"
 #include "fmgr.h"
 #include "quant/quant.h"
 #include "types/bitvec.h"
@@ -87,23 +88,30 @@ jaccard_floats(const struct varlena *value, int *dim)
 /* of bit, for messages and the dimension limit: that of a node in pages */
 static const PgrTypeInfo bit_type = {"bit", NULL, 64000, false};
 
+/* What the classes of a type share: type, zero_is_value, dim, floats; and distance. */
+#define VECTOR_ROW &pgr_vector_type, false, dim_of_typmod, vector_floats
+#define HALFVEC_ROW &pgr_halfvec_type, false, dim_of_typmod, halfvec_floats
+#define SPARSEVEC_ROW &pgr_sparsevec_type, false, dim_of_sketch, sparsevec_floats
+#define HAMMING_ROW &bit_type, true, dim_of_typmod, hamming_floats
+#define JACCARD_ROW &bit_type, true, dim_of_typmod, jaccard_floats
 #define VECTOR_DISTANCE(a, b, kind) \
 	pgr_dense_distance(&pgr_vector_type, (const PgrDense *) (a), (const PgrDense *) (b), kind)
 #define HALFVEC_DISTANCE(a, b, kind) \
 	pgr_dense_distance(&pgr_halfvec_type, (const PgrDense *) (a), (const PgrDense *) (b), kind)
 #define SPARSEVEC_DISTANCE(a, b, kind) \
 	pgr_sparse_distance(kind, (const PgrSparse *) (a), (const PgrSparse *) (b))
-#define BIT_DISTANCE(a, b, kind) pgr_bit_distance(kind, (VarBit *) (a), (VarBit *) (b))
+#define HAMMING_DISTANCE(a, b, kind) pgr_bit_distance(kind, (VarBit *) (a), (VarBit *) (b))
+#define JACCARD_DISTANCE(a, b, kind) pgr_bit_distance(kind, (VarBit *) (a), (VarBit *) (b))
 
-/* An SQL function and its row. */
-#define VECTOR_CLASS(function, type, kind, space, exact, zero, dim, floats, DISTANCE) \
+/* An SQL function and its row: function, shared part, operator, space, exact. */
+#define VECTOR_CLASS(function, NAME, kind, space, exact) \
 	static double \
 	function##_distance(const struct varlena *a, const struct varlena *b) \
 	{ \
-		return DISTANCE(a, b, kind); \
+		return NAME##_DISTANCE(a, b, kind); \
 	} \
 	static const PgrVecClass function##_row = { \
-		type, kind, space, exact, zero, dim, floats, function##_distance \
+		kind, space, exact, function##_distance, NAME##_ROW \
 	}; \
 	PG_FUNCTION_INFO_V1(function); \
 	Datum \
@@ -115,23 +123,22 @@ static const PgrTypeInfo bit_type = {"bit", NULL, 64000, false};
 #define L2 PGR_DISTANCE_L2
 #define IP PGR_DISTANCE_NEG_IP
 #define COSINE PGR_DISTANCE_COSINE
+#define L1 PGR_DISTANCE_L1
 
-/* *INDENT-OFF* */
-VECTOR_CLASS(pgr_vector_l2_class, &pgr_vector_type, L2, L2, true, false, dim_of_typmod, vector_floats, VECTOR_DISTANCE)
-VECTOR_CLASS(pgr_vector_ip_class, &pgr_vector_type, IP, IP, true, false, dim_of_typmod, vector_floats, VECTOR_DISTANCE)
-VECTOR_CLASS(pgr_vector_cosine_class, &pgr_vector_type, COSINE, COSINE, true, false, dim_of_typmod, vector_floats, VECTOR_DISTANCE)
-VECTOR_CLASS(pgr_vector_l1_class, &pgr_vector_type, PGR_DISTANCE_L1, L2, false, false, dim_of_typmod, vector_floats, VECTOR_DISTANCE)
-VECTOR_CLASS(pgr_halfvec_l2_class, &pgr_halfvec_type, L2, L2, true, false, dim_of_typmod, halfvec_floats, HALFVEC_DISTANCE)
-VECTOR_CLASS(pgr_halfvec_ip_class, &pgr_halfvec_type, IP, IP, true, false, dim_of_typmod, halfvec_floats, HALFVEC_DISTANCE)
-VECTOR_CLASS(pgr_halfvec_cosine_class, &pgr_halfvec_type, COSINE, COSINE, true, false, dim_of_typmod, halfvec_floats, HALFVEC_DISTANCE)
-VECTOR_CLASS(pgr_halfvec_l1_class, &pgr_halfvec_type, PGR_DISTANCE_L1, L2, false, false, dim_of_typmod, halfvec_floats, HALFVEC_DISTANCE)
-VECTOR_CLASS(pgr_sparsevec_l2_class, &pgr_sparsevec_type, L2, L2, false, false, dim_of_sketch, sparsevec_floats, SPARSEVEC_DISTANCE)
-VECTOR_CLASS(pgr_sparsevec_ip_class, &pgr_sparsevec_type, IP, IP, false, false, dim_of_sketch, sparsevec_floats, SPARSEVEC_DISTANCE)
-VECTOR_CLASS(pgr_sparsevec_cosine_class, &pgr_sparsevec_type, COSINE, COSINE, false, false, dim_of_sketch, sparsevec_floats, SPARSEVEC_DISTANCE)
-VECTOR_CLASS(pgr_sparsevec_l1_class, &pgr_sparsevec_type, PGR_DISTANCE_L1, L2, false, false, dim_of_sketch, sparsevec_floats, SPARSEVEC_DISTANCE)
-VECTOR_CLASS(pgr_bit_hamming_class, &bit_type, PGR_DISTANCE_HAMMING, L2, true, true, dim_of_typmod, hamming_floats, BIT_DISTANCE)
-VECTOR_CLASS(pgr_bit_jaccard_class, &bit_type, PGR_DISTANCE_JACCARD, COSINE, false, true, dim_of_typmod, jaccard_floats, BIT_DISTANCE)
-/* *INDENT-ON* */
+VECTOR_CLASS(pgr_vector_l2_class, VECTOR, L2, L2, true)
+VECTOR_CLASS(pgr_vector_ip_class, VECTOR, IP, IP, true)
+VECTOR_CLASS(pgr_vector_cosine_class, VECTOR, COSINE, COSINE, true)
+VECTOR_CLASS(pgr_vector_l1_class, VECTOR, L1, L2, false)
+VECTOR_CLASS(pgr_halfvec_l2_class, HALFVEC, L2, L2, true)
+VECTOR_CLASS(pgr_halfvec_ip_class, HALFVEC, IP, IP, true)
+VECTOR_CLASS(pgr_halfvec_cosine_class, HALFVEC, COSINE, COSINE, true)
+VECTOR_CLASS(pgr_halfvec_l1_class, HALFVEC, L1, L2, false)
+VECTOR_CLASS(pgr_sparsevec_l2_class, SPARSEVEC, L2, L2, false)
+VECTOR_CLASS(pgr_sparsevec_ip_class, SPARSEVEC, IP, IP, false)
+VECTOR_CLASS(pgr_sparsevec_cosine_class, SPARSEVEC, COSINE, COSINE, false)
+VECTOR_CLASS(pgr_sparsevec_l1_class, SPARSEVEC, L1, L2, false)
+VECTOR_CLASS(pgr_bit_hamming_class, HAMMING, PGR_DISTANCE_HAMMING, L2, true)
+VECTOR_CLASS(pgr_bit_jaccard_class, JACCARD, PGR_DISTANCE_JACCARD, COSINE, false)
 
 const PgrVecClass *
 pgr_vecclass(Relation index, AttrNumber column)
@@ -153,7 +160,7 @@ pgr_vecclass_dim(Relation index, AttrNumber column, const PgrVecClass *cls)
 	if (typmod > cls->type->max_dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for this index",
-						cls->type->max_dim)));
+				 errmsg("column cannot have more than %d dimensions for %s index",
+						cls->type->max_dim, get_am_name(index->rd_rel->relam))));
 	return cls->dim(typmod);
 }

@@ -24,10 +24,14 @@
  */
 typedef struct PgrVecClass
 {
-	const PgrTypeInfo *type;
 	PgrDistanceKind kind;		/* the operator */
 	PgrDistanceKind space;
 	bool		exact;
+
+	/* what the operator returns for two detoasted values; raises if dimensions differ */
+	double		(*distance) (const struct varlena *a, const struct varlena *b);
+
+	const PgrTypeInfo *type;
 	bool		zero_is_value;	/* the zero vector has a distance in any case */
 
 	/* elements that floats gives for a column of that type modifier */
@@ -38,9 +42,6 @@ typedef struct PgrVecClass
 	 * copy.
 	 */
 	const float *(*floats) (const struct varlena *value, int *dim);
-
-	/* what the operator returns for two detoasted values; raises if dimensions differ */
-	double		(*distance) (const struct varlena *a, const struct varlena *b);
 } PgrVecClass;
 
 /* The class of an index's column (1-based). */

@@ -85,7 +85,8 @@ extern double pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distanc
  * The block's page, locked, or InvalidBuffer if it was never initialised (a
  * crash right after the relation was extended). NULL page if it is no node page.
  */
-extern Buffer pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int lockmode, Page *page);
+extern Buffer pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int lockmode,
+								 Page *page);
 
 /*
  * Locks a node's (first) page and gives its record, which is in the page if a

@@ -141,10 +141,11 @@ graph_capacity(const PgrHnswIndex *ix, double most, int participants)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	Size		budget = (Size) maintenance_work_mem * 1024;
+	Size		nodes = budget / pgr_graph_stride(meta->padded, meta->degree);
 	uint32		capacity;
 
 	/* each process also needs two bytes a node to mark what it has seen */
-	budget -= Min(budget / 4, budget / pgr_graph_stride(meta->padded, meta->degree) * 2 * participants);
+	budget -= Min(budget / 4, nodes * 2 * participants);
 	capacity = pgr_graph_fit(meta->padded, meta->degree, budget,
 							 (uint32) Min(most, (double) PG_UINT32_MAX));
 	if (capacity < 1)
@@ -165,7 +166,8 @@ make_graph(const PgrHnswIndex *ix)
 	Size		size = pgr_graph_size(meta->padded, meta->degree, capacity);
 	PgrGraph   *g;
 
-	g = (PgrGraph *) TYPEALIGN(64, MemoryContextAllocHuge(CurrentMemoryContext, add_size(size, 64)));
+	g = MemoryContextAllocHuge(CurrentMemoryContext, add_size(size, 64));
+	g = (PgrGraph *) TYPEALIGN(64, g);
 	pgr_graph_init(g, meta->padded, meta->degree, meta->ef_construction, meta->max_aux, capacity);
 	return g;
 }

@@ -36,10 +36,11 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 {
 	IndexOptInfo *index = path->indexinfo;
 	double		tuples = Max(index->tuples, 1);
-	double		visits = Min(tuples, VISITS_PER_EF * pgr_hnsw_ef_search + VISITS_PER_LOG * log(tuples));
+	double		visits = VISITS_PER_EF * pgr_hnsw_ef_search + VISITS_PER_LOG * log(tuples);
 	double		page_cost;
 	double		node_cost;
 
+	visits = Min(tuples, visits);
 	*selectivity = 1;
 	*correlation = 0;
 	*pages = index->pages;

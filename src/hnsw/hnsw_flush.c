@@ -110,7 +110,7 @@ number_nodes(const PgrHnswIndex *ix, PgrGraph *g)
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("index \"%s\" has too many nodes", RelationGetRelationName(ix->rel))));
 		node->disk_id = block * meta->nodes_per_page + next % meta->nodes_per_page;
-		next += 1 + slots_needed(meta, node->next_equal == PGR_GRAPH_NONE ? 0 : chain_length(g, node));
+		next += 1 + slots_needed(meta, chain_length(g, node));
 	}
 }
 
@@ -211,7 +211,7 @@ put_tids_slots(Writer *w, const PgrGraph *g, PgrHnswId owner, uint32 rest, uint3
 		memset(record, 0, meta->node_size);
 		record->flags = PGR_HNSW_TIDS;
 		record->owner = owner;
-		record->more = i + 1 < nslots ? owner : PGR_HNSW_NO_ID;
+		record->more = PGR_HNSW_NO_ID;
 		for (; rest != PGR_GRAPH_NONE && record->ntids < PGR_HNSW_SLOT_TIDS(meta);
 			 rest = pgr_graph_node(g, rest)->next_equal)
 			PGR_HNSW_TIDS_OF(record)[record->ntids++] = node_tid(pgr_graph_node(g, rest));
@@ -230,7 +230,7 @@ put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *re
 	const PgrHnswMeta *meta = &w->ix->meta;
 	PgrHnswId	id = next_slot(w);
 	uint32		rest = node->next_equal;
-	uint32		nslots = rest == PGR_GRAPH_NONE ? 0 : slots_needed(meta, chain_length(g, node));
+	uint32		nslots = slots_needed(meta, chain_length(g, node));
 
 	if (id != node->disk_id)
 		elog(ERROR, "node is written to slot %u instead of %u", id, node->disk_id);

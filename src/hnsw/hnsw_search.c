@@ -387,7 +387,8 @@ start(PgrHnswSearch *s)
 							  PGR_HNSW_EDGE_SIZE(meta), offsetof(PgrHnswEdge, factors),
 							  PGR_HNSW_EDGE_BITS(meta), n, s->sums, s->estimates);
 		for (uint32 i = 0; i < n; i++)
-			s->later.at[s->later.n++] = (Candidate) {s->estimates[i], PGR_HNSW_ENTRY(meta, page, i)->id};
+			s->later.at[s->later.n++] =
+				(Candidate) {s->estimates[i], PGR_HNSW_ENTRY(meta, page, i)->id};
 		UnlockReleaseBuffer(buffer);
 	}
 	candidates_reserve(s, &s->open, 2);

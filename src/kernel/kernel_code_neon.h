@@ -45,7 +45,9 @@ add_set(int32x4_t acc, const uint8_t *bits, int8x16x4_t q)
 PGR_INLINE float32x4_t
 load_i8_as_float(const int8_t *p)
 {
-	return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(pgr_load_i32(p)))))));
+	int8x8_t	bytes = vreinterpret_s8_s32(vdup_n_s32(pgr_load_i32(p)));
+
+	return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
 }
 
 PGR_INLINE uint32_t
