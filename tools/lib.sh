@@ -152,8 +152,10 @@ pgr_make_work_dir() {
 
 # pgr_stage CLONE DEST: copies the clone's files (tracked, or new and not
 # ignored; every file where there is no git) to where the user can read them.
-# Files keep their times, so that an incremental build stays one.
+# Files keep their times, so that an incremental build stays one; what the clone
+# no longer has goes.
 pgr_stage() {
+	rm -rf "$2"
 	mkdir -p "$2"
 	if git -C "$1" rev-parse --git-dir >/dev/null 2>&1; then
 		(cd "$1" && git -c safe.directory='*' ls-files -z --cached --others --exclude-standard --deduplicate |
