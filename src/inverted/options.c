@@ -11,6 +11,7 @@
 
 #include "access/reloptions.h"
 #include "inverted/inverted.h"
+#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
 
@@ -30,6 +31,7 @@ static relopt_enum_elt_def cjk_values[] = {
 	{(const char *) NULL, 0}
 };
 
+#define TSVECTOR_FIELDS 4		/* weights A to D */
 #define DEFAULT_PENDING_LIMIT 1024	/* kB; see README, "Pending area" */
 
 /*
@@ -103,8 +105,8 @@ pgr_inv_options_init(void)
 					   AccessExclusiveLock);
 	add_bool_reloption(bm25_kind, "positions", "Store positions, for phrases",
 					   true, AccessExclusiveLock);
-	add_int_reloption(bm25_kind, "fields", "Number of fields of text[]",
-					  1, 1, PGR_LEX_MAX_FIELDS, AccessExclusiveLock);
+	add_int_reloption(bm25_kind, "fields", "Number of fields of text[], 0 to find out",
+					  0, 0, PGR_LEX_MAX_FIELDS, AccessExclusiveLock);
 	add_string_reloption(bm25_kind, "field_weights", "Weights of fields, for scoring = bm25f",
 						 NULL, check_field_weights, ShareUpdateExclusiveLock);
 	add_string_reloption(bm25_kind, "field_b", "b of each field, for scoring = bm25f",
@@ -150,7 +152,7 @@ pgr_inverted_options(Datum reloptions, bool validate)
 }
 
 static const PgrInvOptions default_options = {
-	.k1 = 1.2, .b = 0.75, .mu = 1000, .positions = true, .fields = 1,
+	.k1 = 1.2, .b = 0.75, .mu = 1000, .positions = true,
 	.scoring = PGR_SCORING_BM25, .pending_limit = DEFAULT_PENDING_LIMIT
 };
 
@@ -168,6 +170,27 @@ pgr_inv_string_option(const PgrInvOptions *options, int offset)
 	return offset > 0 ? (const char *) options + offset : NULL;
 }
 
+/*
+ * Fields of a text[] index: as the option says, or as many as ARRAY[...] has
+ * elements, or as many as a tsvector has.
+ */
+static int
+array_fields(Relation index)
+{
+	int			given = pgr_inv_options(index)->fields;
+	List	   *expressions = RelationGetIndexExpressions(index);
+
+	if (given > 0)
+		return given;
+	if (expressions != NIL && IsA(linitial(expressions), ArrayExpr))
+	{
+		int			n = list_length(((ArrayExpr *) linitial(expressions))->elements);
+
+		return Min(Max(n, 1), PGR_LEX_MAX_FIELDS);
+	}
+	return TSVECTOR_FIELDS;
+}
+
 int
 pgr_inv_nfields(Relation index, PgrContentType type)
 {
@@ -176,9 +199,9 @@ pgr_inv_nfields(Relation index, PgrContentType type)
 		case PGR_CONTENT_TEXT:
 			return 1;
 		case PGR_CONTENT_TEXT_ARRAY:
-			return pgr_inv_options(index)->fields;
+			return array_fields(index);
 		case PGR_CONTENT_TSVECTOR:
-			return 4;
+			return TSVECTOR_FIELDS;
 	}
 	return 1;
 }
