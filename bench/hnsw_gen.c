@@ -111,7 +111,8 @@ main(int argc, char **argv)
 	for (uint32_t i = first; i < first + rows; i++)
 	{
 		uint64_t	state = seed * 1000003 + (uint64_t) i * 7919;
-		uint64_t	centre = seed * 77 + 1000 * (uint64_t) find_cluster(cumulative, clusters, uniform(&state));
+		uint32_t	cluster = find_cluster(cumulative, clusters, uniform(&state));
+		uint64_t	centre = seed * 77 + 1000 * (uint64_t) cluster;
 
 		put16(2);
 		put32(4);

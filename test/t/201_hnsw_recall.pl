@@ -90,6 +90,8 @@ sub check_index
 	$server //= $node;
 	my $at40 = $server->safe_psql('postgres', "SELECT recall('$tab', '$op', 40)");
 	my $at200 = $server->safe_psql('postgres', "SELECT recall('$tab', '$op', 200)");
+	like($server->safe_psql('postgres', "SET enable_seqscan = off; EXPLAIN SELECT id FROM $tab ORDER BY v $op (SELECT v FROM ${tab}_q LIMIT 1) LIMIT 10"),
+		qr/Index Scan using ${tab}_i/, "$what: the index is used");
 	note("$what: recall\@10 $at40 with the default, $at200 with ef_search 200");
 	cmp_ok($at40, '>=', 0.95, "$what: recall with the default");
 	cmp_ok($at200, '>=', 0.99, "$what: recall with ef_search 200");

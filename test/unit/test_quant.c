@@ -328,6 +328,48 @@ test_corners(void)
 		   "aux is a further coordinate between stored vectors", "wrong distance");
 }
 
+/* Inner products of sketches: right on average, with the stated spread. */
+static void
+test_sketch(void)
+{
+	enum { DIM = 1024, NNZ = 50 };
+	float		a[DIM];
+	float		b[DIM];
+	double		mean = 0;
+	double		var = 0;
+	char		detail[200];
+
+	for (int trial = 0; trial < TRIALS; trial++)
+	{
+		int32_t		ia[NNZ];
+		int32_t		ib[NNZ];
+		float		va[NNZ];
+		float		vb[NNZ];
+		double		want = 0;
+		double		aa = 0;
+		double		bb = 0;
+		double		error;
+
+		for (int i = 0; i < NNZ; i++)
+		{
+			ia[i] = (int32_t) (tap_rand() % 1000000000);
+			ib[i] = i % 3 == 0 ? ia[i] : (int32_t) (tap_rand() % 1000000000);
+			va[i] = (float) tap_uniform();
+			vb[i] = (float) tap_uniform();
+			want += ia[i] == ib[i] ? va[i] * vb[i] : 0;
+			aa += va[i] * va[i];
+			bb += vb[i] * vb[i];
+		}
+		pgr_sketch(ia, va, NNZ, DIM, a);
+		pgr_sketch(ib, vb, NNZ, DIM, b);
+		error = (dot(a, b, DIM) - want) / sqrt(aa * bb / DIM);
+		mean += error / TRIALS;
+		var += error * error / TRIALS;
+	}
+	sprintf(detail, "bias %g, spread %g of |x| |y| / sqrt(dim)", mean, sqrt(var));
+	tap_ok(fabs(mean) < 0.08 && sqrt(var) > 0.5 && sqrt(var) < 1.5, "sketches keep inner products", detail);
+}
+
 int
 main(void)
 {
@@ -351,5 +393,6 @@ main(void)
 	test_errors(768, false);
 	test_errors(384, true);
 	test_corners();
+	test_sketch();
 	return tap_done();
 }
