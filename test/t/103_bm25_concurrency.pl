@@ -11,7 +11,7 @@ use PgrTest;
 
 my $seconds = $ENV{PGR_SECONDS} || (thorough() ? 240 : 12);
 my $conf = "autovacuum = off\nhot_standby_feedback = on\nmax_standby_streaming_delay = -1\n";
-my $primary = new_server('primary', $conf . "wal_consistency_checking = 'all'\nwal_keep_size = 8GB\n", allows_streaming => 1);
+my $primary = new_server('primary', $conf . "wal_consistency_checking = 'generic'\nwal_keep_size = 8GB\n", allows_streaming => 1);
 my $standby = new_standby($primary, 'standby');
 
 $primary->safe_psql('postgres', q{
