@@ -55,7 +55,8 @@ pgr_sample_rows(Relation heap, Relation index, IndexInfo *info, int rows,
 	while (s.left > 0 && BlockSampler_HasMore(&sampler))
 	{
 		CHECK_FOR_INTERRUPTS();
-		table_index_build_range_scan(heap, index, info, false, true, false,
+		/* whatever is there will do, but a concurrent build's snapshot sees what it sees */
+		table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false,
 									 BlockSampler_Next(&sampler), 1, sample_row, &s, NULL);
 	}
 	MemoryContextDelete(s.context);
