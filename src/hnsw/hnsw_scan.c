@@ -252,11 +252,10 @@ take_hits(HnswScan *s)
 	for (; s->taken < n; s->taken++)
 	{
 		const PgrHnswHit *h = &hits[s->taken];
-		ScanHit		e = {-INFINITY, s->taken};
+		ScanHit		e = {h->distance, s->taken};
 
-		/* a distance that only leads says nothing of the operator's */
-		if (s->query != NULL && s->ix->cls->exact)
-			e.lower = h->distance - CODE_ERRORS * h->error;
+		if (s->ix->cls->exact)
+			e.lower -= CODE_ERRORS * h->error;
 
 		heap_push(s->context, &s->hits, &e);
 	}
@@ -351,8 +350,12 @@ nearest_is_certain(const HnswScan *s)
 {
 	if (s->rows.n == 0)
 		return false;
-	return s->hits.n == 0 || s->query == NULL ||
-		pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2) <= key_at(&s->hits, 0);
+	if (s->hits.n == 0 || s->query == NULL)
+		return true;
+	/* a distance that only leads gives no bound: the ef nearest by it must do */
+	if (!s->ix->cls->exact)
+		return s->popped >= s->ef;
+	return pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2) <= key_at(&s->hits, 0);
 }
 
 static bool
