@@ -57,6 +57,10 @@ for my $round (1 .. $rounds)
 	$killed += kill_and_recover($node, $victims[ ($round - 1) % @victims ]) || kill_and_recover($node, $victims[-1]);
 	finish_bench($bench);
 	$build->finish;
+	# what an interrupted build leaves is invalid, and can be removed
+	my $built = sql($node, 'postgres', q{SELECT string_agg(c, '; ') FROM pg_class JOIN pg_index ON indexrelid = oid, bm25_check(oid) c WHERE relname = 'built' AND indisvalid});
+	push @faults, "round $round, the new index: $built" if $built ne '';
+	sql($node, 'postgres', 'DROP INDEX IF EXISTS built');
 	for my $check (
 		[ 'bm25_check', "SELECT string_agg(c, '; ') FROM bm25_check('docs_body') c" ],
 		[ 'bm25_check of inverted', "SELECT string_agg(c, '; ') FROM bm25_check('vectors_v') c" ],
@@ -68,8 +72,6 @@ for my $round (1 .. $rounds)
 		my $answer = sql($node, 'postgres', $check->[1]);
 		push @faults, "round $round, $check->[0]: $answer" if $answer ne '';
 	}
-	# what an interrupted build leaves is invalid, and can be removed
-	sql($node, 'postgres', 'DROP INDEX IF EXISTS built');
 	last if @faults;
 }
 cmp_ok($killed, '>=', $rounds - 1, "$killed processes were killed");
