@@ -94,6 +94,16 @@ struct Node;
 #define pgr_vacuum_delay() vacuum_delay_point()
 #endif
 
+/*
+ * In amcostestimate: this path is not to be used. From 18 on a path is disabled
+ * by count, and costs, however high, only decide among equally disabled ones.
+ */
+#if PG_VERSION_NUM >= 180000
+#define pgr_disable_path(indexpath) ((indexpath)->path.disabled_nodes = 2)
+#else
+#define pgr_disable_path(indexpath) ((void) (indexpath))
+#endif
+
 /* Ownership checks became one function in 16. */
 #if PG_VERSION_NUM >= 160000
 #define pgr_owns_relation(oid, user) object_ownercheck(RelationRelationId, oid, user)

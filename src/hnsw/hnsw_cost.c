@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "access/genam.h"
+#include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
@@ -47,6 +48,7 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 	if (list_length(path->indexorderbys) != 1)
 	{
 		*startup = *total = get_float8_infinity();
+		pgr_disable_path(path);
 		return;
 	}
 

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "base/compat.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
 #include "inverted/inverted.h"
@@ -85,6 +86,7 @@ pgr_inv_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
 								bound_index(linitial(path->indexorderbys)))))
 	{
 		*startup = *total = get_float8_infinity();
+		pgr_disable_path(path);
 		*selectivity = 1;
 		*correlation = 0;
 		*pages = path->indexinfo->pages;

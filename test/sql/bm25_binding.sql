@@ -31,7 +31,7 @@ SELECT plan_order($$SELECT b.id FROM bound a JOIN bound b USING (id) ORDER BY b.
 SELECT plan_order($$SELECT title FROM bound ORDER BY title <@> 'dog' LIMIT 3$$);
 SELECT plan_order($$SELECT id FROM bound ORDER BY body <@> bm25_bind('dog', 'bound_vc') LIMIT 3$$);
 SELECT plan_order($$SELECT b FROM (SELECT body AS b FROM bound UNION ALL SELECT title FROM bound) u ORDER BY b <@> 'dog' LIMIT 3$$);
-PREPARE p(text) AS SELECT id FROM bound ORDER BY body <@> $1, id LIMIT 3;
+PREPARE p(text) AS SELECT id FROM bound ORDER BY body <@> $1 LIMIT 3;
 SET plan_cache_mode = force_generic_plan;
 SELECT plan_order($$EXECUTE p('dog')$$);
 EXECUTE p('dog');
