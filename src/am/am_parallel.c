@@ -10,6 +10,7 @@
 #include "access/xact.h"
 #include "am/am_parallel.h"
 #include "catalog/index.h"
+#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/spin.h"
@@ -21,6 +22,14 @@
 #define KEY_SCAN UINT64CONST(0xB000000000000002)
 #define KEY_AREA UINT64CONST(0xB000000000000003)
 #define KEY_QUERY UINT64CONST(0xB000000000000004)
+#define KEY_USAGE UINT64CONST(0xB000000000000005)
+
+/* What a worker used, for the statement's counters. */
+typedef struct WorkerUsage
+{
+	BufferUsage buffers;
+	WalUsage	wal;
+} WorkerUsage;
 
 struct PgrParallelShared
 {
@@ -59,7 +68,9 @@ pgr_parallel_begin(PgrParallelBuild *b, Relation heap, Relation index, IndexInfo
 	shm_toc_estimate_chunk(&context->estimator, table_parallelscan_estimate(heap, snapshot));
 	shm_toc_estimate_chunk(&context->estimator, add_size(area_size, 64));
 	shm_toc_estimate_chunk(&context->estimator, query_size);
-	shm_toc_estimate_keys(&context->estimator, 4);
+	shm_toc_estimate_chunk(&context->estimator,
+						   mul_size(context->nworkers, sizeof(WorkerUsage)));
+	shm_toc_estimate_keys(&context->estimator, 5);
 	InitializeParallelDSM(context);
 	if (context->seg == NULL)
 	{
@@ -91,6 +102,9 @@ pgr_parallel_begin(PgrParallelBuild *b, Relation heap, Relation index, IndexInfo
 	shm_toc_insert(context->toc, KEY_SCAN, scan);
 	shm_toc_insert(context->toc, KEY_AREA, b->area);
 	put_query_text(context, query_size);
+	shm_toc_insert(context->toc, KEY_USAGE,
+				   shm_toc_allocate(context->toc,
+									mul_size(context->nworkers, sizeof(WorkerUsage))));
 	b->area = (void *) TYPEALIGN(64, b->area);
 	return true;
 }
@@ -116,8 +130,12 @@ add_counts(PgrParallelShared *shared, double heap_tuples, double index_tuples)
 void
 pgr_parallel_wait(PgrParallelBuild *b, double *heap_tuples, double *index_tuples)
 {
+	WorkerUsage *usage = shm_toc_lookup(b->context->toc, KEY_USAGE, false);
+
 	add_counts(b->shared, *heap_tuples, *index_tuples);
 	WaitForParallelWorkersToFinish(b->context);
+	for (int i = 0; i < b->context->nworkers_launched; i++)
+		InstrAccumParallelQuery(&usage[i].buffers, &usage[i].wal);
 	*heap_tuples = b->shared->heap_tuples;
 	*index_tuples = b->shared->index_tuples;
 }
@@ -149,11 +167,16 @@ pgr_parallel_attach(PgrParallelBuild *b, dsm_segment *seg, shm_toc *toc)
 	b->info = BuildIndexInfo(b->index);
 	b->info->ii_Concurrent = b->shared->concurrent;
 	b->scan = table_beginscan_parallel(b->heap, shm_toc_lookup(toc, KEY_SCAN, false));
+	b->usage = (WorkerUsage *) shm_toc_lookup(toc, KEY_USAGE, false) + ParallelWorkerNumber;
+	InstrStartParallelQuery();
 }
 
 void
 pgr_parallel_detach(PgrParallelBuild *b, double heap_tuples, double index_tuples)
 {
+	WorkerUsage *usage = b->usage;
+
+	InstrEndParallelQuery(&usage->buffers, &usage->wal);
 	add_counts(b->shared, heap_tuples, index_tuples);
 	index_close(b->index, b->shared->concurrent ? RowExclusiveLock : AccessExclusiveLock);
 	table_close(b->heap, b->shared->concurrent ? ShareUpdateExclusiveLock : ShareLock);

@@ -33,6 +33,7 @@ typedef struct PgrParallelBuild
 	Relation	index;
 	IndexInfo  *info;
 	TableScanDesc scan;			/* for table_index_build_scan */
+	void	   *usage;			/* worker only: where it reports what it used */
 } PgrParallelBuild;
 
 /*

@@ -8,11 +8,12 @@
 
 #include "postgres.h"
 
-#define PGR_VARINT_MAX 5		/* bytes of a uint32 */
+#define PGR_VARINT_MAX 10		/* bytes of a uint64 */
+#define PGR_VARINT32_MAX 5		/* bytes of a uint32 */
 
 /* Writes x at p; returns the byte after it. */
 static inline uint8 *
-pgr_varint_put(uint8 *p, uint32 x)
+pgr_varint_put(uint8 *p, uint64 x)
 {
 	while (x >= 0x80)
 	{
@@ -24,7 +25,7 @@ pgr_varint_put(uint8 *p, uint32 x)
 }
 
 static inline int
-pgr_varint_size(uint32 x)
+pgr_varint_size(uint64 x)
 {
 	int			n = 1;
 
@@ -38,18 +39,18 @@ pgr_varint_size(uint32 x)
 
 /*
  * Reads *x at p; returns the byte after it, NULL if the number does not end
- * before `end` or does not fit.
+ * before `end`.
  */
 static inline const uint8 *
-pgr_varint_get(const uint8 *p, const uint8 *end, uint32 *x)
+pgr_varint_get(const uint8 *p, const uint8 *end, uint64 *x)
 {
-	uint32		result = 0;
+	uint64		result = 0;
 
-	for (int shift = 0; shift < 35 && p < end; shift += 7)
+	for (int shift = 0; p < end && shift < 64; shift += 7)
 	{
 		uint8		byte = *p++;
 
-		result |= (uint32) (byte & 0x7f) << shift;
+		result |= (uint64) (byte & 0x7f) << shift;
 		if (byte < 0x80)
 		{
 			*x = result;
@@ -57,6 +58,19 @@ pgr_varint_get(const uint8 *p, const uint8 *end, uint32 *x)
 		}
 	}
 	return NULL;
+}
+
+/* The same of a number that must fit 32 bits. */
+static inline const uint8 *
+pgr_varint_get32(const uint8 *p, const uint8 *end, uint32 *x)
+{
+	uint64		result = 0;
+
+	p = pgr_varint_get(p, end, &result);
+	if (p == NULL || result > PG_UINT32_MAX)
+		return NULL;
+	*x = (uint32) result;
+	return p;
 }
 
 #endif							/* PGR_VARINT_H */

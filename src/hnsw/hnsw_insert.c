@@ -207,7 +207,7 @@ static uint32
 edge_to_drop(const PgrHnswMeta *meta, const char *edges, uint32 n)
 {
 	EdgeList	l = {meta, edges};
-	float		distances[PGR_GRAPH_MAX_DEGREE + 1];
+	float		distances[PGR_GRAPH_MAX_DEGREE + 1] = {0};	/* n >= 2; gcc at -O1 cannot tell */
 	uint32		chosen[PGR_GRAPH_MAX_DEGREE + 1];
 	uint32		drop = 0;
 

@@ -211,12 +211,12 @@ acc_add_posting(PgrAccumulator *acc, uint32 docno, const PgrLexDoc *doc, const P
 	AccTerm    *term = acc_find(acc, t);
 	uint8	   *start,
 			   *p;
-	Size		need = 2 * PGR_VARINT_MAX;
+	Size		need = 2 * PGR_VARINT32_MAX;
 
 	if (acc->shape.positions)
-		need += mul_size(t->tf, PGR_VARINT_MAX);
+		need += mul_size(t->tf, PGR_VARINT32_MAX);
 	else if (acc->shape.nfields > 1)
-		need += PGR_MAX_FIELDS * PGR_VARINT_MAX;
+		need += PGR_MAX_FIELDS * PGR_VARINT32_MAX;
 	start = p = term_room(acc, term, need);
 	p = pgr_varint_put(p, docno - term->next_doc);
 	term->next_doc = docno + 1;
@@ -293,7 +293,7 @@ write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float quantu
 					weight = 0,
 					nocc = 0;
 
-		p = pgr_varint_get(p, end, &x);
+		p = pgr_varint_get32(p, end, &x);
 		doc += x;
 		if (acc->sparse)
 		{
@@ -304,7 +304,7 @@ write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float quantu
 			weight = Min(Max((uint32) rintf(value / quantum), 1), 255);
 		}
 		else
-			p = pgr_varint_get(p, end, &weight);
+			p = pgr_varint_get32(p, end, &weight);
 		if (acc->shape.positions)
 			nocc = weight;
 		else if (acc->shape.nfields > 1)
@@ -316,7 +316,7 @@ write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float quantu
 		}
 		for (uint32 i = 0; i < nocc; i++)
 		{
-			p = pgr_varint_get(p, end, &x);
+			p = pgr_varint_get32(p, end, &x);
 			(*occ)[i] = x + (acc->shape.positions && i > 0 ? (*occ)[i - 1] : 0);
 		}
 		pgr_seg_add_posting(w, doc++, weight, nocc > 0 ? *occ : NULL);

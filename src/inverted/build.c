@@ -10,17 +10,16 @@
  * when the index is complete.
  *
  * Parallel: workers put their runs into a shared file set, described by a
- * WorkerRun each; the leader takes part, then merges. Tokenising is most of the
+ * BuildRun each; the leader takes part, then merges. Tokenising is most of the
  * work (about 90 %), merging is not worth sharing.
  */
 #include "postgres.h"
 
 #include <fcntl.h>
 
-#include "access/parallel.h"
-#include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
+#include "am/am_build.h"
+#include "am/am_parallel.h"
 #include "base/compat.h"
 #include "catalog/dependency.h"
 #include "catalog/index.h"
@@ -28,15 +27,11 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_ts_config.h"
 #include "commands/progress.h"
-#include "am/am_build.h"
-#include "executor/instrument.h"
 #include "inverted/inverted.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
-#include "storage/sharedfileset.h"
 #include "storage/spin.h"
-#include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/regproc.h"
 
@@ -55,31 +50,14 @@ typedef struct BuildRun
 
 #define MAX_RUNS 1024
 
-/* In dynamic shared memory. */
+/* What participants share. */
 typedef struct BuildShared
 {
-	Oid			heaprelid;
-	Oid			indexrelid;
-	bool		concurrent;
-	int			participants;
-	SharedFileSet fileset;
-	slock_t		mutex;
-	ConditionVariable done;
-	int			nparticipants_done;
-	double		reltuples;
-	double		indtuples;
+	int			participants;	/* at most; divides the memory */
+	slock_t		mutex;			/* protects what follows */
 	int			nruns;
 	BuildRun	runs[MAX_RUNS];
-	/* ParallelTableScanDesc follows */
 } BuildShared;
-
-#define BuildSharedScan(shared) \
-	((ParallelTableScanDesc) ((char *) (shared) + BUFFERALIGN(sizeof(BuildShared))))
-
-#define KEY_SHARED UINT64CONST(0xB250000000000001)
-#define KEY_QUERY_TEXT UINT64CONST(0xB250000000000002)
-#define KEY_WAL_USAGE UINT64CONST(0xB250000000000003)
-#define KEY_BUFFER_USAGE UINT64CONST(0xB250000000000004)
 
 /* One participant. */
 typedef struct BuildState
@@ -93,8 +71,7 @@ typedef struct BuildState
 	double		indtuples;
 	MemoryContext context;		/* of one document */
 	MemoryContext runs_context; /* of what outlives it */
-	BuildShared *shared;		/* NULL in a serial build */
-	int			worker;
+	PgrParallelBuild *parallel; /* NULL in a serial build */
 	int			nruns;			/* serial build: own runs */
 	PgrSegDesc *descs;
 	PgrRunMap **maps;
@@ -107,7 +84,7 @@ run_name(char *name, int worker, int number)
 }
 
 static void
-begin_state(BuildState *b, Relation index, int worker, int participants)
+begin_state(BuildState *b, Relation index, PgrParallelBuild *parallel, int participants)
 {
 	memset(b, 0, sizeof(*b));
 	b->index = index;
@@ -117,7 +94,7 @@ begin_state(BuildState *b, Relation index, int worker, int participants)
 	b->acc = pgr_acc_create(&b->shape, b->meta.sparse);
 	/* below maintenance_work_mem's own least value a share would hold no document */
 	b->budget = Max((Size) maintenance_work_mem * 1024 / participants, (Size) 1024 * 1024);
-	b->worker = worker;
+	b->parallel = parallel;
 	b->runs_context = CurrentMemoryContext;
 	b->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve document",
 									   ALLOCSET_DEFAULT_SIZES);
@@ -133,6 +110,27 @@ too_many_runs(void)
 			 errhint("Increase maintenance_work_mem.")));
 }
 
+/* Tells the leader of a run. */
+static void
+share_run(BuildState *b, const PgrSegDesc *desc)
+{
+	BuildShared *shared = b->parallel->area;
+	int			n;
+
+	SpinLockAcquire(&shared->mutex);
+	n = shared->nruns;
+	if (n < MAX_RUNS)
+	{
+		shared->runs[n].desc = *desc;
+		shared->runs[n].worker = b->parallel->participant;
+		shared->runs[n].number = b->nruns;
+		shared->nruns++;
+	}
+	SpinLockRelease(&shared->mutex);
+	if (n == MAX_RUNS)
+		too_many_runs();
+}
+
 /* Writes what is accumulated as a temporary segment. */
 static void
 spill(BuildState *b)
@@ -144,32 +142,19 @@ spill(BuildState *b)
 
 	if (b->nruns == MAX_RUNS)
 		too_many_runs();
-	if (b->shared)
+	if (b->parallel)
 	{
 		char		name[MAXPGPATH];
 
-		run_name(name, b->worker, b->nruns);
-		file = BufFileCreateFileSet(&b->shared->fileset.fs, name);
+		run_name(name, b->parallel->participant, b->nruns);
+		file = BufFileCreateFileSet(&b->parallel->files->fs, name);
 	}
 	pgr_acc_write(b->acc, NULL, 1, PGR_RUN_TEMP, file, &desc, &map);
-	if (b->shared)
+	if (b->parallel)
 	{
-		int			n;
-
 		BufFileExportFileSet(file);
 		BufFileClose(file);
-		SpinLockAcquire(&b->shared->mutex);
-		n = b->shared->nruns;
-		if (n < MAX_RUNS)
-		{
-			b->shared->runs[n].desc = desc;
-			b->shared->runs[n].worker = b->worker;
-			b->shared->runs[n].number = b->nruns;
-			b->shared->nruns++;
-		}
-		SpinLockRelease(&b->shared->mutex);
-		if (n == MAX_RUNS)
-			too_many_runs();
+		share_run(b, &desc);
 	}
 	else
 	{
@@ -251,7 +236,7 @@ build_serial(Relation heap, Relation index, IndexInfo *info, PgrSegDesc *desc, d
 	uint32		generation = pgr_inv_new_generation(index, true);
 	PgrRunMap  *map;
 
-	begin_state(&b, index, 0, 1);
+	begin_state(&b, index, NULL, 1);
 	reltuples = table_index_build_scan(heap, index, info, false, true, build_callback, &b, NULL);
 	*indtuples = b.indtuples;
 	if (b.nruns == 0 && pgr_acc_ndocs(b.acc) > 0)
@@ -268,32 +253,22 @@ build_serial(Relation heap, Relation index, IndexInfo *info, PgrSegDesc *desc, d
 
 /* --- parallel --------------------------------------------------------------------------- */
 
-/* A participant's share of the heap, in leader and workers alike. */
+/*
+ * A participant's share of the heap, in leader and workers alike; gives the rows
+ * it read and indexed.
+ */
 static void
-participate(BuildShared *shared, Relation heap, Relation index, int worker,
-			int participants, bool progress)
+participate(PgrParallelBuild *p, double *heap_tuples, double *index_tuples)
 {
 	BuildState	b;
-	IndexInfo  *info = BuildIndexInfo(index);
-	TableScanDesc scan;
-	double		reltuples;
 
-	begin_state(&b, index, worker, participants);
-	b.shared = shared;
-	info->ii_Concurrent = shared->concurrent;
-	scan = table_beginscan_parallel(heap, BuildSharedScan(shared));
-	reltuples = table_index_build_scan(heap, index, info, true, progress,
-									   build_callback, &b, scan);
+	begin_state(&b, p->index, p, ((BuildShared *) p->area)->participants);
+	*heap_tuples = table_index_build_scan(p->heap, p->index, p->info, true, p->participant == 0,
+										  build_callback, &b, p->scan);
+	*index_tuples = b.indtuples;
 	if (pgr_acc_ndocs(b.acc) > 0)
 		spill(&b);
 	pgr_acc_free(b.acc);
-
-	SpinLockAcquire(&shared->mutex);
-	shared->reltuples += reltuples;
-	shared->indtuples += b.indtuples;
-	shared->nparticipants_done++;
-	SpinLockRelease(&shared->mutex);
-	ConditionVariableSignal(&shared->done);
 }
 
 PGDLLEXPORT void pgr_inv_build_worker(dsm_segment *seg, shm_toc *toc);
@@ -301,82 +276,20 @@ PGDLLEXPORT void pgr_inv_build_worker(dsm_segment *seg, shm_toc *toc);
 void
 pgr_inv_build_worker(dsm_segment *seg, shm_toc *toc)
 {
-	BuildShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
-	LOCKMODE	heap_lock = shared->concurrent ? ShareUpdateExclusiveLock : ShareLock;
-	LOCKMODE	index_lock = shared->concurrent ? RowExclusiveLock : AccessExclusiveLock;
-	Relation	heap,
-				index;
-	BufferUsage *buffers;
-	WalUsage   *wal;
+	PgrParallelBuild p;
+	double		heap_tuples,
+				index_tuples;
 
-	debug_query_string = shm_toc_lookup(toc, KEY_QUERY_TEXT, true);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-	heap = table_open(shared->heaprelid, heap_lock);
-	index = index_open(shared->indexrelid, index_lock);
-	SharedFileSetAttach(&shared->fileset, seg);
-	InstrStartParallelQuery();
-	participate(shared, heap, index, ParallelWorkerNumber + 1, shared->participants, false);
-	buffers = shm_toc_lookup(toc, KEY_BUFFER_USAGE, false);
-	wal = shm_toc_lookup(toc, KEY_WAL_USAGE, false);
-	InstrEndParallelQuery(&buffers[ParallelWorkerNumber], &wal[ParallelWorkerNumber]);
-	index_close(index, index_lock);
-	table_close(heap, heap_lock);
-}
-
-static BuildShared *
-share_build(ParallelContext *pcxt, Relation heap, Relation index, bool concurrent,
-			Snapshot snapshot)
-{
-	BuildShared *shared = shm_toc_allocate(pcxt->toc,
-										   add_size(BUFFERALIGN(sizeof(BuildShared)),
-													table_parallelscan_estimate(heap, snapshot)));
-
-	memset(shared, 0, sizeof(BuildShared));
-	shared->heaprelid = RelationGetRelid(heap);
-	shared->indexrelid = RelationGetRelid(index);
-	shared->concurrent = concurrent;
-	SharedFileSetInit(&shared->fileset, pcxt->seg);
-	SpinLockInit(&shared->mutex);
-	ConditionVariableInit(&shared->done);
-	table_parallelscan_initialize(heap, BuildSharedScan(shared), snapshot);
-	shm_toc_insert(pcxt->toc, KEY_SHARED, shared);
-	return shared;
-}
-
-/* Room for what a worker reports; estimated before, allocated after the segment exists. */
-static void
-share_usage(ParallelContext *pcxt)
-{
-	shm_toc_insert(pcxt->toc, KEY_WAL_USAGE,
-				   shm_toc_allocate(pcxt->toc, mul_size(sizeof(WalUsage), pcxt->nworkers)));
-	shm_toc_insert(pcxt->toc, KEY_BUFFER_USAGE,
-				   shm_toc_allocate(pcxt->toc, mul_size(sizeof(BufferUsage), pcxt->nworkers)));
-	if (debug_query_string)
-	{
-		char	   *text = shm_toc_allocate(pcxt->toc, strlen(debug_query_string) + 1);
-
-		strcpy(text, debug_query_string);
-		shm_toc_insert(pcxt->toc, KEY_QUERY_TEXT, text);
-	}
-}
-
-static void
-estimate_shared(ParallelContext *pcxt, Relation heap, Snapshot snapshot)
-{
-	shm_toc_estimate_chunk(&pcxt->estimator,
-						   add_size(BUFFERALIGN(sizeof(BuildShared)),
-									table_parallelscan_estimate(heap, snapshot)));
-	shm_toc_estimate_chunk(&pcxt->estimator, mul_size(sizeof(WalUsage), pcxt->nworkers));
-	shm_toc_estimate_chunk(&pcxt->estimator, mul_size(sizeof(BufferUsage), pcxt->nworkers));
-	shm_toc_estimate_chunk(&pcxt->estimator,
-						   debug_query_string ? strlen(debug_query_string) + 1 : 0);
-	shm_toc_estimate_keys(&pcxt->estimator, 4);
+	pgr_parallel_attach(&p, seg, toc);
+	participate(&p, &heap_tuples, &index_tuples);
+	pgr_parallel_detach(&p, heap_tuples, index_tuples);
 }
 
 /* The leader's part once all have read the heap. */
 static void
-merge_shared(BuildShared *shared, Relation index, PgrSegDesc *desc)
+merge_shared(PgrParallelBuild *p, PgrSegDesc *desc)
 {
+	BuildShared *shared = p->area;
 	int			n = shared->nruns;
 	PgrSegDesc *descs = palloc(Max(n, 1) * sizeof(PgrSegDesc));
 	PgrRunMap **maps = palloc(Max(n, 1) * sizeof(PgrRunMap *));
@@ -385,7 +298,7 @@ merge_shared(BuildShared *shared, Relation index, PgrSegDesc *desc)
 
 	if (n == 0)
 		return;
-	pgr_inv_meta_copy(index, meta);
+	pgr_inv_meta_copy(p->index, meta);
 	shape = pgr_inv_shape(meta);
 	for (int i = 0; i < n; i++)
 	{
@@ -397,83 +310,34 @@ merge_shared(BuildShared *shared, Relation index, PgrSegDesc *desc)
 		maps[i]->generation = 1;
 		maps[i]->kind = PGR_PAGE_SEGMENT;
 		maps[i]->npages = descs[i].npages;
-		maps[i]->file = BufFileOpenFileSet(&shared->fileset.fs, name, O_RDONLY, false);
+		maps[i]->file = BufFileOpenFileSet(&p->files->fs, name, O_RDONLY, false);
 	}
-	merge_runs(index, &shape, descs, maps, n, pgr_inv_new_generation(index, true), desc);
+	merge_runs(p->index, &shape, descs, maps, n, pgr_inv_new_generation(p->index, true), desc);
 	for (int i = 0; i < n; i++)
 		BufFileClose(maps[i]->file);
-}
-
-/* Waits for workers that were launched; an error in one is raised here. */
-static void
-await_workers(BuildShared *shared, int participants)
-{
-	ConditionVariablePrepareToSleep(&shared->done);
-	for (;;)
-	{
-		int			done;
-
-		SpinLockAcquire(&shared->mutex);
-		done = shared->nparticipants_done;
-		SpinLockRelease(&shared->mutex);
-		if (done >= participants)
-			break;
-		ConditionVariableSleep(&shared->done, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-	}
-	ConditionVariableCancelSleep();
-}
-
-/* Adds what the workers report to the statement's usage. */
-static void
-count_usage(ParallelContext *pcxt)
-{
-	BufferUsage *buffers = shm_toc_lookup(pcxt->toc, KEY_BUFFER_USAGE, false);
-	WalUsage   *wal = shm_toc_lookup(pcxt->toc, KEY_WAL_USAGE, false);
-
-	for (int i = 0; i < pcxt->nworkers_launched; i++)
-		InstrAccumParallelQuery(&buffers[i], &wal[i]);
 }
 
 /* false: no worker could be had; nothing was done. */
 static bool
 build_parallel(Relation heap, Relation index, IndexInfo *info, int workers,
-			   PgrSegDesc *desc, double *reltuples, double *indtuples)
+			   PgrSegDesc *desc, double *heap_tuples, double *index_tuples)
 {
-	ParallelContext *pcxt;
+	PgrParallelBuild p;
 	BuildShared *shared;
-	Snapshot	snapshot;
-	bool		launched;
 
-	EnterParallelMode();
-	pcxt = CreateParallelContext("pgretrieve", "pgr_inv_build_worker", workers);
-	snapshot = info->ii_Concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
-	estimate_shared(pcxt, heap, snapshot);
-	InitializeParallelDSM(pcxt);
-	launched = pcxt->seg != NULL;
-	if (launched)
-	{
-		shared = share_build(pcxt, heap, index, info->ii_Concurrent, snapshot);
-		share_usage(pcxt);
-		shared->participants = pcxt->nworkers + 1;
-		LaunchParallelWorkers(pcxt);
-		launched = pcxt->nworkers_launched > 0;
-	}
-	if (launched)
-	{
-		participate(shared, heap, index, 0, shared->participants, true);
-		WaitForParallelWorkersToAttach(pcxt);
-		await_workers(shared, pcxt->nworkers_launched + 1);
-		merge_shared(shared, index, desc);
-		*reltuples = shared->reltuples;
-		*indtuples = shared->indtuples;
-		WaitForParallelWorkersToFinish(pcxt);
-		count_usage(pcxt);
-	}
-	if (IsMVCCSnapshot(snapshot))
-		UnregisterSnapshot(snapshot);
-	DestroyParallelContext(pcxt);
-	ExitParallelMode();
-	return launched;
+	if (!pgr_parallel_begin(&p, heap, index, info, workers, "pgr_inv_build_worker",
+							sizeof(BuildShared)))
+		return false;
+	shared = p.area;
+	shared->participants = workers + 1;
+	SpinLockInit(&shared->mutex);
+	shared->nruns = 0;
+	pgr_parallel_launch(&p);
+	participate(&p, heap_tuples, index_tuples);
+	pgr_parallel_wait(&p, heap_tuples, index_tuples);
+	merge_shared(&p, desc);
+	pgr_parallel_end(&p);
+	return true;
 }
 
 /* --- the access method's entry points ------------------------------------------------------ */

@@ -43,7 +43,7 @@ typedef struct Feeder
 static Size
 entry_size(const Feeder *f, const PgrLexTerm *t, uint32 from, Size room, uint32 *n)
 {
-	Size		size = sizeof(uint32) + PGR_VARINT_MAX + t->len + PGR_VARINT_MAX;
+	Size		size = sizeof(uint32) + PGR_VARINT32_MAX + t->len + PGR_VARINT32_MAX;
 	uint32		last = from > 0 && t->occ ? t->occ[from - 1] : 0;
 
 	if (f->sparse)
@@ -52,7 +52,7 @@ entry_size(const Feeder *f, const PgrLexTerm *t, uint32 from, Size room, uint32 
 	{
 		*n = t->tf;
 		if (f->shape->nfields > 1)
-			size += f->shape->nfields * PGR_VARINT_MAX;
+			size += f->shape->nfields * PGR_VARINT32_MAX;
 	}
 	else
 	{

@@ -158,7 +158,7 @@ read_occurrences(Reader *r, PgrLexDoc *doc, PgrLexTerm *t, uint32 n,
 			: palloc(mul_size(Max(n, 1), sizeof(uint32)));
 		for (uint32 i = 0; i < n; i++)
 		{
-			if ((*p = pgr_varint_get(*p, end, &x)) == NULL)
+			if ((*p = pgr_varint_get32(*p, end, &x)) == NULL)
 				return false;
 			last += x;
 			t->occ[t->tf + i] = last;
@@ -170,7 +170,7 @@ read_occurrences(Reader *r, PgrLexDoc *doc, PgrLexTerm *t, uint32 n,
 	{
 		for (int f = 0; f < r->shape->nfields; f++)
 		{
-			if ((*p = pgr_varint_get(*p, end, &x)) == NULL)
+			if ((*p = pgr_varint_get32(*p, end, &x)) == NULL)
 				return false;
 			doc->field_tf[t->first_field_tf + f] += x;
 		}
@@ -193,7 +193,7 @@ skip_occurrences(Reader *r, uint32 n, const uint8 *p, const uint8 *end)
 	else if (r->shape->nfields > 1)
 		skip = r->shape->nfields;
 	while (skip-- > 0 && p)
-		p = pgr_varint_get(p, end, &x);
+		p = pgr_varint_get32(p, end, &x);
 	return p;
 }
 
@@ -214,10 +214,10 @@ read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 					n;
 		const char *bytes;
 
-		if ((p = pgr_varint_get(p, end, &len)) == NULL || len > end - p)
+		if ((p = pgr_varint_get32(p, end, &len)) == NULL || len > end - p)
 			return false;
 		bytes = (const char *) p;
-		if ((p = pgr_varint_get(p + len, end, &n)) == NULL)
+		if ((p = pgr_varint_get32(p + len, end, &n)) == NULL)
 			return false;
 		if (!term_wanted(r, bytes, len, hashes[i]))
 		{

@@ -6,47 +6,10 @@
 #define PGR_SEGMENT_PRIVATE_H
 
 #include "base/compat.h"
+#include "base/varint.h"
 #include "lib/stringinfo.h"
 #include "segment/segment.h"
 #include "segment/segment_page.h"
-
-/* --- varints: 7 bits a byte, least significant first --- */
-
-#define PGR_VARINT_MAX 10		/* bytes of a uint64 */
-
-static inline uint8 *
-pgr_varint_put(uint8 *p, uint64 v)
-{
-	while (v >= 0x80)
-	{
-		*p++ = (uint8) (v | 0x80);
-		v >>= 7;
-	}
-	*p++ = (uint8) v;
-	return p;
-}
-
-/*
- * Reads a varint that ends before `end`; NULL if it does not.
- */
-static inline const uint8 *
-pgr_varint_get(const uint8 *p, const uint8 *end, uint64 *v)
-{
-	uint64		result = 0;
-
-	for (int shift = 0; p < end && shift < 64; shift += 7)
-	{
-		uint8		byte = *p++;
-
-		result |= (uint64) (byte & 0x7f) << shift;
-		if (byte < 0x80)
-		{
-			*v = result;
-			return p;
-		}
-	}
-	return NULL;
-}
 
 /* --- segment_bound.c --- */
 
