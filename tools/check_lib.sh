@@ -227,7 +227,7 @@ check_tap() {
 	# shellcheck disable=SC2016
 	pgr_as_user env -u PGHOST -u PGPORT -u PGDATABASE -u PGUSER \
 		PATH="$PGR_BIN:$PATH" PG_REGRESS="$pgxs/regress/pg_regress" \
-		PGR_DATA="$PGR_DATA" \
+		PGR_DATA="$PGR_DATA" PGR_COLLECTIONS="${CHECK_COLLECTIONS:-}" \
 		TESTDIR="$out" TESTDATADIR="$out" TESTLOGDIR="$out/log" TMPDIR=/tmp \
 		bash -c 'cd "$0" && exec prove -v -I "$1" -I "$2/test/perl" "$2"/test/t/*.pl' \
 		"$out" "$perl" "$SRC" >"$out.log" 2>&1 || true
@@ -329,7 +329,7 @@ check_chroot() {
 	rm -rf "$src"
 	cp -a "$SRC" "$src"
 	rm -f "$root/tmp/results"
-	in_root "$root" "cd /tmp/pgretrieve-src && CI=1 PGR_DATA=/tmp/shared-data CHECK_RESULTS_FILE=/tmp/results ./check --inner $major" </dev/null 2>&1 |
+	in_root "$root" "cd /tmp/pgretrieve-src && CI=1 PGR_DATA=/tmp/shared-data CHECK_COLLECTIONS='cranfield med' CHECK_RESULTS_FILE=/tmp/results ./check --inner $major" </dev/null 2>&1 |
 		grep -v ' passed, ' || true
 	if [ -e "$root/tmp/results" ]; then
 		cat "$root/tmp/results" >>"$RESULTS"
@@ -354,7 +354,7 @@ check_assert() {
 		result skip "assert-enabled server: could not be built"
 		return
 	fi
-	check_server "$dir/bin/pg_config" assert -Werror regress isolation tap
+	CHECK_COLLECTIONS='cranfield med' check_server "$dir/bin/pg_config" assert -Werror regress isolation tap
 }
 
 check_need_assert() { pgr_need bison flex dpkg-dev libreadline-dev zlib1g-dev perl libipc-run-perl; }

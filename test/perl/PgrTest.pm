@@ -67,6 +67,9 @@ sub sql_file
 sub collection_dir
 {
 	my ($name) = @_;
+	# PGR_COLLECTIONS: only these (./check: all of them on one server is enough)
+	my %wanted = map { $_ => 1 } split ' ', $ENV{PGR_COLLECTIONS} // '';
+	return undef if %wanted && !$wanted{$name};
 	my $dir = ($ENV{PGR_DATA} // '') . "/$name";
 	return -r "$dir/corpus.tsv" ? $dir : undef;
 }

@@ -42,8 +42,10 @@ my %search = (
 
 my $reference = decode_json(slurp("$data/eval_reference.json"));
 my ($above, $sets) = (0, 0);
+my %wanted = map { $_ => 1 } split ' ', $ENV{PGR_COLLECTIONS} // '';
 for my $set (qw(cranfield med cisi npl cacm scifact))
 {
+	next if %wanted && !$wanted{$set};
 	next unless -d "$data/$set/emb";
 	my $base = $node->basedir;
 	for my $what ('docs', 'queries')
