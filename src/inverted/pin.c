@@ -100,14 +100,6 @@ find_pin(const PinEntry *key)
 
 /* --- collecting ------------------------------------------------------------------------- */
 
-/* Adds a segment's or the pending area's numbers of one plain term. */
-static void
-add_term(PgrLeafStats *stats, double df, double cf)
-{
-	stats->df += df;
-	stats->cf += cf;
-}
-
 static void
 pending_term(const PgrPendingDocs *pending, const char *term, uint32 len, double *df, double *cf)
 {
@@ -364,7 +356,10 @@ finish_leaves(PgrPinned *pinned, const LeafNumbers *numbers)
 		if (leaf->kind == PGR_NODE_TERM && (leaf->prefix || leaf->fuzzy > 0))
 			finish_expansion(numbers[i].expansion, stats);
 		else if (leaf->kind == PGR_NODE_TERM)
-			add_term(stats, numbers[i].df[0], numbers[i].cf[0]);
+		{
+			stats->df = numbers[i].df[0];
+			stats->cf = numbers[i].cf[0];
+		}
 		else
 		{
 			stats->df = numbers[i].df[0];
