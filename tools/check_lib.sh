@@ -229,14 +229,25 @@ check_tap() {
 		PATH="$PGR_BIN:$PATH" PG_REGRESS="$pgxs/regress/pg_regress" \
 		PGR_DATA="$PGR_DATA" PGR_COLLECTIONS="${CHECK_COLLECTIONS:-}" \
 		TESTDIR="$out" TESTDATADIR="$out" TESTLOGDIR="$out/log" TMPDIR=/tmp \
-		bash -c 'cd "$0" && exec prove -v -I "$1" -I "$2/test/perl" "$2"/test/t/*.pl' \
+		bash -c 'cd "$0" && exec prove -v -I "$1" -I "$2/test/perl" "$2"/test/t/${CHECK_TAP:-}*.pl' \
 		"$out" "$perl" "$SRC" >"$out.log" 2>&1 || true
 	count_tap "$name tap" "$out.log"
 	grep -E '^(Result|Files|not ok)' "$out.log" || tail -40 "$out.log"
 	if grep -q '^Result: FAIL\|Dubious' "$out.log"; then
 		grep -q "^fail $name tap" "$RESULTS" || result fail "$name tap: $(grep -m1 Dubious "$out.log")"
 		grep -E -B2 -A12 'not ok|Failed test|Dubious' "$out.log" | head -80
+		tap_deaths "$out"
 	fi
+}
+
+# tap_deaths DIRECTORY: the ends of the logs of tests that died; PostgreSQL's
+# modules send what a test says on its way out there, not to prove.
+tap_deaths() {
+	local log
+	sed -n 's,^.*/t/\([^ ]*\)\.pl .*Dubious.*,\1,p; s,^.*/t/\([^ ]*\)\.pl *(Wstat: [1-9].*,\1,p' "$1.log" | sort -u | while read -r log; do
+		echo "-- the end of regress_log_$log"
+		tail -25 "$1/log/regress_log_$log" | cut -c1-600
+	done
 }
 
 # Seeded fuzzing of the types' input; FUZZ inputs per type and format.

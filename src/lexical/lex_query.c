@@ -30,13 +30,19 @@ typedef struct PgrSnapshotKey
 	TransactionId *xip;			/* [xcnt + subxcnt] */
 } PgrSnapshotKey;
 
+/* Snapshots have NULL for an empty array, which memcmp and memcpy must not see. */
+static bool
+same_xids(const TransactionId *a, const TransactionId *b, int64 n)
+{
+	return n == 0 || memcmp(a, b, sizeof(TransactionId) * n) == 0;
+}
+
 static bool
 same_snapshot(const PgrSnapshotKey *key, Snapshot s)
 {
 	return key->lxid == pgr_my_lxid() && key->xmin == s->xmin && key->xmax == s->xmax &&
 		key->curcid == s->curcid && key->xcnt == s->xcnt && key->subxcnt == s->subxcnt &&
-		memcmp(key->xip, s->xip, sizeof(TransactionId) * s->xcnt) == 0 &&
-		memcmp(key->xip + s->xcnt, s->subxip, sizeof(TransactionId) * s->subxcnt) == 0;
+		same_xids(key->xip, s->xip, s->xcnt) && same_xids(key->xip + s->xcnt, s->subxip, s->subxcnt);
 }
 
 static PgrSnapshotKey *
@@ -52,8 +58,10 @@ snapshot_key(MemoryContext context, Snapshot s)
 	key->xcnt = s->xcnt;
 	key->subxcnt = s->subxcnt;
 	key->xip = MemoryContextAlloc(context, sizeof(TransactionId) * Max(n, 1));
-	memcpy(key->xip, s->xip, sizeof(TransactionId) * s->xcnt);
-	memcpy(key->xip + s->xcnt, s->subxip, sizeof(TransactionId) * s->subxcnt);
+	if (s->xcnt > 0)
+		memcpy(key->xip, s->xip, sizeof(TransactionId) * s->xcnt);
+	if (s->subxcnt > 0)
+		memcpy(key->xip + s->xcnt, s->subxip, sizeof(TransactionId) * s->subxcnt);
 	return key;
 }
 
