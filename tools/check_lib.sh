@@ -340,7 +340,7 @@ check_chroot() {
 	rm -rf "$src"
 	cp -a "$SRC" "$src"
 	rm -f "$root/tmp/results"
-	in_root "$root" "cd /tmp/pgretrieve-src && CI=1 PGR_DATA=/tmp/shared-data CHECK_COLLECTIONS='cranfield med' CHECK_RESULTS_FILE=/tmp/results ./check --inner $major" </dev/null 2>&1 |
+	in_root "$root" "cd /tmp/pgretrieve-src && CI=1 PGR_DATA=/tmp/shared-data CHECK_COLLECTIONS='cranfield med' CHECK_TAP=${CHECK_TAP:-} CHECK_RESULTS_FILE=/tmp/results ./check --inner $major" </dev/null 2>&1 |
 		grep -v ' passed, ' || true
 	if [ -e "$root/tmp/results" ]; then
 		cat "$root/tmp/results" >>"$RESULTS"
