@@ -15,6 +15,7 @@
 #include <math.h>
 
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -22,6 +23,7 @@
 #include "tsearch/ts_cache.h"
 #include "types/sparse.h"
 #include "utils/builtins.h"
+#include "utils/catcache.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -124,6 +126,36 @@ config_name(Oid config)
 	return name;
 }
 
+/*
+ * The configuration that an option names. A bare name is looked for in pg_catalog
+ * only: dumps are restored, indexes rebuilt and, from PostgreSQL 17 on, created
+ * without the user's search_path, and an index must not depend on who does it.
+ */
+static Oid
+named_config(const char *given)
+{
+	List	   *names = pgr_name_list(given);
+	const char *name = strVal(llast(names));
+	Oid			config;
+	CatCList   *others;
+	char	   *other = NULL;
+
+	config = list_length(names) > 1 ? get_ts_config_oid(names, true)
+		: GetSysCacheOid2(TSCONFIGNAMENSP, Anum_pg_ts_config_oid,
+						  CStringGetDatum(name), ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
+	if (OidIsValid(config))
+		return config;
+	others = SearchSysCacheList1(TSCONFIGNAMENSP, CStringGetDatum(name));
+	if (others->n_members > 0)
+		other = config_name(((Form_pg_ts_config) GETSTRUCT(&others->members[0]->tuple))->oid);
+	ReleaseSysCacheList(others);
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("text search configuration \"%s\" does not exist", given),
+			 other ? errhint("Name its schema too, since indexes are built without your search_path: config = '%s'.", other) : 0));
+	return InvalidOid;
+}
+
 void
 pgr_content_config(Relation index, PgrInvMeta *meta)
 {
@@ -141,7 +173,7 @@ pgr_content_config(Relation index, PgrInvMeta *meta)
 					 errdetail("Its words were made by to_tsvector.")));
 		return;
 	}
-	analyzer.config = given ? get_ts_config_oid(pgr_name_list(given), false)
+	analyzer.config = given ? named_config(given)
 		: getTSCurrentConfig(true);
 	analyzer.cjk_bigram = meta->cjk_bigram;
 	analyzer.nfields = meta->nfields;

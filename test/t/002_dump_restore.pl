@@ -25,6 +25,14 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX t_v ON t (v);
 	CREATE INDEX t_h ON t USING hash (h);
 	CREATE VIEW near AS SELECT id FROM t ORDER BY v <-> '[1,1,1]', m @# '[[1,2]]' LIMIT 3;
+	CREATE TEXT SEARCH CONFIGURATION mine (COPY = english);
+	CREATE TABLE docs (id int PRIMARY KEY, body text, saved rankquery, e sparsevec(50));
+	INSERT INTO docs SELECT k, 'word' || k % 7 || ' walking' || repeat(' x', k % 5), to_rankquery('mine', 'walks^' || k || ' word' || k % 7 || ' -x "a b"~2'),
+		format('{%s:%s,50:1}/50', k % 40 + 1, k)::sparsevec FROM generate_series(1, 200) k;
+	CREATE INDEX docs_body ON docs USING bm25 (body) WITH (config = 'public.mine', k1 = 0.9);
+	CREATE INDEX docs_e ON docs USING inverted (e sparsevec_ip_ops);
+	CREATE INDEX t_hnsw ON t USING hnsw (v vector_l2_ops) WITH (m = 5);
+	CREATE VIEW hits AS SELECT id, body <@> to_rankquery('mine', 'walked word3') AS score FROM docs WHERE body @@@ saved;
 	INSERT INTO t (id, v, v0, h, s, b, m, f, i)
 	SELECT k, ARRAY[random(), random() * 1e-30, -random() * 1e5]::vector, array_fill(random(), ARRAY[k])::vector,
 		ARRAY[random(), -random() * 1e4]::halfvec, ('{' || k || ':' || random() || ',90000:1e-38}/100000')::sparsevec, k::bit(9),
@@ -40,6 +48,16 @@ my $digest = q{
 		multivector_send(f), multivector_send(i), vector_send(n)), ',' ORDER BY id)), (SELECT string_agg(id::text, ',') FROM near),
 		(SELECT string_agg(format_type(atttypid, atttypmod), ' ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 0) FROM t};
 my $before = $node->safe_psql('postgres', $digest);
+my $searches = q{
+	SET search_path = public, ext;
+	SET enable_seqscan = off;
+	SELECT array_agg(indexdef ORDER BY indexdef) FROM pg_indexes WHERE schemaname = 'public';
+	SELECT md5(string_agg(concat(id, saved), ',' ORDER BY id)), (SELECT count(*) || ' ' || min(score) FROM hits) FROM docs;
+	SELECT array_agg(id || ' ' || s) FROM (SELECT id, body <@> 'walking word3' AS s FROM docs ORDER BY body <@> 'walking word3', id LIMIT 20) x;
+	SELECT array_agg(id) FROM (SELECT id FROM docs ORDER BY e <#> '{3:1,50:.5}/50' LIMIT 9) x;
+	SELECT array_agg(id) FROM (SELECT id FROM t ORDER BY v <-> '[1,1,1]' LIMIT 9) x};
+my $found = $node->safe_psql('postgres', $searches);
+like($found, qr/public\.mine/, 'indexes are there');
 like($before, qr/^400\|.*multivector\(5,i8\)/, 'rows are there');
 
 my $file = $node->basedir . '/dump';
@@ -51,6 +69,7 @@ for my $format ('plain', 'custom')
 	  ('pg_restore', '--exit-on-error', '-p', $node->port, $file);
 	$node->command_ok([ @restore, '-d', "copy_$format" ], "$format restore");
 	is($node->safe_psql("copy_$format", $digest), $before, "$format dump gives the same values");
+	is($node->safe_psql("copy_$format", $searches), $found, "$format dump gives the same indexes and answers");
 }
 
 $node->safe_psql('postgres', qq{

@@ -106,7 +106,9 @@ sql($node, 'postgres', q{
 	CREATE TEXT SEARCH CONFIGURATION mine (COPY = english);
 	CREATE TABLE notes (id int, body text);
 	INSERT INTO notes SELECT i, random_words(10) FROM generate_series(1, 100) i;
-	CREATE INDEX notes_body ON notes USING bm25 (body) WITH (config = 'mine')});
+	CREATE INDEX notes_body ON notes USING bm25 (body) WITH (config = 'public.mine')});
+my (undef, undef, $bare) = $node->psql('postgres', q{CREATE INDEX ON notes USING bm25 (body) WITH (config = 'mine')});
+like($bare, qr/ERROR:  text search configuration "mine" does not exist\n(.*\n)*HINT: .*config = 'public.mine'/, 'a configuration outside pg_catalog needs its schema');
 my $change = 'ALTER TEXT SEARCH CONFIGURATION mine ALTER MAPPING FOR asciiword WITH simple';
 sql($node, 'postgres', $change);
 for my $statement (q{SET enable_seqscan = off; SELECT id FROM notes ORDER BY body <@> 'w1' LIMIT 1}, q{INSERT INTO notes VALUES (0, 'running')})
