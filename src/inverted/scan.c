@@ -362,33 +362,39 @@ collect_pending(PgrInvScan *s, bool unmarked, PgrTidList *list)
 }
 
 void
-pgr_scan_collect(PgrInvScan *s, uint32 source, bool unmarked, PgrTidList *list)
+pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 {
 	CollectState c = {s, NULL, NULL, list};
 	const PgrSegDesc *desc;
+	uint32		end;
 
-	if (source >= s->view->meta.nsegments)
+	if (s->rest_source == s->view->meta.nsegments)
 	{
+		s->rest_source++;
 		collect_pending(s, unmarked, list);
 		return;
 	}
-	c.seg = s->view->segments[source];
+	c.seg = s->view->segments[s->rest_source];
+	desc = pgr_segment_desc(c.seg);
 	if (unmarked && s->returned)
-		c.returned = s->returned[source];
+		c.returned = s->returned[s->rest_source];
 	if (s->nfilters > 0)
-	{
+		end = desc->ndocs;
+	else
+		end = Min(desc->ndocs, s->rest_doc + PGR_SCAN_STEP);
+
+	CHECK_FOR_INTERRUPTS();
+	if (s->nfilters > 0)
 		pgr_match_segment(c.seg, &s->view->shape, s->filters, s->nfilters,
 						  collect_doc, &c, &s->recheck);
-		return;
-	}
-	desc = pgr_segment_desc(c.seg);
-	for (uint32 doc = 0; doc < desc->ndocs; doc++)
+	for (uint32 doc = s->rest_doc; s->nfilters == 0 && doc < end; doc++)
 	{
-		if (doc % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
 		if (desc->ndead == 0 || !pgr_segment_dead(c.seg, doc))
 			collect_doc(&c, doc);
 	}
+	s->rest_doc = end < desc->ndocs ? end : 0;
+	if (s->rest_doc == 0)
+		s->rest_source++;
 }
 
 void
@@ -431,7 +437,7 @@ next_rest(IndexScanDesc scan, PgrInvScan *s)
 		if (s->rest_source > s->view->meta.nsegments)
 			return false;
 		s->tids.n = s->tids.at = 0;
-		pgr_scan_collect(s, s->rest_source++, s->ordered, &s->tids);
+		pgr_scan_collect(s, s->ordered, &s->tids);
 	}
 	scan->xs_heaptid = s->tids.tids[s->tids.at++];
 	set_order(scan, 0, s->null_order);
@@ -501,14 +507,14 @@ pgr_inv_getbitmap(IndexScanDesc scan, TIDBitmap *tbm)
 
 	if (s->phase == PGR_SCAN_START)
 		start(scan);
+	if (!s->nothing && s->nfilters == 0)
+		pgr_scan_collect_nulls(s, &s->tids);
 	while (!s->nothing && s->rest_source <= s->view->meta.nsegments)
 	{
-		s->tids.n = 0;
-		pgr_scan_collect(s, s->rest_source++, false, &s->tids);
-		if (s->nfilters == 0 && s->rest_source == 1)
-			pgr_scan_collect_nulls(s, &s->tids);
+		pgr_scan_collect(s, false, &s->tids);
 		tbm_add_tuples(tbm, s->tids.tids, s->tids.n, s->recheck);
 		n += s->tids.n;
+		s->tids.n = 0;
 	}
 	MemoryContextSwitchTo(old);
 	return n;

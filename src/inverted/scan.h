@@ -51,7 +51,8 @@ typedef struct PgrInvScan
 	int			at;				/* next of it */
 	int			batch;			/* its size when it was asked for */
 	uint64	  **returned;		/* bit sets of documents by segment, once needed */
-	uint32		rest_source;	/* PGR_SCAN_REST: next source */
+	uint32		rest_source;	/* PGR_SCAN_REST: next source ... */
+	uint32		rest_doc;		/* ... and document of it */
 	PgrTidList	tids;			/* of the phase */
 
 	struct PgrSparseScan *sparse;	/* scan_sparse.c */
@@ -62,8 +63,15 @@ typedef struct PgrInvScan
 /* Marks documents of the current batch as returned. */
 extern void pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc);
 
-/* Rows that satisfy the filters (all, if there is none); NULL rows not among them. */
-extern void pgr_scan_collect(PgrInvScan *s, uint32 source, bool unmarked, PgrTidList *list);
+/* Documents looked at before rows without a match go out: a LIMIT needs few of them. */
+#define PGR_SCAN_STEP 1024
+
+/*
+ * The next rows from rest_source and rest_doc on that satisfy the filters (a step
+ * of all rows, if there is no filter), NULL rows not among them; moves on. With
+ * unmarked, only rows that the scored phase did not return. May add none.
+ */
+extern void pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list);
 extern void pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list);
 
 /* --- scan_sparse.c --- */

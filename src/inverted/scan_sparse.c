@@ -287,7 +287,7 @@ next_zero(IndexScanDesc scan, PgrInvScan *s, PgrSparseScan *x)
 	{
 		mark_touched(s, x);
 		x->zeros = true;
-		s->rest_source = 0;
+		s->rest_source = s->rest_doc = 0;
 		s->tids.n = s->tids.at = 0;
 	}
 	while (s->tids.at >= s->tids.n)
@@ -298,11 +298,13 @@ next_zero(IndexScanDesc scan, PgrInvScan *s, PgrSparseScan *x)
 			return false;
 		}
 		s->tids.n = s->tids.at = 0;
-		if (s->rest_source == s->view->meta.nsegments)
-			collect_pending_zeros(s);
+		if (s->rest_source < s->view->meta.nsegments)
+			pgr_scan_collect(s, true, &s->tids);
 		else
-			pgr_scan_collect(s, s->rest_source, true, &s->tids);
-		s->rest_source++;
+		{
+			s->rest_source++;
+			collect_pending_zeros(s);
+		}
 	}
 	scan->xs_heaptid = s->tids.tids[s->tids.at++];
 	scan->xs_orderbyvals[0] = Float8GetDatum(0);
