@@ -229,7 +229,7 @@ check_tap() {
 		PATH="$PGR_BIN:$PATH" PG_REGRESS="$pgxs/regress/pg_regress" \
 		PGR_DATA="$PGR_DATA" PGR_COLLECTIONS="${CHECK_COLLECTIONS:-}" \
 		TESTDIR="$out" TESTDATADIR="$out" TESTLOGDIR="$out/log" TMPDIR=/tmp \
-		bash -c 'cd "$0" && exec prove -v -I "$1" -I "$2/test/perl" "$2"/test/t/${CHECK_TAP:-}*.pl' \
+		bash -c 'cd "$0" && exec prove -v --timer -I "$1" -I "$2/test/perl" "$2"/test/t/${CHECK_TAP:-}*.pl' \
 		"$out" "$perl" "$SRC" >"$out.log" 2>&1 || true
 	count_tap "$name tap" "$out.log"
 	grep -E '^(Result|Files|not ok)' "$out.log" || tail -40 "$out.log"
