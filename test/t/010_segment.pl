@@ -18,7 +18,7 @@ my $library = "$build/segmod";
 my $primary = PostgreSQL::Test::Cluster->new('primary');
 $primary->init(allows_streaming => 1);
 $primary->append_conf('postgresql.conf',
-	"wal_consistency_checking = 'generic'\nfsync = off\nautovacuum = off\nshared_buffers = 64MB\n");
+	"wal_consistency_checking = 'generic'\nfsync = off\nwal_keep_size = 8GB\nautovacuum = off\nshared_buffers = 64MB\n");
 $primary->start;
 $primary->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

@@ -22,7 +22,7 @@ plan skip_all => 'no collections (set PGR_DATA)' unless $data && @sets;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "fsync = off\nshared_buffers = 256MB\nmax_wal_size = 4GB\nautovacuum = off\nmax_parallel_maintenance_workers = 2\n");
+$node->append_conf('postgresql.conf', "fsync = off\nwal_keep_size = 8GB\nshared_buffers = 256MB\nmax_wal_size = 4GB\nautovacuum = off\nmax_parallel_maintenance_workers = 2\n");
 $node->start;
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');

@@ -8,7 +8,7 @@ use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
 $node->init(allows_streaming => 1);
-$node->append_conf('postgresql.conf', "fsync = off\nautovacuum = off\nwal_consistency_checking = 'generic'\n");
+$node->append_conf('postgresql.conf', "fsync = off\nwal_keep_size = 8GB\nautovacuum = off\nwal_consistency_checking = 'generic'\n");
 $node->start;
 $node->backup('base');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
