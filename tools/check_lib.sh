@@ -246,7 +246,7 @@ tap_deaths() {
 	local log
 	sed -n 's,^.*/t/\([^ ]*\)\.pl .*Dubious.*,\1,p; s,^.*/t/\([^ ]*\)\.pl *(Wstat: [1-9].*,\1,p' "$1.log" | sort -u | while read -r log; do
 		echo "-- the end of regress_log_$log"
-		tail -25 "$1/log/regress_log_$log" | cut -c1-600
+		find "$1" -name "regress_log_$log" -exec tail -25 {} + | cut -c1-600
 	done
 }
 

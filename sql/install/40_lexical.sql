@@ -50,6 +50,15 @@ CREATE FUNCTION bm25_bind(words text, index regclass) RETURNS rankquery
 	AS 'MODULE_PATHNAME', 'pgr_bm25_bind_text' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
 COMMENT ON FUNCTION bm25_bind(text, regclass) IS 'any of the words, with the configuration and statistics of an index';
 
+-- top: rows a search of the index looks for at first; the planner gives a LIMIT it knows
+CREATE FUNCTION bm25_bind(query rankquery, index regclass, top integer) RETURNS rankquery
+	AS 'MODULE_PATHNAME', 'pgr_bm25_bind_query' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 5;
+COMMENT ON FUNCTION bm25_bind(rankquery, regclass, integer) IS 'the query with the statistics of an index, and how many rows to look for at first';
+
+CREATE FUNCTION bm25_bind(words text, index regclass, top integer) RETURNS rankquery
+	AS 'MODULE_PATHNAME', 'pgr_bm25_bind_text' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 100;
+COMMENT ON FUNCTION bm25_bind(text, regclass, integer) IS 'any of the words, with the configuration and statistics of an index, and how many rows to look for at first';
+
 -- builders
 
 CREATE FUNCTION any_of(config regconfig, words text[]) RETURNS rankquery

@@ -46,7 +46,7 @@ bound_index(Node *orderby)
 			return InvalidOid;
 		return pgr_query_unpack((PgrRankQuery *) PG_DETOAST_DATUM(c->constvalue))->bound;
 	}
-	if (IsA(right, FuncExpr) && list_length(((FuncExpr *) right)->args) == 2)
+	if (IsA(right, FuncExpr) && list_length(((FuncExpr *) right)->args) >= 2)
 	{
 		Node	   *index = lsecond(((FuncExpr *) right)->args);
 

@@ -460,6 +460,8 @@ pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 	Snapshot	snapshot = GetActiveSnapshot();
 	PinEntry	key = {0};
 	PinEntry   *entry;
+	PgrRankQuery *plain = pgr_query_plain(query);
+	Size		size = VARSIZE_ANY(query);
 
 	enter_transaction();
 	key.index = oid;
@@ -468,9 +470,9 @@ pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 	key.xmax = snapshot->xmax;
 	key.xcnt = snapshot->xcnt;
 	key.curcid = snapshot->curcid;
-	key.query_size = VARSIZE_ANY(query);
-	key.query = unconstify(char *, (const char *) query);
-	key.query_hash = hash_bytes_extended((const unsigned char *) query, key.query_size, 0);
+	key.query_size = size;
+	key.query = (char *) plain;
+	key.query_hash = hash_bytes_extended((const unsigned char *) plain, size, 0);
 	entry = find_pin(&key);
 	if (entry == NULL)
 	{
@@ -480,14 +482,15 @@ pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 			forget_pins();
 		entry = palloc(sizeof(PinEntry));
 		*entry = key;
-		entry->query = palloc(key.query_size);
-		memcpy(entry->query, query, key.query_size);
+		entry->query = palloc(size);
+		memcpy(entry->query, plain, size);
 		entry->pinned = collect(index, (PgrRankQuery *) entry->query);
 		entry->next = pins;
 		pins = entry;
 		MemoryContextSwitchTo(old);
 	}
 	relation_close(index, NoLock);
+	pfree(plain);
 	return entry->pinned;
 }
 

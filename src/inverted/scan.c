@@ -126,7 +126,7 @@ start_order(IndexScanDesc scan, PgrInvScan *s)
 {
 	ScanKey		key = &scan->orderByData[0];
 	PgrRankQuery *query;
-	Oid			bound;
+	PgrQuery   *unpacked;
 
 	s->ordered = true;
 	if (key->sk_flags & SK_ISNULL)
@@ -135,9 +135,10 @@ start_order(IndexScanDesc scan, PgrInvScan *s)
 		return;
 	}
 	query = key_query(s, key);
-	bound = pgr_query_unpack(query)->bound;
-	s->pinned = pgr_inv_pin(OidIsValid(bound) ? bound : RelationGetRelid(scan->indexRelation),
-							query);
+	unpacked = pgr_query_unpack(query);
+	s->first_batch = (int) Min(unpacked->top, MAX_BATCH);
+	s->pinned = pgr_inv_pin(OidIsValid(unpacked->bound) ? unpacked->bound
+							: RelationGetRelid(scan->indexRelation), query);
 }
 
 /* Opens the view with the terms that conditions and order need. */
@@ -253,6 +254,13 @@ mark_batch(PgrInvScan *s)
 		pgr_scan_mark(s, s->top.heap[i].source, s->top.heap[i].doc);
 }
 
+/* What a LIMIT says, and a little for rows that are dead or not visible. */
+static int
+first_batch(const PgrInvScan *s)
+{
+	return s->first_batch > 0 ? s->first_batch + s->first_batch / 16 + 1 : FIRST_BATCH;
+}
+
 /* The next batch of hits; false if there is none. */
 static bool
 next_batch(PgrInvScan *s)
@@ -268,7 +276,7 @@ next_batch(PgrInvScan *s)
 			return false;
 		last = s->top.heap[s->top.n - 1];
 	}
-	s->batch = after ? Min(s->batch * 2, MAX_BATCH) : FIRST_BATCH;
+	s->batch = after ? Min(Max(s->batch * 2, FIRST_BATCH), MAX_BATCH) : first_batch(s);
 	MemoryContextReset(s->batch_context);
 	old = MemoryContextSwitchTo(s->batch_context);
 	pgr_topk_init(&s->top, s->batch, after, last.score, &last.tid);

@@ -50,6 +50,7 @@ typedef struct PgrInvScan
 	PgrTopK		top;			/* PGR_SCAN_HITS: the current batch */
 	int			at;				/* next of it */
 	int			batch;			/* its size when it was asked for */
+	int			first_batch;	/* rows that the query says it needs, 0: it does not */
 	uint64	  **returned;		/* bit sets of documents by segment, once needed */
 	uint32		rest_source;	/* PGR_SCAN_REST: next source ... */
 	uint32		rest_doc;		/* ... and document of it */

@@ -11,7 +11,8 @@
  *		document <@> bm25_bind(query, index)
  *
  * which is the same operator (of a rankquery), so an index on the column still
- * matches it. The index's name is shown by EXPLAIN. What is bound already stays.
+ * matches it. A LIMIT that is known is told too, as bm25_bind's third argument: a
+ * scan, which is not told of it, then looks for so many rows at first. The index's name is shown by EXPLAIN. What is bound already stays.
  * A query on a column without an index stays unbound: see src/lexical/README for
  * what its scores are. Where a column cannot be traced there is a NOTICE,
  * unless no table is there at all (values, functions).
@@ -256,8 +257,8 @@ typedef struct Names
 {
 	char	   *schema;
 	Oid			rankquery;		/* type */
-	Oid			bind;			/* bm25_bind(rankquery, regclass) */
-	Oid			bind_text;		/* bm25_bind(text, regclass) */
+	Oid			bind[2];		/* bm25_bind(rankquery, regclass [, integer]) */
+	Oid			bind_text[2];	/* bm25_bind(text, regclass [, integer]) */
 } Names;
 
 static Oid
@@ -271,40 +272,88 @@ static bool
 find_names(Oid funcid, Names *n)
 {
 	Oid			namespace = get_func_namespace(funcid);
-	Oid			types[2] = {InvalidOid, REGCLASSOID};
+	Oid			types[3] = {InvalidOid, REGCLASSOID, INT4OID};
 
 	n->schema = get_namespace_name(namespace);
 	n->rankquery = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("rankquery"),
 								   ObjectIdGetDatum(namespace));
 	if (n->schema == NULL || !OidIsValid(n->rankquery))
 		return false;
-	types[0] = n->rankquery;
-	n->bind = function_named(n->schema, "bm25_bind", 2, types);
-	types[0] = TEXTOID;
-	n->bind_text = function_named(n->schema, "bm25_bind", 2, types);
-	return OidIsValid(n->bind) && OidIsValid(n->bind_text);
+	for (int top = 0; top < 2; top++)
+	{
+		types[0] = n->rankquery;
+		n->bind[top] = function_named(n->schema, "bm25_bind", 2 + top, types);
+		types[0] = TEXTOID;
+		n->bind_text[top] = function_named(n->schema, "bm25_bind", 2 + top, types);
+		if (!OidIsValid(n->bind[top]) || !OidIsValid(n->bind_text[top]))
+			return false;
+	}
+	return true;
 }
 
 static bool
 is_bound(Node *query, const Names *n)
 {
 	if (IsA(query, FuncExpr))
-		return ((FuncExpr *) query)->funcid == n->bind ||
-			((FuncExpr *) query)->funcid == n->bind_text;
+	{
+		Oid			f = ((FuncExpr *) query)->funcid;
+
+		return f == n->bind[0] || f == n->bind[1] || f == n->bind_text[0] || f == n->bind_text[1];
+	}
 	if (IsA(query, Const) && ((Const *) query)->consttype == n->rankquery)
 		return ((Const *) query)->constisnull ||
 			OidIsValid(DatumGetRankQuery(((Const *) query)->constvalue)->bound);
 	return false;
 }
 
-static Node *
-bind_call(Node *query, Oid index, const Names *n)
+/* The value of a LIMIT or OFFSET as far as the planner knows it, or -1. */
+static int64
+count_value(PlannerInfo *root, Node *count)
 {
-	Node	   *oid = (Node *) makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid),
-										 ObjectIdGetDatum(index), false, true);
+	Node	   *value;
 
-	return (Node *) makeFuncExpr(exprType(query) == n->rankquery ? n->bind : n->bind_text,
-								 n->rankquery, list_make2(query, oid),
+	if (count == NULL)
+		return 0;
+	value = estimate_expression_value(root, count);
+	if (!IsA(value, Const) || ((Const *) value)->consttype != INT8OID ||
+		((Const *) value)->constisnull)
+		return -1;
+	return DatumGetInt64(((Const *) value)->constvalue);
+}
+
+/*
+ * How many rows in order the query level takes, 0 if that is not known. It is a
+ * hint: other conditions and joins may need more.
+ */
+static int32
+rows_wanted(PlannerInfo *root)
+{
+	const Query *q = root->parse;
+	int64		limit,
+				offset;
+
+	if (q->limitCount == NULL || q->sortClause == NIL || q->groupClause != NIL ||
+		q->groupingSets != NIL || q->distinctClause != NIL || q->setOperations != NULL ||
+		q->hasAggs || q->hasWindowFuncs || q->hasTargetSRFs)
+		return 0;
+	limit = count_value(root, q->limitCount);
+	offset = count_value(root, q->limitOffset);
+	if (limit <= 0 || offset < 0 || limit > PG_INT32_MAX - 1 || offset > PG_INT32_MAX - limit)
+		return 0;
+	return (int32) (limit + offset);
+}
+
+static Node *
+bind_call(Node *query, Oid index, int32 top, const Names *n)
+{
+	List	   *args = list_make2(query, makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid),
+												   ObjectIdGetDatum(index), false, true));
+
+	if (top > 0)
+		args = lappend(args, makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
+									   Int32GetDatum(top), false, true));
+	return (Node *) makeFuncExpr(exprType(query) == n->rankquery ? n->bind[top > 0] : n->bind_text[top > 0],
+								 n->rankquery, args,
 								 InvalidOid, exprCollation(query), COERCE_EXPLICIT_CALL);
 }
 
@@ -323,7 +372,7 @@ operator_of(const char *function, const char *schema, const Oid *types)
 
 /* The same call with its query bound; NULL if there is no such function. */
 static Node *
-bound_call(const FuncExpr *call, Oid index, const Names *n)
+bound_call(const FuncExpr *call, Oid index, int32 top, const Names *n)
 {
 	char	   *function = get_func_name(call->funcid);
 	List	   *args = list_copy(call->args);
@@ -334,7 +383,7 @@ bound_call(const FuncExpr *call, Oid index, const Names *n)
 
 	get_func_signature(call->funcid, &types, &nargs);
 	types[1] = n->rankquery;
-	lsecond(args) = bind_call(lsecond(args), index, n);
+	lsecond(args) = bind_call(lsecond(args), index, top, n);
 	operator = operator_of(function, n->schema, types);
 	if (OidIsValid(operator))
 	{
@@ -372,7 +421,7 @@ pgr_bm25_support(PG_FUNCTION_ARGS)
 	index = index_of_expression(request->root, linitial(call->args));
 	if (!OidIsValid(index))
 		PG_RETURN_POINTER(NULL);
-	PG_RETURN_POINTER(bound_call(call, index, &names));
+	PG_RETURN_POINTER(bound_call(call, index, rows_wanted(request->root), &names));
 }
 
 /* --- selectivity of @@@ --- */

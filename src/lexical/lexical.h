@@ -122,6 +122,7 @@ typedef struct PgrQueryNode
 
 typedef struct PgrQuery
 {
+	uint32		top;			/* rows that a scan does well to look for first; 0: not said */
 	PgrQueryNode *root;			/* NULL: the empty query, which matches nothing */
 	int			nleaves;		/* scoring leaves: TERMs and PHRASEs not under NOT */
 	PgrQueryNode **leaves;		/* in canonical order */
@@ -140,6 +141,8 @@ typedef struct PgrQuery
 } PgrQuery;
 
 /* Unpacks; strings point into the varlena, which must stay. */
+/* a copy that differs from its like only if the query itself differs: without top */
+extern PgrRankQuery *pgr_query_plain(const PgrRankQuery *rq);
 extern PgrQuery *pgr_query_unpack(const PgrRankQuery *rq);
 
 /* Does a TERM (plain, prefix or fuzzy) stand for this dictionary term? */

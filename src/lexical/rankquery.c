@@ -158,6 +158,7 @@ pgr_query_pack(const PgrQuery *query, struct Node *escontext)
 	rq->version = PGR_RANKQUERY_VERSION;
 	rq->cjk_bigram = query->cjk_bigram;
 	rq->bound = query->bound;
+	rq->top = query->top;
 	rq->config = query->config;
 	rq->nnodes = p.nnodes;
 	rq->given_ndocs = query->given_ndocs;
@@ -299,6 +300,16 @@ leaves_by_term(const PgrQuery *query)
 	return sorted;
 }
 
+PgrRankQuery *
+pgr_query_plain(const PgrRankQuery *rq)
+{
+	PgrRankQuery *plain = palloc(VARSIZE(rq));
+
+	memcpy(plain, rq, VARSIZE(rq));
+	plain->top = 0;
+	return plain;
+}
+
 PgrQuery *
 pgr_query_unpack(const PgrRankQuery *rq)
 {
@@ -310,6 +321,7 @@ pgr_query_unpack(const PgrRankQuery *rq)
 		damaged();
 	query->cjk_bigram = rq->cjk_bigram;
 	query->bound = rq->bound;
+	query->top = rq->top;
 	query->config = rq->config;
 	query->given_ndocs = rq->given_ndocs;
 	query->given_avg_length = rq->given_avg_length;

@@ -33,7 +33,7 @@ struct PgrRankQuery
 	Oid			bound;
 	Oid			config;
 	uint32		nnodes;			/* 0: the empty query */
-	uint32		unused2;
+	uint32		top;			/* rows that a scan does well to look for first; 0: any */
 	double		given_ndocs;
 	double		given_avg_length;
 	double		given_k1;

@@ -125,13 +125,13 @@ index_analyzer(Oid index)
 	return analyzer;
 }
 
-static Datum
+static PgrRankQuery *
 bind_query(PgrRankQuery *rq, Oid index)
 {
 	PgrQuery   *query = pgr_query_unpack(rq);
 
 	query->bound = index;
-	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
+	return pgr_query_pack(query, NULL);
 }
 
 /* (index, words, fields): the same by an index's configuration, bound to it */
@@ -143,16 +143,26 @@ pgr_bm25_query(PG_FUNCTION_ARGS)
 	PgrAnalyzer analyzer = index_analyzer(index);
 	Datum		rq = parse_query(&analyzer, PG_GETARG_TEXT_PP(1), PG_GETARG_ARRAYTYPE_P(2));
 
-	return bind_query(DatumGetRankQuery(rq), index);
+	PG_RETURN_POINTER(bind_query(DatumGetRankQuery(rq), index));
 }
 
 /* --- binding --- */
+
+/* The third argument of bm25_bind, where there is one. */
+static uint32
+top_argument(FunctionCallInfo fcinfo)
+{
+	return PG_NARGS() > 2 ? (uint32) Max(PG_GETARG_INT32(2), 0) : 0;
+}
 
 PG_FUNCTION_INFO_V1(pgr_bm25_bind_query);
 Datum
 pgr_bm25_bind_query(PG_FUNCTION_ARGS)
 {
-	return bind_query(PG_GETARG_RANKQUERY(0), PG_GETARG_OID(1));
+	PgrRankQuery *rq = bind_query(PG_GETARG_RANKQUERY(0), PG_GETARG_OID(1));
+
+	rq->top = top_argument(fcinfo);
+	PG_RETURN_POINTER(rq);
 }
 
 /* A text that was analysed for an index: what bm25_bind(text, regclass) keeps. */
@@ -207,6 +217,7 @@ pgr_bm25_bind_text(PG_FUNCTION_ARGS)
 			pfree(last->bound);
 		}
 		rq->bound = index;
+		rq->top = top_argument(fcinfo);
 		last->index = index;
 		last->analyzer = analyzer;
 		last->words = copy_bytes(context, words);
