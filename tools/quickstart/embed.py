@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Makes vectors from a corpus by latent semantic analysis (LSA).
 
-    embed.py build CORPUS.tsv OUT_DIR     model.npz, and docs.copy for COPY BINARY
-    embed.py query MODEL.npz TEXT         two lines: the question's vector, its
-                                          multivector; empty if no word is known
+    embed.py build CORPUS.tsv OUT_DIR [--judged]
+        model.npz, and docs.copy for COPY BINARY; without --judged also questions.tsv
+        and qrels.tsv, made of headings that are taken out of the text (headings.py)
 
 LSA stands in for a neural encoder, so that this runs anywhere without one: a
 term-by-section matrix (log tf x idf, unit rows) is reduced to DIM dimensions by
@@ -18,6 +18,8 @@ import sys
 
 import numpy as np
 import scipy.sparse as sp
+
+import headings
 
 DIM = 256
 TOKEN_DIM = 128
@@ -148,14 +150,14 @@ def copy_field(payload):
     return struct.pack(">i", len(payload)) + payload
 
 
-def write_copy(path, rows, dense, texts, index, word_vectors):
-    """A file in COPY's binary format: id, title, body, embedding, tokens."""
+def write_copy(path, rows, searched, dense, texts, index, word_vectors):
+    """A file in COPY's binary format: id, title, body, words, embedding, tokens."""
     with open(path, "wb") as out:
         out.write(b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0))
         for i, (ident, title, body) in enumerate(rows):
             tokens = tokens_of(texts[i], index, word_vectors)
-            out.write(struct.pack(">h", 5))
-            for text in (ident, title, body):
+            out.write(struct.pack(">h", 6))
+            for text in (ident, title, body, searched[i]):
                 out.write(copy_field(text.encode()))
             if dense[i].any():
                 out.write(copy_field(struct.pack(">hh", DIM, 0) + dense[i].astype(">f4").tobytes()))
@@ -167,9 +169,12 @@ def write_copy(path, rows, dense, texts, index, word_vectors):
         out.write(struct.pack(">h", -1))
 
 
-def build(corpus, out_dir):
+def build(corpus, out_dir, judged):
     rows = read_corpus(corpus)
-    texts = [words_of(title + " " + body) for _, title, body in rows]
+    held = {} if judged else headings.hold_out(rows, words_of)
+    searched = [(headings.without_heading(title) if title in held else title) + "\n" + body
+                for _, title, body in rows]
+    texts = [words_of(text) for text in searched]
     terms, index, idf, counts = count_matrix(texts)
     say("%d sections, %d distinct words" % (len(rows), len(terms)))
     matrix = weigh(counts, idf)
@@ -177,34 +182,41 @@ def build(corpus, out_dir):
     dense = pad(unit(matrix @ vectors), DIM).astype(np.float32)
     word_vectors = pad(unit((vectors * sigma)[:, :TOKEN_DIM]), TOKEN_DIM).astype(np.float32)
     say("writing vectors and tokens")
-    write_copy(os.path.join(out_dir, "docs.copy"), rows, dense, texts, index, word_vectors)
+    write_copy(os.path.join(out_dir, "docs.copy"), rows, searched, dense, texts, index, word_vectors)
     np.savez(os.path.join(out_dir, "model.npz"), terms=np.array(terms), idf=idf,
              vectors=pad(vectors, DIM).astype(np.float32), word_vectors=word_vectors)
+    if not judged:
+        headings.write_judged(out_dir, rows, held)
 
 
 def literal(vector):
     return "[" + ",".join("%.6g" % x for x in vector) + "]"
 
 
-def query(model_path, text):
-    model = np.load(model_path)
-    index = {w: i for i, w in enumerate(model["terms"])}
-    words = words_of(text)
-    row = np.zeros(len(index))
-    for word in words:
-        if word in index:
-            row[index[word]] += 1
-    if not row.any():
-        print("\n")
-        return
-    row = np.where(row > 0, 1 + np.log(np.maximum(row, 1)), 0) * model["idf"]
-    print(literal(unit(row @ model["vectors"])))
-    print("[" + ",".join(literal(t) for t in tokens_of(words, index, model["word_vectors"])) + "]")
+class Encoder:
+    """What makes vectors of questions, read from model.npz."""
+
+    def __init__(self, path):
+        model = np.load(path)
+        self.idf, self.vectors, self.word_vectors = model["idf"], model["vectors"], model["word_vectors"]
+        self.index = {w: i for i, w in enumerate(model["terms"])}
+
+    def encode(self, text):
+        """The question's vector and its multivector as SQL has them; "" if no word is known."""
+        words = words_of(text)
+        row = np.zeros(len(self.index))
+        for word in words:
+            if word in self.index:
+                row[self.index[word]] += 1
+        if not row.any():
+            return "", ""
+        row = np.where(row > 0, 1 + np.log(np.maximum(row, 1)), 0) * self.idf
+        return (literal(unit(row @ self.vectors)),
+                "[" + ",".join(literal(t) for t in tokens_of(words, self.index, self.word_vectors)) + "]")
 
 
-if len(sys.argv) == 4 and sys.argv[1] == "build":
-    build(sys.argv[2], sys.argv[3])
-elif len(sys.argv) == 4 and sys.argv[1] == "query":
-    query(sys.argv[2], sys.argv[3])
-else:
-    sys.exit(__doc__)
+if __name__ == "__main__":
+    if len(sys.argv) in (4, 5) and sys.argv[1] == "build" and sys.argv[4:] in ([], ["--judged"]):
+        build(sys.argv[2], sys.argv[3], len(sys.argv) == 5)
+    else:
+        sys.exit(__doc__)

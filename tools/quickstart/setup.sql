@@ -5,7 +5,7 @@ CREATE TABLE docs (
     id        text PRIMARY KEY,
     title     text NOT NULL,
     body      text NOT NULL,
+    words     text NOT NULL,          -- what is searched: title and body
     embedding vector(256),            -- one vector a section
-    tokens    multivector(128, f16),  -- one vector a word, for MaxSim
-    words     text GENERATED ALWAYS AS (title || E'\n' || body) STORED
+    tokens    multivector(128, f16)   -- one vector a word, for MaxSim
 );

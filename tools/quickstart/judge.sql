@@ -1,0 +1,48 @@
+-- How good each search is on judged questions: nDCG@10 and recall, means over topics.
+-- Tables questions (topic, question, qvec, qtokens) and qrels (topic, doc, grade).
+-- A run is the first hundred of each search; -rank as the score keeps its order.
+CREATE TEMP TABLE run (name text, topic text, doc text, rank int);
+CREATE TEMP TABLE spent (name text, took interval);
+CREATE TEMP TABLE started AS SELECT clock_timestamp() AS at;
+
+\set words 'leg(''words'', ''<@>'', question)'
+\set vectors 'leg(''embedding'', ''<=>'', qvec)'
+
+\set name '1 words (bm25)'
+INSERT INTO run SELECT :'name', topic, hit, rank
+FROM questions, hybrid_search('docs', 'id', ARRAY[:words], 100);
+INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
+UPDATE started SET at = clock_timestamp();
+
+\set name '2 vectors (hnsw)'
+INSERT INTO run SELECT :'name', topic, hit, rank
+FROM questions, hybrid_search('docs', 'id', ARRAY[:vectors], 100);
+INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
+UPDATE started SET at = clock_timestamp();
+
+\set name '3 fused by rank (RRF)'
+INSERT INTO run SELECT :'name', topic, hit, rank
+FROM questions, hybrid_search('docs', 'id', ARRAY[:words, :vectors], 100);
+INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
+UPDATE started SET at = clock_timestamp();
+
+\set name '4 fused by score (CC)'
+INSERT INTO run SELECT :'name', topic, hit, rank
+FROM questions, hybrid_search('docs', 'id', ARRAY[:words, :vectors], 100, method => 'cc');
+INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
+UPDATE started SET at = clock_timestamp();
+
+\set name '5 RRF, then MaxSim'
+INSERT INTO run SELECT :'name', topic, hit, rank
+FROM questions, hybrid_search('docs', 'id', ARRAY[:words, :vectors], 100,
+    rerank => leg('tokens', '@#', qtokens, depth => 100));
+INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
+UPDATE started SET at = clock_timestamp();
+
+SELECT substr(name, 3), to_char(avg(ndcg), '9.000'), to_char(avg(r10), '9.000'), to_char(avg(r100), '9.000'),
+       to_char(extract(epoch FROM max(took)) * 1000 / (SELECT count(*) FROM questions), '9990.0')
+FROM (SELECT name, topic, ndcg(doc, -rank, grade, 10) AS ndcg, recall_at(doc, -rank, grade, 10) AS r10,
+             recall_at(doc, -rank, grade, 100) AS r100
+      FROM run FULL JOIN (SELECT name, q.* FROM spent, qrels q) judged USING (name, topic, doc)
+      GROUP BY name, topic) t JOIN spent USING (name)
+GROUP BY name ORDER BY name;
