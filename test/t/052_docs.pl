@@ -1,5 +1,5 @@
 # Every SQL block of the pages on fusion and evaluation runs, and returns rows
-# where it selects.
+# where it selects. README's tour prints what README says.
 use strict;
 use warnings;
 use File::Basename;
@@ -36,5 +36,23 @@ is($node->safe_psql('evaluation', q{
 is($node->safe_psql('fusion', q{
 	WITH call AS (SELECT hybrid_search_sql(NULL::docs, ARRAY[leg('words', '<#>', '{3:1,12:0.7}/1000'), leg('embedding', '<=>', '[2,3,1]')]) AS sql)
 	SELECT sql LIKE 'WITH leg_1 AS%' FROM call}), 't', 'the plain statement is shown');
+
+# README: ten statements, each block with what psql shows
+open my $readme, '<', "$docs/../README.md" or die "README.md: $!";
+my ($tour) = do { local $/; <$readme> } =~ /^## Ten statements\n(.*?)^## /ms;
+close $readme;
+my @blocks = $tour =~ /^```sql\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?/msg;
+my $code = join '', map { $blocks[ 2 * $_ ] } 0 .. $#blocks / 2;
+is(scalar(() = $code =~ /;\s*$/mg), 10, 'README: ten statements');
+like($code, qr/\ACREATE EXTENSION.*rerank =>/s, 'README: from CREATE EXTENSION to a reranked search');
+$node->safe_psql('postgres', 'CREATE DATABASE tour');
+while (my ($block, $told) = splice @blocks, 0, 2)
+{
+	my ($out, $err) = ('', '');
+	my $ok = IPC::Run::run([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('tour') ], '<', \$block, '>', \$out, '2>', \$err);
+	$out =~ s/ +$//mg;
+	ok($ok, 'README: a block runs') or diag $err;
+	is($out, defined $told ? "$told\n" : '', 'README: prints what is told');
+}
 $node->stop;
 done_testing();
