@@ -11,6 +11,7 @@
 #include "fmgr.h"
 
 #include "hnsw/hnsw.h"
+#include "inspect/inspect.h"
 #include "inverted/inverted_init.h"
 #include "types/types.h"
 
@@ -28,4 +29,5 @@ _PG_init(void)
 	pgr_types_init();
 	pgr_hnsw_init();
 	pgr_inverted_init();
+	pgr_inspect_init();
 }

@@ -94,6 +94,11 @@ struct Node;
 #define pgr_vacuum_delay() vacuum_delay_point()
 #endif
 
+/* 18 lets an extension add lines to the nodes that EXPLAIN prints. */
+#if PG_VERSION_NUM >= 180000
+#define PGR_EXPLAIN_HOOKS
+#endif
+
 /*
  * In amcostestimate: this path is not to be used. From 18 on a path is disabled
  * by count, and costs, however high, only decide among equally disabled ones.

@@ -41,6 +41,20 @@ extern int	pgr_hnsw_max_scan_tuples;
 extern double pgr_hnsw_scan_mem_multiplier;
 extern bool pgr_hnsw_rerank;
 
+/* What index scans did, all counts. */
+typedef struct PgrHnswCounters
+{
+	uint64		scans;			/* started, rescans too */
+	uint64		nodes;			/* records read */
+	uint64		codes;			/* neighbours scored by their codes */
+	uint64		ranked;			/* rows whose distance was computed from the table's value */
+	uint64		resumes;		/* times the search went on for more rows */
+	uint64		held;			/* rows held back to the end */
+} PgrHnswCounters;
+
+/* of this session's scans that have ended; hnsw_scan.c */
+extern PgrHnswCounters pgr_hnsw_counters;
+
 /* An open index. What it points to lives in the context of pgr_hnsw_open. */
 typedef struct PgrHnswIndex
 {
@@ -51,6 +65,7 @@ typedef struct PgrHnswIndex
 	float	   *centre;			/* dim floats, or NULL */
 	bool		building;		/* changes are not logged one by one */
 	float	   *floats;			/* scratch: padded floats */
+	PgrHnswCounters *counters;	/* where searches count; never NULL */
 } PgrHnswIndex;
 
 /* --- hnsw_index.c: format, opening, encoding --- */
@@ -222,6 +237,9 @@ extern void pgr_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
 							ScanKey orderbys, int norderbys);
 extern bool pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
 extern void pgr_hnsw_end_scan(IndexScanDesc scan);
+
+/* what a scan has done so far, with all its rescans */
+extern const PgrHnswCounters *pgr_hnsw_scan_counters(IndexScanDesc scan);
 
 /* --- hnsw_vacuum.c --- */
 

@@ -59,6 +59,7 @@ open_rotation(PgrHnswIndex *ix)
 	pgr_rotation_init(&ix->rotation, ix->meta.dim, ix->meta.seed,
 					  palloc(pgr_rotation_size(ix->meta.dim)));
 	ix->floats = palloc(ix->meta.padded * sizeof(float));
+	ix->counters = palloc0(sizeof(PgrHnswCounters));
 }
 
 PgrHnswIndex *

@@ -70,7 +70,10 @@ typedef struct HnswScan
 	double		last;			/* the largest distance returned */
 	uint32		returned;
 	uint32		popped;			/* hits that became rows */
+	PgrHnswCounters counters;	/* rescans go on counting */
 } HnswScan;
+
+PgrHnswCounters pgr_hnsw_counters;
 
 /* ----------
  * Heaps
@@ -157,11 +160,13 @@ static void
 forget(HnswScan *s)
 {
 	MemoryContext context = s->context;
+	PgrHnswCounters counters = s->counters;
 
 	if (s->heap != NULL)
 		pgr_heapvalue_end(s->heap);
 	memset(s, 0, sizeof(*s));
 	s->context = context;
+	s->counters = counters;
 	MemoryContextReset(context);
 }
 
@@ -181,9 +186,21 @@ pgr_hnsw_end_scan(IndexScanDesc scan)
 	HnswScan   *s = scan->opaque;
 
 	forget(s);
+	pgr_hnsw_counters.scans += s->counters.scans;
+	pgr_hnsw_counters.nodes += s->counters.nodes;
+	pgr_hnsw_counters.codes += s->counters.codes;
+	pgr_hnsw_counters.ranked += s->counters.ranked;
+	pgr_hnsw_counters.resumes += s->counters.resumes;
+	pgr_hnsw_counters.held += s->counters.held;
 	MemoryContextDelete(s->context);
 	pfree(s);
 	scan->opaque = NULL;
+}
+
+const PgrHnswCounters *
+pgr_hnsw_scan_counters(IndexScanDesc scan)
+{
+	return &((HnswScan *) scan->opaque)->counters;
 }
 
 /* The query's value; NULL if there is none to be near to. */
@@ -230,6 +247,8 @@ start_scan(IndexScanDesc scan, HnswScan *s)
 	pgr_count_index_search(scan);
 	old = MemoryContextSwitchTo(s->context);
 	s->ix = pgr_hnsw_open(scan->indexRelation);
+	s->ix->counters = &s->counters;
+	s->counters.scans++;
 	s->heap = pgr_heapvalue_begin(scan);
 	s->ef = pgr_hnsw_ef_search;
 	s->last = -INFINITY;
@@ -278,7 +297,10 @@ search_more(HnswScan *s)
 		if (first && !s->ix->cls->exact)
 			s->ef = Min((double) s->ef * LED_EF, PG_INT32_MAX);
 		if (!first)
+		{
+			s->counters.resumes++;
 			s->ef = s->ef > PG_INT32_MAX / 2 ? s->ef : s->ef * 2;
+		}
 		s->searched_all = !pgr_hnsw_search_more(s->search, s->ef);
 	}
 	else if (!pgr_hnsw_search_sweep(s->search))
@@ -299,6 +321,7 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit)
 		if (value == NULL)
 			return;
 		row.distance = s->ix->cls->distance(value, s->query);
+		s->counters.ranked++;
 	}
 	else if (s->query != NULL)
 		row.distance = pgr_hnsw_from_code_distance(s->ix, hit->distance, s->norm2);
@@ -307,7 +330,10 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit)
 		s->returned == 0)
 		heap_push(s->context, &s->rows, &row);
 	else
+	{
+		s->counters.held++;
 		heap_push(s->context, &s->held, &row);
+	}
 }
 
 /* Reads a node's rows from the heap. */

@@ -321,6 +321,7 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswNode *node, double distance, float
 	pgr_edge_estimate(&s->query, distance, PGR_HNSW_EDGES(meta, node), PGR_HNSW_EDGE_SIZE(meta),
 					  offsetof(PgrHnswEdge, factors), PGR_HNSW_EDGE_BITS(meta), n,
 					  s->sums, s->estimates);
+	s->ix->counters->codes += n;
 	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, node, i);
@@ -351,6 +352,7 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	candidates_reserve(s, &s->later, ix->meta.degree);
 	node = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, s->scratch, &buffer);
 	s->visited++;
+	ix->counters->nodes++;
 	if (node->flags & PGR_HNSW_USED)
 	{
 		distance = node_distance(s, node);
@@ -386,6 +388,7 @@ start(PgrHnswSearch *s)
 			pgr_edge_estimate(&s->query, s->head.norm2, PGR_HNSW_ENTRY(meta, page, 0),
 							  PGR_HNSW_EDGE_SIZE(meta), offsetof(PgrHnswEdge, factors),
 							  PGR_HNSW_EDGE_BITS(meta), n, s->sums, s->estimates);
+		s->ix->counters->codes += n;
 		for (uint32 i = 0; i < n; i++)
 			s->later.at[s->later.n++] =
 				(Candidate) {s->estimates[i], PGR_HNSW_ENTRY(meta, page, i)->id};
@@ -469,6 +472,7 @@ pgr_hnsw_search_sweep(PgrHnswSearch *s)
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);
 	s->visited += ix->meta.nodes_per_page;
+	ix->counters->nodes += ix->meta.nodes_per_page;
 	return true;
 }
 

@@ -16,4 +16,7 @@
  */
 extern Relation pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner);
 
+/* Adds scan counters to EXPLAIN where the server lets an extension do so. */
+extern void pgr_inspect_init(void);
+
 #endif							/* PGR_INSPECT_H */

@@ -256,7 +256,7 @@ pgr_bm25_terms(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* --- maintenance, counters ------------------------------------------------------------ */
+/* --- maintenance ---------------------------------------------------------------------- */
 
 PG_FUNCTION_INFO_V1(pgr_bm25_merge);
 Datum
@@ -277,20 +277,4 @@ pgr_bm25_merge(PG_FUNCTION_ARGS)
 	pgr_maintenance_unlock(index);
 	relation_close(index, RowExclusiveLock);
 	PG_RETURN_VOID();
-}
-
-PG_FUNCTION_INFO_V1(pgr_bm25_counters);
-Datum
-pgr_bm25_counters(PG_FUNCTION_ARGS)
-{
-	TupleDesc	desc;
-	Datum		values[3];
-	bool		nulls[3] = {false};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	values[0] = Int64GetDatum(pgr_seg_counters.blocks_decoded);
-	values[1] = Int64GetDatum(pgr_seg_counters.blocks_skipped);
-	values[2] = Int64GetDatum(pgr_seg_counters.docs_scored);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -1,0 +1,41 @@
+-- hnsw: what scans did, counted for the session and, on 18, in EXPLAIN ANALYZE.
+SET client_min_messages = warning;
+CREATE TABLE n (id serial, v vector(16));
+SELECT setseed(0.5);
+INSERT INTO n (v) SELECT array_agg(random())::vector(16) FROM generate_series(1, 2000) i, generate_series(1, 16) j GROUP BY i;
+CREATE INDEX n_v ON n USING hnsw (v vector_l2_ops);
+ANALYZE n;
+-- what a statement adds to the counters
+CREATE FUNCTION counted(stmt text) RETURNS TABLE(scans bigint, nodes bigint, codes bigint, ranked bigint, resumes bigint, held bigint) LANGUAGE plpgsql AS $$
+DECLARE
+  a record;
+  b record;
+BEGIN
+  SET LOCAL enable_seqscan = off;
+  SELECT * INTO a FROM hnsw_counters();
+  EXECUTE stmt;
+  SELECT * INTO b FROM hnsw_counters();
+  RETURN QUERY SELECT b.scans - a.scans, b.nodes_read - a.nodes_read, b.codes_compared - a.codes_compared,
+    b.rows_ranked - a.rows_ranked, b.resumes - a.resumes, b.rows_held - a.rows_held;
+END $$;
+SELECT scans, nodes BETWEEN 40 AND 200 AS nodes, codes BETWEEN 10 * nodes AND 40 * nodes AS codes, ranked BETWEEN 10 AND 60 AS ranked, resumes, held FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 10');
+SELECT scans, nodes BETWEEN 300 AND 1500 AS nodes, ranked BETWEEN 300 AND 900 AS ranked, resumes FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 300');
+-- to the end of the index: each node once, or twice where the last step reads all pages
+SELECT scans, nodes BETWEEN 2000 AND 4500 AS nodes, ranked FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)');
+-- without rereading values, and with each rescan counted
+SELECT ranked FROM counted('SET LOCAL hnsw.rerank = off; SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 10; RESET hnsw.rerank');
+SELECT scans, ranked BETWEEN 15 AND 150 AS ranked FROM counted('SELECT (SELECT id FROM n ORDER BY v <-> q.v OFFSET 4 LIMIT 1) FROM (SELECT v FROM n WHERE id IN (1, 2, 3) OFFSET 0) q');
+-- insertions search too, but are no scans
+SELECT * FROM counted('INSERT INTO n (v) SELECT v * v FROM n WHERE id <= 5');
+-- EXPLAIN: the line is there where the server has the hook, says the same, and is absent without ANALYZE
+CREATE FUNCTION explained(options text, stmt text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+  SET LOCAL enable_seqscan = off;
+  RETURN QUERY EXECUTE format('EXPLAIN (COSTS OFF%s) %s', options, stmt);
+END $$;
+SELECT count(*) = (current_setting('server_version_num')::int >= 180000)::int AS shown, coalesce(bool_and(x ~ 'Graph Search: nodes=\d{2,3} codes=\d{3,4} ranked=\d{2} resumes=0 held=0$'), true) AS well
+  FROM explained(', ANALYZE, TIMING OFF', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x WHERE x ~ 'Graph Search';
+SELECT count(*) FROM explained('', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x WHERE x ~ 'Graph';
+SELECT count(*) = 5 * (current_setting('server_version_num')::int >= 180000)::int AS properties FROM explained(', ANALYZE, TIMING OFF, FORMAT YAML', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x, regexp_matches(x, '\sGraph [A-Z][A-Za-z ]+: \d+', 'g');
+DROP TABLE n;
+DROP FUNCTION counted, explained;
