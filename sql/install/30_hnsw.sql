@@ -163,6 +163,180 @@ CREATE OPERATOR CLASS bit_jaccard_ops
 COMMENT ON OPERATOR CLASS bit_jaccard_ops USING hnsw IS 'Jaccard distance';
 COMMENT ON OPERATOR FAMILY bit_jaccard_ops USING hnsw IS 'Jaccard distance';
 
+-- filter columns: what they say of their type, and their operators
+
+CREATE FUNCTION bool_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_bool_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION bool_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION int2_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_int2_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION int2_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION int4_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_int4_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION int4_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION int8_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_int8_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION int8_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION date_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_date_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION date_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION timestamp_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_timestamp_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION timestamp_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION uuid_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_uuid_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION uuid_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION enum_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_enum_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION enum_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION hash_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_hash_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION hash_filter_class(internal) IS 'operator class support';
+
+CREATE FUNCTION array_filter_class(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'pgr_array_filter' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1;
+COMMENT ON FUNCTION array_filter_class(internal) IS 'operator class support';
+
+CREATE OPERATOR CLASS bool_ops
+	DEFAULT FOR TYPE bool USING hnsw AS
+	OPERATOR 1 < (bool, bool),
+	OPERATOR 2 <= (bool, bool),
+	OPERATOR 3 = (bool, bool),
+	OPERATOR 4 >= (bool, bool),
+	OPERATOR 5 > (bool, bool),
+	FUNCTION 2 bool_filter_class(internal);
+COMMENT ON OPERATOR CLASS bool_ops USING hnsw IS 'filter column';
+COMMENT ON OPERATOR FAMILY bool_ops USING hnsw IS 'filter column';
+
+CREATE OPERATOR FAMILY integer_ops USING hnsw;
+COMMENT ON OPERATOR FAMILY integer_ops USING hnsw IS 'filter columns, also compared with each other';
+
+CREATE OPERATOR CLASS int2_ops
+	DEFAULT FOR TYPE int2 USING hnsw FAMILY integer_ops AS
+	OPERATOR 1 < (int2, int2),
+	OPERATOR 2 <= (int2, int2),
+	OPERATOR 3 = (int2, int2),
+	OPERATOR 4 >= (int2, int2),
+	OPERATOR 5 > (int2, int2),
+	FUNCTION 2 int2_filter_class(internal);
+COMMENT ON OPERATOR CLASS int2_ops USING hnsw IS 'filter column';
+
+CREATE OPERATOR CLASS int4_ops
+	DEFAULT FOR TYPE int4 USING hnsw FAMILY integer_ops AS
+	OPERATOR 1 < (int4, int4),
+	OPERATOR 2 <= (int4, int4),
+	OPERATOR 3 = (int4, int4),
+	OPERATOR 4 >= (int4, int4),
+	OPERATOR 5 > (int4, int4),
+	FUNCTION 2 int4_filter_class(internal);
+COMMENT ON OPERATOR CLASS int4_ops USING hnsw IS 'filter column';
+
+CREATE OPERATOR CLASS int8_ops
+	DEFAULT FOR TYPE int8 USING hnsw FAMILY integer_ops AS
+	OPERATOR 1 < (int8, int8),
+	OPERATOR 2 <= (int8, int8),
+	OPERATOR 3 = (int8, int8),
+	OPERATOR 4 >= (int8, int8),
+	OPERATOR 5 > (int8, int8),
+	FUNCTION 2 int8_filter_class(internal);
+COMMENT ON OPERATOR CLASS int8_ops USING hnsw IS 'filter column';
+
+ALTER OPERATOR FAMILY integer_ops USING hnsw ADD
+	OPERATOR 1 < (int2, int4), OPERATOR 2 <= (int2, int4), OPERATOR 3 = (int2, int4), OPERATOR 4 >= (int2, int4), OPERATOR 5 > (int2, int4),
+	OPERATOR 1 < (int2, int8), OPERATOR 2 <= (int2, int8), OPERATOR 3 = (int2, int8), OPERATOR 4 >= (int2, int8), OPERATOR 5 > (int2, int8),
+	OPERATOR 1 < (int4, int2), OPERATOR 2 <= (int4, int2), OPERATOR 3 = (int4, int2), OPERATOR 4 >= (int4, int2), OPERATOR 5 > (int4, int2),
+	OPERATOR 1 < (int4, int8), OPERATOR 2 <= (int4, int8), OPERATOR 3 = (int4, int8), OPERATOR 4 >= (int4, int8), OPERATOR 5 > (int4, int8),
+	OPERATOR 1 < (int8, int2), OPERATOR 2 <= (int8, int2), OPERATOR 3 = (int8, int2), OPERATOR 4 >= (int8, int2), OPERATOR 5 > (int8, int2),
+	OPERATOR 1 < (int8, int4), OPERATOR 2 <= (int8, int4), OPERATOR 3 = (int8, int4), OPERATOR 4 >= (int8, int4), OPERATOR 5 > (int8, int4);
+
+CREATE OPERATOR FAMILY datetime_ops USING hnsw;
+COMMENT ON OPERATOR FAMILY datetime_ops USING hnsw IS 'filter columns, also compared with each other';
+
+CREATE OPERATOR CLASS date_ops
+	DEFAULT FOR TYPE date USING hnsw FAMILY datetime_ops AS
+	OPERATOR 1 < (date, date),
+	OPERATOR 2 <= (date, date),
+	OPERATOR 3 = (date, date),
+	OPERATOR 4 >= (date, date),
+	OPERATOR 5 > (date, date),
+	FUNCTION 2 date_filter_class(internal);
+COMMENT ON OPERATOR CLASS date_ops USING hnsw IS 'filter column';
+
+CREATE OPERATOR CLASS timestamp_ops
+	DEFAULT FOR TYPE timestamp USING hnsw FAMILY datetime_ops AS
+	OPERATOR 1 < (timestamp, timestamp),
+	OPERATOR 2 <= (timestamp, timestamp),
+	OPERATOR 3 = (timestamp, timestamp),
+	OPERATOR 4 >= (timestamp, timestamp),
+	OPERATOR 5 > (timestamp, timestamp),
+	FUNCTION 2 timestamp_filter_class(internal);
+COMMENT ON OPERATOR CLASS timestamp_ops USING hnsw IS 'filter column';
+
+CREATE OPERATOR CLASS timestamptz_ops
+	DEFAULT FOR TYPE timestamptz USING hnsw FAMILY datetime_ops AS
+	OPERATOR 1 < (timestamptz, timestamptz),
+	OPERATOR 2 <= (timestamptz, timestamptz),
+	OPERATOR 3 = (timestamptz, timestamptz),
+	OPERATOR 4 >= (timestamptz, timestamptz),
+	OPERATOR 5 > (timestamptz, timestamptz),
+	FUNCTION 2 timestamp_filter_class(internal);
+COMMENT ON OPERATOR CLASS timestamptz_ops USING hnsw IS 'filter column';
+
+-- not those that convert the column by the session's time zone
+ALTER OPERATOR FAMILY datetime_ops USING hnsw ADD
+	OPERATOR 1 < (date, timestamp), OPERATOR 2 <= (date, timestamp), OPERATOR 3 = (date, timestamp), OPERATOR 4 >= (date, timestamp), OPERATOR 5 > (date, timestamp),
+	OPERATOR 1 < (timestamp, date), OPERATOR 2 <= (timestamp, date), OPERATOR 3 = (timestamp, date), OPERATOR 4 >= (timestamp, date), OPERATOR 5 > (timestamp, date),
+	OPERATOR 1 < (timestamptz, date), OPERATOR 2 <= (timestamptz, date), OPERATOR 3 = (timestamptz, date), OPERATOR 4 >= (timestamptz, date), OPERATOR 5 > (timestamptz, date),
+	OPERATOR 1 < (timestamptz, timestamp), OPERATOR 2 <= (timestamptz, timestamp), OPERATOR 3 = (timestamptz, timestamp), OPERATOR 4 >= (timestamptz, timestamp), OPERATOR 5 > (timestamptz, timestamp);
+
+CREATE OPERATOR CLASS uuid_ops
+	DEFAULT FOR TYPE uuid USING hnsw AS
+	OPERATOR 1 < (uuid, uuid),
+	OPERATOR 2 <= (uuid, uuid),
+	OPERATOR 3 = (uuid, uuid),
+	OPERATOR 4 >= (uuid, uuid),
+	OPERATOR 5 > (uuid, uuid),
+	FUNCTION 2 uuid_filter_class(internal);
+COMMENT ON OPERATOR CLASS uuid_ops USING hnsw IS 'filter column, by its first 8 bytes, rechecked';
+COMMENT ON OPERATOR FAMILY uuid_ops USING hnsw IS 'filter column, by its first 8 bytes, rechecked';
+
+CREATE OPERATOR CLASS enum_ops
+	DEFAULT FOR TYPE anyenum USING hnsw AS
+	OPERATOR 3 = (anyenum, anyenum),
+	FUNCTION 2 enum_filter_class(internal);
+COMMENT ON OPERATOR CLASS enum_ops USING hnsw IS 'filter column, equality';
+COMMENT ON OPERATOR FAMILY enum_ops USING hnsw IS 'filter column, equality';
+
+CREATE OPERATOR CLASS text_ops
+	DEFAULT FOR TYPE text USING hnsw AS
+	OPERATOR 3 = (text, text),
+	FUNCTION 2 hash_filter_class(internal);
+COMMENT ON OPERATOR CLASS text_ops USING hnsw IS 'filter column, equality by hash, rechecked';
+COMMENT ON OPERATOR FAMILY text_ops USING hnsw IS 'filter column, equality by hash, rechecked';
+
+CREATE OPERATOR CLASS bpchar_ops
+	DEFAULT FOR TYPE bpchar USING hnsw AS
+	OPERATOR 3 = (bpchar, bpchar),
+	FUNCTION 2 hash_filter_class(internal);
+COMMENT ON OPERATOR CLASS bpchar_ops USING hnsw IS 'filter column, equality by hash, rechecked';
+COMMENT ON OPERATOR FAMILY bpchar_ops USING hnsw IS 'filter column, equality by hash, rechecked';
+
+CREATE OPERATOR CLASS array_ops
+	DEFAULT FOR TYPE anyarray USING hnsw AS
+	OPERATOR 6 && (anyarray, anyarray),
+	OPERATOR 7 @> (anyarray, anyarray),
+	FUNCTION 2 array_filter_class(internal);
+COMMENT ON OPERATOR CLASS array_ops USING hnsw IS 'filter column, overlap and containment by a signature, rechecked';
+COMMENT ON OPERATOR FAMILY array_ops USING hnsw IS 'filter column, overlap and containment by a signature, rechecked';
+
 -- looking into an index
 
 CREATE FUNCTION hnsw_check(index regclass, OUT node bigint, OUT problem text) RETURNS SETOF record

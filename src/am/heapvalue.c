@@ -90,3 +90,22 @@ pgr_heapvalue_get(PgrHeapValue *hv, ItemPointer tid)
 	MemoryContextSwitchTo(old);
 	return value;
 }
+
+bool
+pgr_heapvalue_row(PgrHeapValue *hv, ItemPointer tid, Datum *values, bool *isnull)
+{
+	ItemPointerData at = *tid;
+	bool		again = false;
+	bool		all_dead;
+	MemoryContext old;
+
+	if (!table_index_fetch_tuple(hv->fetch, &at, hv->snapshot, hv->slot, &again, &all_dead))
+		return false;
+	MemoryContextReset(hv->row_context);
+	old = MemoryContextSwitchTo(hv->row_context);
+	if (hv->estate != NULL)
+		ResetPerTupleExprContext(hv->estate);
+	FormIndexDatum(hv->info, hv->slot, hv->estate, values, isnull);
+	MemoryContextSwitchTo(old);
+	return true;
+}

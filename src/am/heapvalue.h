@@ -28,4 +28,10 @@ extern void pgr_heapvalue_end(PgrHeapValue *hv);
  */
 extern struct varlena *pgr_heapvalue_get(PgrHeapValue *hv, ItemPointer tid);
 
+/*
+ * All values of the index's columns in that row version, not detoasted, until the
+ * next call. False if there is none.
+ */
+extern bool pgr_heapvalue_row(PgrHeapValue *hv, ItemPointer tid, Datum *values, bool *isnull);
+
 #endif							/* PGR_HEAPVALUE_H */

@@ -9,6 +9,7 @@
 
 #include "access/amapi.h"
 #include "access/genam.h"
+#include "am/filtercol.h"
 #include "am/vecclass.h"
 #include "base/compat.h"
 #include "hnsw/hnsw_graph.h"
@@ -60,9 +61,10 @@ typedef struct PgrHnswIndex
 {
 	Relation	rel;
 	const PgrVecClass *cls;
-	PgrHnswMeta meta;			/* insert_block may be out of date */
+	PgrHnswMeta meta;			/* insert_block, filter_insert may be out of date */
 	PgrRotation rotation;
 	float	   *centre;			/* dim floats, or NULL */
+	PgrFilterColumns *filters;	/* NULL if there are none */
 	bool		building;		/* changes are not logged one by one */
 	float	   *floats;			/* scratch: padded floats */
 	PgrHnswCounters *counters;	/* where searches count; never NULL */
@@ -139,9 +141,43 @@ extern PgrHnswId pgr_hnsw_node_alloc(const PgrHnswIndex *ix, Buffer *buffer);
 /* Appends pages for one more page of nodes, chained; the first stays locked. Build only. */
 extern Buffer pgr_hnsw_extend_nodes(const PgrHnswIndex *ix);
 
+/* --- hnsw_filter.c: the list of filter values --- */
+
+/* Adds a row's item (tid and filter values) to the list. */
+extern void pgr_hnsw_list_add(const PgrHnswIndex *ix, PgrHnswId id, const char *item);
+
+/*
+ * Copies a page of the list, BLCKSZ bytes; returns the number of its entries, and
+ * the next page's block.
+ */
+extern uint32 pgr_hnsw_list_page(const PgrHnswIndex *ix, BlockNumber block, char *page,
+								 BlockNumber *next);
+
+/* Nodes of rows that pass, ascending without duplicates; palloc'd in context. */
+extern PgrHnswId *pgr_hnsw_list_match(const PgrHnswIndex *ix, const PgrFilter *filter,
+									  MemoryContext context, uint32 *n);
+
+/* Removes entries whose tid the callback says is dead. */
+extern void pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback,
+								void *state);
+
+/* estimated number of pages of the list */
+extern double pgr_hnsw_list_pages(const PgrHnswIndex *ix);
+
+/*
+ * The rows in a node's TIDS slot that pass: their tids, at most
+ * PGR_HNSW_SLOT_TIDS. *slot becomes the next one or PGR_HNSW_NO_ID. filter may be
+ * NULL.
+ */
+extern uint32 pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId *slot,
+								 const PgrFilter *filter, ItemPointerData *tids);
+
 /* --- hnsw_search.c: search in pages --- */
 
-/* A node that the search has visited: its distance is that of its own code. */
+/*
+ * A node that the search has visited: its distance is that of its own code. With
+ * a filter, of its tids those that pass.
+ */
 typedef struct PgrHnswHit
 {
 	double		distance;
@@ -162,6 +198,9 @@ typedef struct PgrHnswSearch PgrHnswSearch;
 extern PgrHnswSearch *pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code,
 											const PgrCode8 *head, bool keep_codes);
 
+/* Only rows that pass are wanted; the filter must outlive the search. */
+extern void pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter);
+
 /*
  * Visits nodes until the ef nearest are found as far as the graph leads, or all.
  * New hits are appended; returns false if there was nothing more to visit.
@@ -170,8 +209,8 @@ extern bool pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef);
 
 /*
  * After pgr_hnsw_search_more has returned false: reads the node pages one after
- * the other and appends live nodes not met before, a page at a time. False at
- * the end of the index.
+ * the other and appends live nodes not met before, a page at a time; with a filter
+ * those that the list names, all at once. False at the end of the index.
  */
 extern bool pgr_hnsw_search_sweep(PgrHnswSearch *s);
 
@@ -190,9 +229,9 @@ extern Size pgr_hnsw_search_memory(const PgrHnswSearch *s);
 
 /* --- hnsw_insert.c --- */
 
-/* Inserts a code for a heap row. */
+/* Inserts a code for a heap row, given as its item: tid and filter values. */
 extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-								 ItemPointer tid);
+								 const char *item);
 
 /* Searches new neighbours for a node that has lost many; vacuum. */
 extern void pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id);

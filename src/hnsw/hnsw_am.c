@@ -106,9 +106,55 @@ hnsw_phase_name(int64 phase)
 	}
 }
 
+/* What an operator family is for: its support function says. */
+typedef enum FamilyKind
+{
+	FAMILY_NONE,
+	FAMILY_VECTOR,				/* one ordering operator */
+	FAMILY_FILTER,				/* search operators */
+	FAMILY_UNSUITABLE
+} FamilyKind;
+
+/* Complains of functions that are neither support function 1 nor 2, or of both. */
+static FamilyKind
+validate_functions(CatCList *functions)
+{
+	FamilyKind	kind = FAMILY_NONE;
+
+	for (int i = 0; i < functions->n_members; i++)
+	{
+		Form_pg_amproc proc = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
+		FamilyKind	is = proc->amprocnum == PGR_VECCLASS_PROC ? FAMILY_VECTOR
+			: proc->amprocnum == PGR_FILTER_PROC ? FAMILY_FILTER : FAMILY_UNSUITABLE;
+
+		if (is == FAMILY_UNSUITABLE || (kind != FAMILY_NONE && kind != is) ||
+			!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
+		{
+			ereport(INFO,
+					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+					 errmsg("operator family of access method %s contains an unsuitable function %s",
+							"hnsw", format_procedure(proc->amproc))));
+			return FAMILY_UNSUITABLE;
+		}
+		kind = is;
+	}
+	return kind;
+}
+
+static bool
+validate_operator(FamilyKind kind, Form_pg_amop op)
+{
+	if (kind == FAMILY_VECTOR)
+		return op->amopstrategy == 1 && op->amoppurpose == AMOP_ORDER &&
+			check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype);
+	return op->amopstrategy <= PGR_FILTER_STRATEGIES && op->amoppurpose == AMOP_SEARCH &&
+		check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype, op->amoprighttype);
+}
+
 /*
- * An opclass has one ordering operator returning float8 over its type, and the
- * support function that names its row in src/am/vecclass.c.
+ * An opclass of vectors has one ordering operator returning float8 over its type,
+ * and the support function that names its row in src/am/vecclass.c; one of filters
+ * has search operators, and that of its row in src/am/filtercol.c.
  */
 static bool
 hnsw_validate(Oid opclass)
@@ -117,19 +163,21 @@ hnsw_validate(Oid opclass)
 	Form_pg_opclass form;
 	CatCList   *operators;
 	CatCList   *functions;
-	bool		result = true;
+	FamilyKind	kind;
+	bool		result;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for operator class %u", opclass);
 	form = (Form_pg_opclass) GETSTRUCT(tuple);
 	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(form->opcfamily));
 	functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(form->opcfamily));
-	for (int i = 0; i < operators->n_members; i++)
+	kind = validate_functions(functions);
+	result = kind == FAMILY_VECTOR || kind == FAMILY_FILTER;
+	for (int i = 0; result && i < operators->n_members; i++)
 	{
 		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
 
-		if (op->amopstrategy != 1 || op->amoppurpose != AMOP_ORDER ||
-			!check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype))
+		if (!validate_operator(kind, op))
 		{
 			ereport(INFO,
 					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
@@ -138,21 +186,7 @@ hnsw_validate(Oid opclass)
 			result = false;
 		}
 	}
-	for (int i = 0; i < functions->n_members; i++)
-	{
-		Form_pg_amproc proc = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
-
-		if (proc->amprocnum != PGR_VECCLASS_PROC ||
-			!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
-		{
-			ereport(INFO,
-					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-					 errmsg("operator family of access method %s contains an unsuitable function %s",
-							"hnsw", format_procedure(proc->amproc))));
-			result = false;
-		}
-	}
-	if (operators->n_members == 0 || functions->n_members == 0)
+	if (operators->n_members == 0 || kind == FAMILY_NONE)
 	{
 		ereport(INFO,
 				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
@@ -173,8 +207,11 @@ pgr_hnsw_handler(PG_FUNCTION_ARGS)
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 
 	am->amstrategies = 0;
-	am->amsupport = 1;
+	am->amsupport = 2;
 	am->amcanorderbyop = true;
+	am->amcanmulticol = true;
+	am->amsearcharray = true;
+	am->amsearchnulls = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;
 	am->amoptionalkey = true;

@@ -45,7 +45,8 @@ typedef struct Build
 	BufFile    *spill;			/* rows that the graph had no room for */
 	PgrGraph   *graph;			/* NULL once it was written */
 	PgrGraphScratch *scratch;
-	int8	   *code;			/* of the row at hand, when there is no graph */
+	int8	   *code;			/* of the row at hand */
+	char	   *item;			/* its tid and filter values */
 	MemoryContext row_context;
 	double		rows;			/* with a value and a distance */
 } Build;
@@ -141,19 +142,20 @@ graph_capacity(const PgrHnswIndex *ix, double most, int participants)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	Size		budget = (Size) maintenance_work_mem * 1024;
-	Size		nodes = budget / pgr_graph_stride(meta->padded, meta->degree);
+	uint32		item = PGR_HNSW_ITEM_SIZE(meta);
+	Size		nodes = budget / pgr_graph_stride(meta->padded, meta->degree, item);
 	uint32		capacity;
 
 	/* each process also needs two bytes a node to mark what it has seen */
 	budget -= Min(budget / 4, nodes * 2 * participants);
-	capacity = pgr_graph_fit(meta->padded, meta->degree, budget,
+	capacity = pgr_graph_fit(meta->padded, meta->degree, item, budget,
 							 (uint32) Min(most, (double) PG_UINT32_MAX));
 	if (capacity < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("maintenance_work_mem is too small for one node of an hnsw index"),
 				 errhint("Increase maintenance_work_mem to at least %zu kB.",
-						 pgr_graph_size(meta->padded, meta->degree, 1) / 750 + 1)));
+						 pgr_graph_size(meta->padded, meta->degree, item, 1) / 750 + 1)));
 	return capacity;
 }
 
@@ -163,12 +165,14 @@ make_graph(const PgrHnswIndex *ix)
 	const PgrHnswMeta *meta = &ix->meta;
 	uint32		capacity = graph_capacity(ix, PG_UINT32_MAX, 1);
 	/* memory that is not touched is not used: the graph may be taken whole */
-	Size		size = pgr_graph_size(meta->padded, meta->degree, capacity);
+	Size		size = pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta),
+									  capacity);
 	PgrGraph   *g;
 
 	g = MemoryContextAllocHuge(CurrentMemoryContext, add_size(size, 64));
 	g = (PgrGraph *) TYPEALIGN(64, g);
-	pgr_graph_init(g, meta->padded, meta->degree, meta->ef_construction, meta->max_aux, capacity);
+	pgr_graph_init(g, meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta), meta->ef_construction,
+				   meta->max_aux, capacity);
 	return g;
 }
 
@@ -210,7 +214,7 @@ spill_name(int participant, char *name)
 
 /* A participant of a parallel build leaves the row in a file for the leader. */
 static void
-spill_row(Build *b, ItemPointer tid, PgrCode8 *head)
+spill_row(Build *b, PgrCode8 *head)
 {
 	if (b->spill == NULL)
 	{
@@ -221,7 +225,7 @@ spill_row(Build *b, ItemPointer tid, PgrCode8 *head)
 		b->spill = BufFileCreateFileSet(&b->parallel->files->fs, name);
 		MemoryContextSwitchTo(old);
 	}
-	BufFileWrite(b->spill, tid, sizeof(ItemPointerData));
+	BufFileWrite(b->spill, b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
 	BufFileWrite(b->spill, head, sizeof(PgrCode8));
 	BufFileWrite(b->spill, b->code, b->ix->meta.padded);
 	b->shared->spilled[b->parallel->participant]++;
@@ -259,15 +263,14 @@ insert_spilled(Build *b)
 		file = BufFileOpenFileSet(&b->parallel->files->fs, name, O_RDONLY, false);
 		for (uint64 i = 0; i < b->shared->spilled[p]; i++)
 		{
-			ItemPointerData tid;
 			PgrCode8	head;
 			MemoryContext old = MemoryContextSwitchTo(b->row_context);
 
 			CHECK_FOR_INTERRUPTS();
-			pgr_buffile_read(file, &tid, sizeof(tid));
+			pgr_buffile_read(file, b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
 			pgr_buffile_read(file, &head, sizeof(head));
 			pgr_buffile_read(file, b->code, b->ix->meta.padded);
-			pgr_hnsw_insert_code(b->ix, b->code, &head, &tid);
+			pgr_hnsw_insert_code(b->ix, b->code, &head, b->item);
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(b->row_context);
 		}
@@ -280,8 +283,9 @@ insert_spilled(Build *b)
  * ----------
  */
 
+/* Adds the row at hand. */
 static void
-add_code(Build *b, ItemPointer tid, PgrCode8 *head)
+add_code(Build *b, PgrCode8 *head)
 {
 	uint32		id = PGR_GRAPH_NONE;
 
@@ -293,13 +297,13 @@ add_code(Build *b, ItemPointer tid, PgrCode8 *head)
 
 		node->head = *head;
 		memcpy(pgr_graph_code(b->graph, node), b->code, b->ix->meta.padded);
-		memcpy(node->tag, tid, sizeof(ItemPointerData));
+		memcpy(pgr_graph_extra(b->graph, node), b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
 		pgr_graph_insert(b->graph, b->scratch, id);
 		return;
 	}
 	if (b->parallel != NULL)
 	{
-		spill_row(b, tid, head);
+		spill_row(b, head);
 		return;
 	}
 	if (b->graph != NULL)
@@ -308,7 +312,7 @@ add_code(Build *b, ItemPointer tid, PgrCode8 *head)
 		flush_graph(b);
 		report_phase(PGR_HNSW_PHASE_INSERT);
 	}
-	pgr_hnsw_insert_code(b->ix, b->code, head, tid);
+	pgr_hnsw_insert_code(b->ix, b->code, head, b->item);
 }
 
 static void
@@ -324,7 +328,10 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 	if (pgr_hnsw_encode(b->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false,
 						b->code, &head))
 	{
-		add_code(b, tid, &head);
+		memcpy(b->item, tid, sizeof(ItemPointerData));
+		if (b->ix->filters != NULL)
+			pgr_filter_image(b->ix->filters, values, isnull, PGR_HNSW_ITEM_FILTER(b->item));
+		add_code(b, &head);
 		b->rows++;
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
 									 b->parallel != NULL && b->graph != NULL
@@ -399,7 +406,8 @@ build_in_parallel(Build *b, Relation heap, Relation index, IndexInfo *info, int 
 	PgrHnswMeta *meta = &b->ix->meta;
 	uint32		capacity = graph_capacity(b->ix, estimate_rows(heap) * 1.2 + 10000, workers + 1);
 	Size		size = add_size(graph_offset(meta),
-								pgr_graph_size(meta->padded, meta->degree, capacity));
+								pgr_graph_size(meta->padded, meta->degree,
+											   PGR_HNSW_ITEM_SIZE(meta), capacity));
 
 	if (workers + 1 > MAX_PARTICIPANTS ||
 		!pgr_parallel_begin(&parallel, heap, index, info, workers, "pgr_hnsw_build_worker", size))
@@ -410,8 +418,8 @@ build_in_parallel(Build *b, Relation heap, Relation index, IndexInfo *info, int 
 	b->shared->has_centre = b->ix->centre != NULL;
 	if (b->ix->centre != NULL)
 		memcpy(b->shared->centre, b->ix->centre, meta->dim * sizeof(float));
-	pgr_graph_init(shared_graph(b->shared), meta->padded, meta->degree, meta->ef_construction,
-				   meta->max_aux, capacity);
+	pgr_graph_init(shared_graph(b->shared), meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta),
+				   meta->ef_construction, meta->max_aux, capacity);
 	join_build(b, &parallel);
 	pgr_parallel_launch(&parallel);
 	result->heap_tuples = scan_table(b);
@@ -435,6 +443,7 @@ start_build(Build *b, Relation index)
 	b->context = CurrentMemoryContext;
 	b->ix = pgr_hnsw_new(index);
 	b->code = palloc(b->ix->meta.padded);
+	b->item = palloc(PGR_HNSW_ITEM_SIZE(&b->ix->meta));
 	b->row_context = AllocSetContextCreate(b->context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
 }
 

@@ -8,6 +8,10 @@
  * A LIMIT takes its share of the total, and a filter that is applied to the
  * rows of the scan raises that share, so selective filters make the scan as dear
  * as it is.
+ *
+ * Conditions on filter columns are applied inside: the walk visits so many more
+ * nodes as fewer pass, or all that pass are visited after the list was read,
+ * whichever is less (README, "Filter columns").
  */
 #include "postgres.h"
 
@@ -21,6 +25,7 @@
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
 #include "utils/float.h"
+#include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
@@ -31,6 +36,27 @@
 /* evaluations of an operator that scoring a node's edges costs */
 #define OPERATORS_PER_NODE 8
 
+/* pages of the list of filter values: a node id, a tid, the values */
+static double
+list_pages(const IndexOptInfo *index, double tuples)
+{
+	double		entry = sizeof(PgrHnswId) + sizeof(ItemPointerData);
+
+	for (int i = 1; i < index->nkeycolumns; i++)
+		entry += Min(get_typlen(index->opcintype[i]) > 0 ? get_typlen(index->opcintype[i]) : 8, 8);
+	return ceil(tuples * entry / PGR_PAGE_CAPACITY);
+}
+
+/* The share of rows that passes the conditions and the index's own. */
+static Selectivity
+conditions_selectivity(PlannerInfo *root, IndexPath *path)
+{
+	List	   *quals = get_quals_from_indexclauses(path->indexclauses);
+
+	return clauselist_selectivity(root, add_predicate_to_index_quals(path->indexinfo, quals),
+								  path->indexinfo->rel->relid, JOIN_INNER, NULL);
+}
+
 void
 pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 			  Cost *total, Selectivity *selectivity, double *correlation, double *pages)
@@ -38,10 +64,11 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 	IndexOptInfo *index = path->indexinfo;
 	double		tuples = Max(index->tuples, 1);
 	double		visits = VISITS_PER_EF * pgr_hnsw_ef_search + VISITS_PER_LOG * log(tuples);
+	double		rows = tuples;	/* that the scan returns */
+	double		all = tuples;	/* nodes to visit for all of them */
 	double		page_cost;
 	double		node_cost;
 
-	visits = Min(tuples, visits);
 	*selectivity = 1;
 	*correlation = 0;
 	*pages = index->pages;
@@ -51,12 +78,20 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 		pgr_disable_path(path);
 		return;
 	}
+	*selectivity = conditions_selectivity(root, path);
+	if (path->indexclauses != NIL)
+	{
+		rows = Max(tuples * *selectivity, 1);
+		all = rows + list_pages(index, tuples);
+		visits *= tuples / rows;
+	}
+	visits = Max(Min(all, visits), 1);
 
 	/* pages that recur are found in cache: never more of them than there are */
 	get_tablespace_page_costs(index->reltablespace, &page_cost, NULL);
 	node_cost = page_cost * index_pages_fetched(visits, index->pages, index->pages, root) / visits +
 		OPERATORS_PER_NODE * cpu_operator_cost + cpu_index_tuple_cost;
 	*startup = visits * node_cost;
-	*total = *startup + tuples * (node_cost + page_cost * Min(1, index->rel->pages / tuples) +
-								  cpu_operator_cost);
+	*total = *startup + all * node_cost +
+		rows * (page_cost * Min(1, index->rel->pages / tuples) + cpu_operator_cost);
 }

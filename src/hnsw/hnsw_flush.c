@@ -53,13 +53,18 @@ pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
 	meta->centre_block = meta->entry_block + meta->entry_pages;
 	meta->centre_pages = ix->centre == NULL ? 0
 		: (meta->dim + PGR_HNSW_FLOATS_PER_PAGE - 1) / PGR_HNSW_FLOATS_PER_PAGE;
-	meta->node_block = meta->centre_block + meta->centre_pages;
+	meta->filter_block = meta->filter_size == 0 ? InvalidBlockNumber
+		: meta->centre_block + meta->centre_pages;
+	meta->filter_insert = meta->filter_block;
+	meta->node_block = meta->centre_block + meta->centre_pages + (meta->filter_size != 0);
 	memcpy(PgrPageGetData(BufferGetPage(buffer)), meta, sizeof(PgrHnswMeta));
 	UnlockReleaseBuffer(buffer);
 	for (uint32 i = 0; i < meta->entry_pages; i++)
 		UnlockReleaseBuffer(append_page(ix, fork, PGR_PAGE_HNSW_ENTRY, sizeof(PgrHnswEntryHead)));
 	if (meta->centre_pages > 0)
 		write_centre(ix, fork);
+	if (meta->filter_size != 0)
+		UnlockReleaseBuffer(append_page(ix, fork, PGR_PAGE_HNSW_FILTER, sizeof(PgrHnswListHead)));
 }
 
 /* ----------
@@ -168,13 +173,13 @@ put_record(Writer *w, PgrHnswId id, const PgrHnswNode *record)
 	}
 }
 
-static ItemPointerData
-node_tid(const PgrGraphNode *node)
+/* Adds a graph node's row to a record. */
+static void
+put_item(const PgrHnswMeta *meta, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *record)
 {
-	ItemPointerData tid;
-
-	memcpy(&tid, node->tag, sizeof(tid));
-	return tid;
+	memcpy(PGR_HNSW_ITEM(meta, record, record->ntids), pgr_graph_extra(g, node),
+		   PGR_HNSW_ITEM_SIZE(meta));
+	record->ntids++;
 }
 
 static void
@@ -214,7 +219,7 @@ put_tids_slots(Writer *w, const PgrGraph *g, PgrHnswId owner, uint32 rest, uint3
 		record->more = PGR_HNSW_NO_ID;
 		for (; rest != PGR_GRAPH_NONE && record->ntids < PGR_HNSW_SLOT_TIDS(meta);
 			 rest = pgr_graph_node(g, rest)->next_equal)
-			PGR_HNSW_TIDS_OF(record)[record->ntids++] = node_tid(pgr_graph_node(g, rest));
+			put_item(meta, g, pgr_graph_node(g, rest), record);
 		/* the slot that follows, wherever its page will be */
 		if (i + 1 < nslots)
 			record->more = w->slot < meta->nodes_per_page ? id + 1
@@ -239,10 +244,10 @@ put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *re
 	record->more = PGR_HNSW_NO_ID;
 	record->owner = PGR_HNSW_NO_ID;
 	record->head = node->head;
-	PGR_HNSW_TIDS_OF(record)[record->ntids++] = node_tid(node);
+	put_item(meta, g, node, record);
 	for (; rest != PGR_GRAPH_NONE && record->ntids < PGR_HNSW_INLINE_TIDS;
 		 rest = pgr_graph_node(g, rest)->next_equal)
-		PGR_HNSW_TIDS_OF(record)[record->ntids++] = node_tid(pgr_graph_node(g, rest));
+		put_item(meta, g, pgr_graph_node(g, rest), record);
 	if (nslots > 0)
 		record->more = w->slot < meta->nodes_per_page ? id + 1
 			: (PgrHnswId) (RelationGetNumberOfBlocks(w->ix->rel) + meta->parts - 1) *
@@ -251,6 +256,21 @@ put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *re
 	fill_edges(w->ix, g, node, record);
 	put_record(w, id, record);
 	put_tids_slots(w, g, id, rest, nslots, record);
+}
+
+/* Enters all rows in the list of filter values. */
+static void
+put_list(const PgrHnswIndex *ix, const PgrGraph *g)
+{
+	for (uint32 i = 0; i < pgr_graph_count(g); i++)
+	{
+		const PgrGraphNode *node = pgr_graph_node(g, i);
+
+		if (node->state != PGR_GRAPH_NODE)
+			continue;
+		for (uint32 row = i; row != PGR_GRAPH_NONE; row = pgr_graph_node(g, row)->next_equal)
+			pgr_hnsw_list_add(ix, node->disk_id, pgr_graph_extra(g, pgr_graph_node(g, row)));
+	}
 }
 
 /* Evenly spaced nodes become the entries. */
@@ -305,5 +325,7 @@ pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g)
 		UnlockReleaseBuffer(buffer);
 	}
 	put_entries(ix, g, nodes);
+	if (ix->meta.filter_size > 0)
+		put_list(ix, g);
 	pfree(record);
 }

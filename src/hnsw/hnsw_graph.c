@@ -43,9 +43,9 @@ struct PgrGraphScratch
  */
 
 size_t
-pgr_graph_stride(uint32_t dim, uint32_t degree)
+pgr_graph_stride(uint32_t dim, uint32_t degree, uint32_t extra)
 {
-	return ALIGN64(sizeof(PgrGraphNode) + degree * sizeof(PgrGraphLink) + dim);
+	return ALIGN64(sizeof(PgrGraphNode) + degree * sizeof(PgrGraphLink) + dim + extra);
 }
 
 static uint32_t
@@ -64,20 +64,20 @@ entries_size(uint32_t dim, uint32_t entries)
 }
 
 size_t
-pgr_graph_size(uint32_t dim, uint32_t degree, uint32_t capacity)
+pgr_graph_size(uint32_t dim, uint32_t degree, uint32_t extra, uint32_t capacity)
 {
 	size_t		fixed = ALIGN64(sizeof(PgrGraph)) +
 		ALIGN64(entries_size(dim, entry_capacity(capacity)));
 	size_t		nodes;
 
-	if (__builtin_mul_overflow(pgr_graph_stride(dim, degree), capacity, &nodes) ||
+	if (__builtin_mul_overflow(pgr_graph_stride(dim, degree, extra), capacity, &nodes) ||
 		__builtin_add_overflow(nodes, fixed, &nodes))
 		return 0;
 	return nodes;
 }
 
 uint32_t
-pgr_graph_fit(uint32_t dim, uint32_t degree, size_t size, uint32_t limit)
+pgr_graph_fit(uint32_t dim, uint32_t degree, uint32_t extra, size_t size, uint32_t limit)
 {
 	uint32_t	low = 0;
 	uint32_t	high = limit < PGR_GRAPH_DIVERSE ? limit : PGR_GRAPH_DIVERSE - 1;
@@ -85,7 +85,7 @@ pgr_graph_fit(uint32_t dim, uint32_t degree, size_t size, uint32_t limit)
 	while (low < high)
 	{
 		uint32_t	middle = low + (high - low + 1) / 2;
-		size_t		need = pgr_graph_size(dim, degree, middle);
+		size_t		need = pgr_graph_size(dim, degree, extra, middle);
 
 		if (need != 0 && need <= size)
 			low = middle;
@@ -96,17 +96,18 @@ pgr_graph_fit(uint32_t dim, uint32_t degree, size_t size, uint32_t limit)
 }
 
 void
-pgr_graph_init(PgrGraph *g, uint32_t dim, uint32_t degree, uint32_t ef_construction,
+pgr_graph_init(PgrGraph *g, uint32_t dim, uint32_t degree, uint32_t extra, uint32_t ef_construction,
 			   float max_aux, uint32_t capacity)
 {
 	memset(g, 0, sizeof(*g));
 	g->dim = dim;
 	g->degree = degree;
+	g->extra = extra;
 	g->ef_construction = ef_construction;
 	g->max_aux = max_aux;
 	g->capacity = capacity;
 	g->entry_capacity = entry_capacity(capacity);
-	g->stride = pgr_graph_stride(dim, degree);
+	g->stride = pgr_graph_stride(dim, degree, extra);
 	g->entry_offset = ALIGN64(sizeof(PgrGraph));
 	g->node_offset = g->entry_offset + ALIGN64(entries_size(dim, g->entry_capacity));
 }

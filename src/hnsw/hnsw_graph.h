@@ -45,14 +45,14 @@ typedef struct PgrGraphNode
 	uint16_t	nlinks;
 	uint16_t	state;			/* PgrGraphState */
 	uint32_t	disk_id;		/* for whoever writes the graph out */
-	uint16_t	tag[4];			/* the caller's: a heap tid */
-	PgrGraphLink links[];		/* degree of them, then the code */
+	PgrGraphLink links[];		/* degree of them, then the code, then the caller's extra */
 } PgrGraphNode;
 
 typedef struct PgrGraph
 {
 	uint32_t	dim;			/* bytes of a code */
 	uint32_t	degree;
+	uint32_t	extra;			/* bytes behind a node's code: tid, filter values */
 	uint32_t	ef_construction;
 	float		max_aux;
 	uint32_t	capacity;		/* nodes */
@@ -76,16 +76,17 @@ typedef struct PgrGraph
 typedef struct PgrGraphScratch PgrGraphScratch;
 
 /* bytes of a node */
-extern size_t pgr_graph_stride(uint32_t dim, uint32_t degree);
+extern size_t pgr_graph_stride(uint32_t dim, uint32_t degree, uint32_t extra);
 
 /* bytes for a graph of capacity nodes; 0 if that overflows */
-extern size_t pgr_graph_size(uint32_t dim, uint32_t degree, uint32_t capacity);
+extern size_t pgr_graph_size(uint32_t dim, uint32_t degree, uint32_t extra, uint32_t capacity);
 
 /* the largest capacity that fits in size bytes, at most limit; may be 0 */
-extern uint32_t pgr_graph_fit(uint32_t dim, uint32_t degree, size_t size, uint32_t limit);
+extern uint32_t pgr_graph_fit(uint32_t dim, uint32_t degree, uint32_t extra, size_t size,
+							  uint32_t limit);
 
 /* Formats memory of pgr_graph_size() bytes, 64-byte aligned. */
-extern void pgr_graph_init(PgrGraph *g, uint32_t dim, uint32_t degree,
+extern void pgr_graph_init(PgrGraph *g, uint32_t dim, uint32_t degree, uint32_t extra,
 						   uint32_t ef_construction, float max_aux, uint32_t capacity);
 
 /* bytes of scratch memory for a graph, and its preparation */
@@ -104,6 +105,13 @@ pgr_graph_code(const PgrGraph *g, const PgrGraphNode *node)
 	return (int8_t *) (node->links + g->degree);
 }
 
+/* g->extra bytes of the caller's */
+static inline char *
+pgr_graph_extra(const PgrGraph *g, const PgrGraphNode *node)
+{
+	return (char *) pgr_graph_code(g, node) + g->dim;
+}
+
 /* A new node's number, or PGR_GRAPH_NONE if the graph is full. */
 extern uint32_t pgr_graph_reserve(PgrGraph *g);
 
@@ -111,7 +119,7 @@ extern uint32_t pgr_graph_reserve(PgrGraph *g);
 extern uint32_t pgr_graph_count(const PgrGraph *g);
 
 /*
- * Inserts a reserved node whose head, code and tag the caller has filled. A
+ * Inserts a reserved node whose head, code and extra the caller has filled. A
  * value equal to that of a node becomes a duplicate of it.
  */
 extern void pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id);

@@ -75,6 +75,7 @@ pgr_hnsw_new(Relation rel)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("ef_construction must be greater than or equal to 2 * m")));
 	ix->rel = rel;
+	ix->filters = pgr_filter_columns(rel);
 	ix->cls = pgr_vecclass(rel, 1);
 	ix->meta.head.magic = PGR_HNSW_MAGIC;
 	ix->meta.head.version = PGR_HNSW_VERSION;
@@ -89,6 +90,7 @@ pgr_hnsw_new(Relation rel)
 	ix->meta.m = m;
 	ix->meta.ef_construction = ef;
 	ix->meta.kind = ix->cls->kind;
+	ix->meta.filter_size = ix->filters == NULL ? 0 : ix->filters->size;
 	ix->building = true;
 	pgr_hnsw_geometry(&ix->meta);
 	open_rotation(ix);
@@ -138,6 +140,7 @@ pgr_hnsw_open(Relation rel)
 			   ix->meta.dim * sizeof(float));
 	}
 	ix->rel = rel;
+	ix->filters = pgr_filter_columns(rel);
 	ix->cls = pgr_vecclass(rel, 1);
 	open_rotation(ix);
 	return ix;

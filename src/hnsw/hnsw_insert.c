@@ -324,14 +324,22 @@ link_back(const PgrHnswIndex *ix, const NewNode *added, const Neighbour *neighbo
  * ----------
  */
 
+/* Adds a row to a record that has room for it. */
+static void
+add_item(const PgrHnswIndex *ix, PgrHnswNode *node, const char *item)
+{
+	memcpy(PGR_HNSW_ITEM(&ix->meta, node, node->ntids), item, PGR_HNSW_ITEM_SIZE(&ix->meta));
+	node->ntids++;
+}
+
 /*
- * Adds a tid to a node's TIDS slot. False if it has no room, or is not the
+ * Adds a row to a node's TIDS slot. False if it has no room, or is not the
  * node's any more. The node's own page is not locked: two pages whose nodes have
  * slots on each other's would otherwise be locked in either order. Vacuum
  * closes a slot before it declares the node dead.
  */
 static bool
-add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, PgrHnswId owner, ItemPointer tid)
+add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, PgrHnswId owner, const char *item)
 {
 	PgrHnswNode *node;
 	PgrWalBatch batch;
@@ -347,14 +355,14 @@ add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, PgrHnswId owner, ItemPo
 	}
 	pgr_wal_begin(&batch, ix->rel, ix->building);
 	node = pgr_hnsw_slot(ix, pgr_wal_add(&batch, buffer, false), slot);
-	PGR_HNSW_TIDS_OF(node)[node->ntids++] = *tid;
+	add_item(ix, node, item);
 	pgr_wal_commit(&batch);
 	return true;
 }
 
-/* A new TIDS slot that holds one tid; not reachable yet. */
+/* A new TIDS slot that holds one row; not reachable yet. */
 static PgrHnswId
-make_tids_slot(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId next, ItemPointer tid)
+make_tids_slot(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId next, const char *item)
 {
 	PgrHnswNode *node;
 	PgrWalBatch batch;
@@ -364,11 +372,11 @@ make_tids_slot(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId next, ItemPoin
 	pgr_wal_begin(&batch, ix->rel, ix->building);
 	node = pgr_hnsw_slot(ix, pgr_wal_add(&batch, buffer, false), id);
 	node->flags = PGR_HNSW_TIDS;
-	node->ntids = 1;
+	node->ntids = 0;
 	node->nedges = 0;
 	node->more = next;
 	node->owner = owner;
-	PGR_HNSW_TIDS_OF(node)[0] = *tid;
+	add_item(ix, node, item);
 	pgr_wal_commit(&batch);
 	return id;
 }
@@ -391,11 +399,11 @@ lock_hit(const PgrHnswIndex *ix, const PgrHnswHit *hit, PgrHnswNode *record, Buf
 }
 
 /*
- * Adds a tid to a node of equal value. False if that failed because the node
+ * Adds a row to a node of equal value. False if that failed because the node
  * changed meanwhile: the value then gets a node of its own.
  */
 static bool
-add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, ItemPointer tid)
+add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 {
 	PgrHnswNode *node = palloc(ix->meta.node_size);
 	Buffer		buffer;
@@ -406,16 +414,16 @@ add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, ItemPointer tid)
 		return false;
 	if (node->ntids < PGR_HNSW_INLINE_TIDS)
 	{
-		PGR_HNSW_TIDS_OF(node)[node->ntids++] = *tid;
+		add_item(ix, node, item);
 		pgr_hnsw_node_store(ix, hit->id, node, buffer);
 		return true;
 	}
 	more = node->more;
 	UnlockReleaseBuffer(buffer);
-	if (more != PGR_HNSW_NO_ID && add_to_tids_slot(ix, more, hit->id, tid))
+	if (more != PGR_HNSW_NO_ID && add_to_tids_slot(ix, more, hit->id, item))
 		return true;
 
-	fresh = make_tids_slot(ix, hit->id, more, tid);
+	fresh = make_tids_slot(ix, hit->id, more, item);
 	if (lock_hit(ix, hit, node, &buffer))
 	{
 		if (node->more == more)
@@ -514,18 +522,17 @@ pgr_hnsw_offer_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
 /* The record of a new node with its edges, not yet in a slot. */
 static PgrHnswNode *
 make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-			const PgrCode8 *head, ItemPointer tid, const Neighbour *neighbours, uint32 n)
+			const PgrCode8 *head, const char *item, const Neighbour *neighbours, uint32 n)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	PgrHnswNode *node = palloc0(meta->node_size);
 
 	node->flags = PGR_HNSW_USED;
-	node->ntids = 1;
 	node->nedges = n;
 	node->more = PGR_HNSW_NO_ID;
 	node->owner = PGR_HNSW_NO_ID;
 	node->head = *head;
-	PGR_HNSW_TIDS_OF(node)[0] = *tid;
+	add_item(ix, node, item);
 	memcpy(PGR_HNSW_CODE(meta, node), code, meta->padded);
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -537,13 +544,14 @@ make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 	return node;
 }
 
-static void
+/* Returns the new node's number. */
+static PgrHnswId
 insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-			const PgrCode8 *head, ItemPointer tid, const HitDistance *sorted, uint32 nhits)
+			const PgrCode8 *head, const char *item, const HitDistance *sorted, uint32 nhits)
 {
 	Neighbour  *neighbours = palloc(ix->meta.degree * sizeof(Neighbour));
 	uint32		n = choose_neighbours(ix, s, sorted, nhits, neighbours);
-	PgrHnswNode *record = make_record(ix, s, code, head, tid, neighbours, n);
+	PgrHnswNode *record = make_record(ix, s, code, head, item, neighbours, n);
 	NewNode		added = {0, code, *head};
 	Buffer		buffer;
 
@@ -554,17 +562,19 @@ insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 
 	/* the first node of an index has no neighbour: it must be an entry */
 	pgr_hnsw_offer_entry(ix, added.id, code, head, pgr_hnsw_count_estimate(ix), n == 0);
+	return added.id;
 }
 
 void
 pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-					 ItemPointer tid)
+					 const char *item)
 {
 	PgrCode8	query = *head;
 	PgrHnswSearch *s;
 	HitDistance *sorted;
 	const PgrHnswHit *hits;
 	uint32		n;
+	PgrHnswId	id;
 
 	query.aux = 0;
 	s = pgr_hnsw_search_begin(ix, code, &query, true);
@@ -572,9 +582,12 @@ pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *h
 	sorted = sort_hits(ix, s, code, head, &n);
 	pgr_hnsw_search_hits(s, &hits);
 	if (n > 0 && is_equal(ix, s, sorted[0].hit, code, head) &&
-		add_tid(ix, &hits[sorted[0].hit], tid))
-		return;
-	insert_node(ix, s, code, head, tid, sorted, n);
+		add_tid(ix, &hits[sorted[0].hit], item))
+		id = hits[sorted[0].hit].id;
+	else
+		id = insert_node(ix, s, code, head, item, sorted, n);
+	if (ix->filters != NULL)
+		pgr_hnsw_list_add(ix, id, item);
 }
 
 bool
@@ -585,6 +598,7 @@ pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	MemoryContext old;
 	PgrHnswIndex *ix;
 	int8	   *code;
+	char	   *item;
 	PgrCode8	head;
 
 	if (isnull[0])
@@ -594,7 +608,13 @@ pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	ix = pgr_hnsw_open(index);
 	code = palloc(ix->meta.padded);
 	if (pgr_hnsw_encode(ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, code, &head))
-		pgr_hnsw_insert_code(ix, code, &head, tid);
+	{
+		item = palloc(PGR_HNSW_ITEM_SIZE(&ix->meta));
+		memcpy(item, tid, sizeof(ItemPointerData));
+		if (ix->filters != NULL)
+			pgr_filter_image(ix->filters, values, isnull, PGR_HNSW_ITEM_FILTER(item));
+		pgr_hnsw_insert_code(ix, code, &head, item);
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return false;

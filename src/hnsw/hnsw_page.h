@@ -14,7 +14,7 @@
 #define PGR_HNSW_MAGIC 0x57534E48	/* "HNSW" */
 #define PGR_HNSW_VERSION 1
 
-/* Content of block 0. What follows insert_block never changes after the build. */
+/* Content of block 0. Only insert_block and filter_insert change after the build. */
 typedef struct PgrHnswMeta
 {
 	PgrMetaHead head;
@@ -28,7 +28,7 @@ typedef struct PgrHnswMeta
 	uint16		degree;			/* neighbours of a node */
 	uint16		nodes_per_page; /* 1 if a node takes several pages */
 	uint16		parts;			/* pages of a node */
-	uint16		filter_size;	/* bytes of filter columns beside a tid and an edge */
+	uint16		filter_size;	/* bytes of filter values beside a tid, even */
 	uint8		kind;			/* PgrDistanceKind */
 	uint8		unused[3];
 	float		max_aux;		/* see quant.h */
@@ -37,9 +37,11 @@ typedef struct PgrHnswMeta
 	BlockNumber centre_block;	/* the centre's floats, contiguous pages */
 	uint32		centre_pages;	/* 0: the centre is the origin */
 	BlockNumber node_block;		/* the first node page; nodes are all behind it */
+	BlockNumber filter_block;	/* the list of filter values, if there are any */
+	BlockNumber filter_insert;	/* its page where inserts look first; changes */
 } PgrHnswMeta;
 
-StaticAssertDecl(sizeof(PgrHnswMeta) == 72, "hnsw metapage content is 72 bytes");
+StaticAssertDecl(sizeof(PgrHnswMeta) == 80, "hnsw metapage content is 80 bytes");
 
 /*
  * A node's number: block * nodes_per_page + slot of its first page.
@@ -61,8 +63,9 @@ typedef uint32 PgrHnswId;
 
 /*
  * A slot of a node page: this head, then
- *	 node	tids[4], filters[4], code[padded], edges[degree]
- *	 TIDS	tids and filters of as many as fit
+ *	 node	items[4], code[padded], edges[degree]
+ *	 TIDS	items, as many as fit
+ * An item is a tid and the filter values of its row.
  */
 typedef struct PgrHnswNode
 {
@@ -78,7 +81,7 @@ typedef struct PgrHnswNode
 
 StaticAssertDecl(sizeof(PgrHnswNode) == 28, "hnsw node head is 28 bytes");
 
-/* An edge: this head, filters, then padded / 8 bytes of bits. */
+/* An edge: this head, then padded / 8 bytes of bits. */
 typedef struct PgrHnswEdge
 {
 	PgrHnswId	id;
@@ -94,12 +97,16 @@ typedef struct PgrHnswEntryHead
 } PgrHnswEntryHead;
 
 #define PGR_HNSW_EDGE_SIZE(meta) \
-	(sizeof(PgrHnswEdge) + (meta)->filter_size + PGR_EDGE_BYTES((meta)->padded))
-#define PGR_HNSW_EDGE_BITS(meta) (sizeof(PgrHnswEdge) + (meta)->filter_size)
+	(sizeof(PgrHnswEdge) + PGR_EDGE_BYTES((meta)->padded))
+#define PGR_HNSW_EDGE_BITS(meta) sizeof(PgrHnswEdge)
 
-#define PGR_HNSW_TIDS_OF(node) ((ItemPointer) ((char *) (node) + sizeof(PgrHnswNode)))
+#define PGR_HNSW_ITEM_SIZE(meta) (sizeof(ItemPointerData) + (meta)->filter_size)
+#define PGR_HNSW_ITEM(meta, node, i) \
+	((char *) (node) + sizeof(PgrHnswNode) + (Size) (i) * PGR_HNSW_ITEM_SIZE(meta))
+#define PGR_HNSW_ITEM_TID(item) ((ItemPointer) (item))
+#define PGR_HNSW_ITEM_FILTER(item) ((char *) (item) + sizeof(ItemPointerData))
 #define PGR_HNSW_CODE_OFFSET(meta) \
-	(sizeof(PgrHnswNode) + PGR_HNSW_INLINE_TIDS * (sizeof(ItemPointerData) + (meta)->filter_size))
+	(sizeof(PgrHnswNode) + PGR_HNSW_INLINE_TIDS * PGR_HNSW_ITEM_SIZE(meta))
 #define PGR_HNSW_EDGES_OFFSET(meta) (PGR_HNSW_CODE_OFFSET(meta) + (meta)->padded)
 #define PGR_HNSW_CODE(meta, node) ((int8 *) (node) + PGR_HNSW_CODE_OFFSET(meta))
 #define PGR_HNSW_EDGES(meta, node) ((char *) (node) + PGR_HNSW_EDGES_OFFSET(meta))
@@ -111,14 +118,29 @@ typedef struct PgrHnswEntryHead
 
 /* tids of a TIDS slot, within its first page */
 #define PGR_HNSW_SLOT_TIDS(meta) \
-	((Min((meta)->node_size, PGR_PAGE_CAPACITY) - sizeof(PgrHnswNode)) / \
-	 (sizeof(ItemPointerData) + (meta)->filter_size))
+	((Min((meta)->node_size, PGR_PAGE_CAPACITY) - sizeof(PgrHnswNode)) / PGR_HNSW_ITEM_SIZE(meta))
 
 #define PGR_HNSW_ENTRIES_PER_PAGE(meta) \
 	((PGR_PAGE_CAPACITY - sizeof(PgrHnswEntryHead)) / PGR_HNSW_EDGE_SIZE(meta))
 #define PGR_HNSW_ENTRY(meta, page, i) \
 	((PgrHnswEdge *) (PgrPageGetData(page) + sizeof(PgrHnswEntryHead) + \
 					  (Size) (i) * PGR_HNSW_EDGE_SIZE(meta)))
+
+/*
+ * A page of the list of filter values: this head, then for each row the number of
+ * its node and its item. Aligned to 2 bytes only.
+ */
+typedef struct PgrHnswListHead
+{
+	uint32		count;
+} PgrHnswListHead;
+
+#define PGR_HNSW_LIST_ENTRY_SIZE(meta) (sizeof(PgrHnswId) + PGR_HNSW_ITEM_SIZE(meta))
+#define PGR_HNSW_LIST_PER_PAGE(meta) \
+	((PGR_PAGE_CAPACITY - sizeof(PgrHnswListHead)) / PGR_HNSW_LIST_ENTRY_SIZE(meta))
+#define PGR_HNSW_LIST_ENTRY(meta, page, i) \
+	(PgrPageGetData(page) + sizeof(PgrHnswListHead) + (Size) (i) * PGR_HNSW_LIST_ENTRY_SIZE(meta))
+#define PGR_HNSW_LIST_ITEM(entry) ((char *) (entry) + sizeof(PgrHnswId))
 
 #define PGR_HNSW_FLOATS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(float))
 

@@ -60,6 +60,7 @@ typedef struct HnswScan
 	PgrHeapValue *heap;
 	struct varlena *query;		/* detoasted; NULL: any order */
 	double		norm2;			/* |query|^2 */
+	PgrFilter  *filter;			/* NULL: no conditions */
 	uint32		ef;
 	bool		searched_all;	/* the graph leads nowhere any more */
 	bool		ended;			/* the whole index was read */
@@ -234,6 +235,13 @@ start_query(IndexScanDesc scan, HnswScan *s)
 		s->norm2 *= s->norm2;
 	}
 	s->search = pgr_hnsw_search_begin(s->ix, code, &head, false);
+	if (scan->numberOfKeys == 0)
+		return;
+	s->filter = pgr_filter_compile(s->ix->filters, scan->keyData, scan->numberOfKeys);
+	if (s->ix->filters != NULL)
+		pgr_hnsw_search_filter(s->search, s->filter);
+	else if (pgr_filter_never(s->filter))
+		s->ended = true;
 }
 
 static void
@@ -348,22 +356,10 @@ add_rows(HnswScan *s, const PgrHnswHit *hit)
 		add_row(s, &h.tids[i], &h);
 	for (PgrHnswId id = h.more; id != PGR_HNSW_NO_ID;)
 	{
-		const PgrHnswNode *node;
-		Buffer		buffer;
-		uint32		n = 0;
+		uint32		n;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = pgr_page_read(s->ix->rel, PGR_HNSW_BLOCK(meta, id), PGR_PAGE_HNSW_NODE,
-							   BUFFER_LOCK_SHARE);
-		node = pgr_hnsw_slot(s->ix, BufferGetPage(buffer), id);
-		id = PGR_HNSW_NO_ID;
-		if ((node->flags & PGR_HNSW_TIDS) && node->owner == h.id)
-		{
-			n = Min(node->ntids, PGR_HNSW_SLOT_TIDS(meta));
-			memcpy(tids, PGR_HNSW_TIDS_OF(node), n * sizeof(ItemPointerData));
-			id = node->more;
-		}
-		UnlockReleaseBuffer(buffer);
+		n = pgr_hnsw_slot_tids(s->ix, h.id, &id, s->filter, tids);
 		for (uint32 i = 0; i < n; i++)
 			add_row(s, &tids[i], &h);
 	}
@@ -444,7 +440,7 @@ pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	s->last = Max(s->last, row.distance);
 	s->returned++;
 	scan->xs_heaptid = row.tid;
-	scan->xs_recheck = false;
+	scan->xs_recheck = s->filter != NULL && pgr_filter_is_lossy(s->filter);
 	scan->xs_recheckorderby = false;
 	return true;
 }

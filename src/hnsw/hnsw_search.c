@@ -16,10 +16,14 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/* nodes that a search with a filter visits before it thinks of the list */
+#define LEAST_VISITS 32
+
 typedef struct SeenEntry
 {
 	PgrHnswId	id;
-	uint32		status;
+	uint16		status;
+	uint16		visited;		/* kept with a filter only */
 } SeenEntry;
 
 #define SH_PREFIX pgr_hnsw_seen
@@ -55,6 +59,7 @@ struct PgrHnswSearch
 	const int8 *code;
 	PgrCode8	head;
 	PgrEdgeQuery query;
+	const PgrFilter *filter;	/* NULL: all rows are wanted */
 	bool		started;
 	bool		keep_codes;
 
@@ -70,6 +75,13 @@ struct PgrHnswSearch
 	float	   *bound;			/* max-heap of the nearest hits' distances */
 	uint32		nbound;
 	uint32		bound_size;
+
+	PgrHnswId  *listed;			/* nodes that the list says pass; NULL before it was read */
+	uint32		nlisted;
+	bool		complete;		/* all of them were visited */
+	double		list_pages;
+	double		nodes;			/* of the index, estimated */
+	ItemPointerData *slot_tids;	/* scratch */
 
 	BlockNumber sweep_block;
 	uint64		visited;
@@ -236,6 +248,17 @@ pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *
 	return s;
 }
 
+void
+pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter)
+{
+	s->filter = filter;
+	s->nodes = pgr_hnsw_count_estimate(s->ix);
+	s->list_pages = pgr_hnsw_list_pages(s->ix);
+	s->slot_tids = MemoryContextAlloc(s->context, PGR_HNSW_SLOT_TIDS(&s->ix->meta) *
+									  sizeof(ItemPointerData));
+	s->complete = pgr_filter_never(filter);
+}
+
 /* True if the id was not seen before. */
 static bool
 see(PgrHnswSearch *s, PgrHnswId id)
@@ -278,19 +301,31 @@ hits_reserve(PgrHnswSearch *s, uint32 more)
 	s->hits_size = size;
 }
 
-/* Adds a live node to the hits, in memory reserved before. */
-static void
+/*
+ * Adds a live node to the hits, in memory reserved before, if one of its rows
+ * passes or it has rows elsewhere.
+ */
+static bool
 add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node, double distance)
 {
 	PgrHnswHit *hit = &s->hits[s->nhits];
+	const PgrHnswMeta *meta = &s->ix->meta;
 
 	hit->distance = distance;
 	hit->error = (float) pgr_code8_error(&s->head, &node->head);
 	hit->generation = node->generation;
-	hit->ntids = Min(node->ntids, PGR_HNSW_INLINE_TIDS);
 	hit->id = id;
 	hit->more = node->more;
-	memcpy(hit->tids, PGR_HNSW_TIDS_OF(node), hit->ntids * sizeof(ItemPointerData));
+	hit->ntids = 0;
+	for (uint32 i = 0; i < Min(node->ntids, PGR_HNSW_INLINE_TIDS); i++)
+	{
+		const char *item = PGR_HNSW_ITEM(meta, node, i);
+
+		if (s->filter == NULL || pgr_filter_match(s->filter, PGR_HNSW_ITEM_FILTER(item)))
+			hit->tids[hit->ntids++] = *PGR_HNSW_ITEM_TID(item);
+	}
+	if (hit->ntids == 0 && hit->more == PGR_HNSW_NO_ID)
+		return false;
 	if (s->keep_codes)
 	{
 		memcpy(s->codes + (Size) s->nhits * s->ix->meta.padded,
@@ -298,6 +333,28 @@ add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node, double distance
 		s->heads[s->nhits] = node->head;
 	}
 	s->nhits++;
+	return true;
+}
+
+/*
+ * Takes the last hit away if only rows in TIDS slots could pass and none does.
+ * No page is locked.
+ */
+static bool
+confirm_hit(PgrHnswSearch *s)
+{
+	PgrHnswHit *hit = &s->hits[s->nhits - 1];
+
+	if (hit->ntids > 0 || s->filter == NULL)
+		return true;
+	for (PgrHnswId slot = hit->more; slot != PGR_HNSW_NO_ID;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (pgr_hnsw_slot_tids(s->ix, hit->id, &slot, s->filter, s->slot_tids) > 0)
+			return true;
+	}
+	s->nhits--;
+	return false;
 }
 
 static double
@@ -345,7 +402,8 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	const PgrHnswIndex *ix = s->ix;
 	const PgrHnswNode *node;
 	Buffer		buffer;
-	double		distance;
+	double		distance = 0;
+	bool		hit = false;
 
 	hits_reserve(s, 1);
 	candidates_reserve(s, &s->open, ix->meta.degree);
@@ -356,14 +414,17 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	if (node->flags & PGR_HNSW_USED)
 	{
 		distance = node_distance(s, node);
-		if (!(node->flags & PGR_HNSW_DEAD))
-		{
-			add_hit(s, id, node, distance);
+		hit = !(node->flags & PGR_HNSW_DEAD) && add_hit(s, id, node, distance);
+		if (hit && s->filter == NULL)
 			bound_push(s, ef, (float) distance);
-		}
 		add_neighbours(s, node, distance, bound_limit(s, ef));
 	}
 	UnlockReleaseBuffer(buffer);
+	if (s->filter == NULL)
+		return;
+	pgr_hnsw_seen_lookup(s->seen, id)->visited = 1;
+	if (hit && confirm_hit(s))
+		bound_push(s, ef, (float) distance);
 }
 
 /* Scores the entries; all become candidates, the nearest two without a bound. */
@@ -423,9 +484,88 @@ reopen(PgrHnswSearch *s)
 	return s->open.n > 0;
 }
 
+/* ----------
+ * Filters
+ * ----------
+ */
+
+/* Makes hits of the nodes on a page that are listed and were not visited; n > 0. */
+static uint32
+visit_listed_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
+{
+	const PgrHnswIndex *ix = s->ix;
+	BlockNumber block = PGR_HNSW_BLOCK(&ix->meta, ids[0]);
+	uint32		i;
+
+	for (i = 0; i < n && PGR_HNSW_BLOCK(&ix->meta, ids[i]) == block;)
+	{
+		Page		page;
+		Buffer		buffer;
+		bool		confirm = false;
+
+		hits_reserve(s, ix->meta.nodes_per_page);
+		buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
+		for (; !confirm && i < n && PGR_HNSW_BLOCK(&ix->meta, ids[i]) == block; i++)
+		{
+			SeenEntry  *seen = pgr_hnsw_seen_lookup(s->seen, ids[i]);
+			const PgrHnswNode *node;
+
+			if (page == NULL || (seen != NULL && seen->visited))
+				continue;
+			node = pgr_hnsw_node_at(ix, page, ids[i], s->scratch);
+			if (node->flags == PGR_HNSW_USED && add_hit(s, ids[i], node, node_distance(s, node)))
+				confirm = s->hits[s->nhits - 1].ntids == 0;
+		}
+		if (BufferIsValid(buffer))
+			UnlockReleaseBuffer(buffer);
+		if (confirm)
+			confirm_hit(s);
+	}
+	s->visited++;
+	return i;
+}
+
+/* Makes hits of all nodes that pass and are not yet hits. */
+static void
+visit_listed(PgrHnswSearch *s)
+{
+	if (s->listed == NULL)
+		s->listed = pgr_hnsw_list_match(s->ix, s->filter, s->context, &s->nlisted);
+	for (uint32 i = 0; i < s->nlisted;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		i += visit_listed_page(s, s->listed + i, s->nlisted - i);
+	}
+	s->complete = true;
+}
+
+/*
+ * Whether all that pass are found with less effort by the list than by going on;
+ * reads the list if it seems so. README, "Filter columns".
+ */
+static bool
+list_is_cheaper(PgrHnswSearch *s, uint32 ef)
+{
+	double		passed = s->nhits + 0.5;
+	double		to_come = Max((double) ef - s->nbound, 1) * s->visited / passed;
+	double		matches = s->nodes * passed / Max(s->visited, 1);
+
+	if (s->visited < LEAST_VISITS)
+		return false;
+	if (s->listed == NULL)
+	{
+		if (to_come < s->list_pages + matches)
+			return false;
+		s->listed = pgr_hnsw_list_match(s->ix, s->filter, s->context, &s->nlisted);
+	}
+	return s->nlisted < to_come;
+}
+
 bool
 pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 {
+	if (s->complete)
+		return false;
 	bound_reset(s, ef);
 	if (!s->started)
 		start(s);
@@ -443,6 +583,11 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 		}
 		if (!(s->open.at[0].key < bound_limit(s, ef)))
 			return true;
+		if (s->filter != NULL && list_is_cheaper(s, ef))
+		{
+			visit_listed(s);
+			return false;
+		}
 		visit(s, open_pop(&s->open), ef);
 	}
 }
@@ -455,6 +600,13 @@ pgr_hnsw_search_sweep(PgrHnswSearch *s)
 	Page		page;
 	BlockNumber block = s->sweep_block;
 
+	if (s->complete)
+		return false;
+	if (s->filter != NULL)
+	{
+		visit_listed(s);
+		return true;
+	}
 	if (block >= RelationGetNumberOfBlocks(ix->rel))
 		return false;
 	s->sweep_block++;

@@ -3,7 +3,7 @@
  *		VACUUM. See README, "Vacuum".
  *
  * Three passes over the node pages:
- *	 1	removes tids of dead rows; a node without any is marked dead, so that
+ *	 1	removes tids of dead rows, also from the list of filter values; a node without any is marked dead, so that
  *		inserts give it no more edges
  *	 2	removes edges to dead nodes, and entries; a node that has lost many gets
  *		new neighbours
@@ -86,17 +86,20 @@ set_dead(Vacuum *v, PgrHnswId id)
 static uint32
 prune_tids(Vacuum *v, PgrHnswNode *node, bool *changed)
 {
-	ItemPointer tids = PGR_HNSW_TIDS_OF(node);
+	const PgrHnswMeta *meta = &v->ix->meta;
 	uint32		kept = 0;
 
 	for (uint32 i = 0; i < node->ntids; i++)
 	{
-		if (v->callback(&tids[i], v->callback_state))
+		char	   *item = PGR_HNSW_ITEM(meta, node, i);
+
+		if (v->callback(PGR_HNSW_ITEM_TID(item), v->callback_state))
 		{
 			v->stats->tuples_removed++;
 			continue;
 		}
-		tids[kept++] = tids[i];
+		memmove(PGR_HNSW_ITEM(meta, node, kept), item, PGR_HNSW_ITEM_SIZE(meta));
+		kept++;
 	}
 	if (kept != node->ntids)
 	{
@@ -470,6 +473,8 @@ pgr_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	v.dead = MemoryContextAllocExtended(context, v.dead_ids / 8,
 										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	for_each_page(&v, prune_page);
+	if (v.ix->filters != NULL)
+		pgr_hnsw_list_prune(v.ix, callback, state);
 	for (Size i = 0; i < v.emptied.n; i++)
 		check_emptied(&v, v.emptied.at[i]);
 	if (v.ndead > 0)

@@ -5,8 +5,9 @@
  *
  * What is checked: slots and their links (edges and entries name nodes, TIDS
  * slots belong to the node that names them), edge codes against the codes of
- * both ends, node codes against the values in the table. Pages are locked one at
- * a time, so with writers about a finding may be a change in progress.
+ * both ends, node codes and filter values against the values in the table, the list
+ * of filter values against the nodes. Pages are locked one at a time, so with
+ * writers about a finding may be a change in progress.
  */
 #include "postgres.h"
 
@@ -18,6 +19,7 @@
 #include "am/heapvalue.h"
 #include "base/compat.h"
 #include "catalog/index.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "hnsw/hnsw.h"
@@ -29,14 +31,36 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
+/* An entry of the list of filter values, by its tid. */
+typedef struct ListEntry
+{
+	uint64		tid;
+	uint32		status;			/* of the hash table */
+	PgrHnswId	id;
+	bool		met;			/* the node has the row */
+	char	   *filter;
+} ListEntry;
+
+#define SH_PREFIX pgr_hnsw_listed
+#define SH_ELEMENT_TYPE ListEntry
+#define SH_KEY_TYPE uint64
+#define SH_KEY tid
+#define SH_HASH_KEY(tb, key) murmurhash32((uint32) ((key) ^ (key) >> 32))
+#define SH_EQUAL(tb, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
 typedef struct Check
 {
 	PgrHnswIndex *ix;
 	ReturnSetInfo *result;
-	PgrHeapValue *heap;			/* NULL: values are not compared */
+	PgrHeapValue *heap;
 	MemoryContext node_context;
 	PgrHnswNode *node;			/* copies of records */
 	PgrHnswNode *other;
+	pgr_hnsw_listed_hash *list; /* NULL without filter columns */
 	BlockNumber nblocks;
 	uint8	   *reached;		/* one byte an id: 1 found, 2 followed */
 } Check;
@@ -146,9 +170,42 @@ check_edges(Check *c, PgrHnswId id)
 	}
 }
 
-static void
-check_tid(Check *c, PgrHnswId id, const PgrHnswNode *node, ItemPointer tid)
+static uint64
+tid_key(ItemPointer tid)
 {
+	return (uint64) ItemPointerGetBlockNumber(tid) << 16 | ItemPointerGetOffsetNumber(tid);
+}
+
+/* A visible row's filter values are those in its node and in the list. */
+static void
+check_filter(Check *c, PgrHnswId id, const char *item, const Datum *values, const bool *isnull)
+{
+	ItemPointer tid = PGR_HNSW_ITEM_TID(item);
+	Size		size = c->ix->meta.filter_size;
+	char	   *want = palloc(size);
+	ListEntry  *entry;
+
+	pgr_filter_image(c->ix->filters, values, isnull, want);
+	if (memcmp(want, PGR_HNSW_ITEM_FILTER(item), size) != 0)
+		report(c, id, "row (%u,%u) has other filter values", ItemPointerGetBlockNumber(tid),
+			   ItemPointerGetOffsetNumber(tid));
+	entry = pgr_hnsw_listed_lookup(c->list, tid_key(tid));
+	if (entry == NULL)
+		report(c, id, "row (%u,%u) is not in the list of filter values",
+			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+	else if (entry->id != id || memcmp(want, entry->filter, size) != 0)
+		report(c, id, "row (%u,%u) is wrong in the list of filter values",
+			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+	else
+		entry->met = true;
+}
+
+static void
+check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
+{
+	ItemPointer tid = PGR_HNSW_ITEM_TID(item);
+	Datum		values[INDEX_MAX_KEYS];
+	bool		isnull[INDEX_MAX_KEYS];
 	struct varlena *value;
 	int8	   *code;
 	PgrCode8	head;
@@ -158,9 +215,17 @@ check_tid(Check *c, PgrHnswId id, const PgrHnswNode *node, ItemPointer tid)
 		report(c, id, "an invalid tid");
 		return;
 	}
-	value = c->heap == NULL ? NULL : pgr_heapvalue_get(c->heap, tid);
-	if (value == NULL)
+	if (!pgr_heapvalue_row(c->heap, tid, values, isnull))
 		return;
+	if (c->list != NULL)
+		check_filter(c, id, item, values, isnull);
+	if (isnull[0])
+	{
+		report(c, id, "row (%u,%u) is null", ItemPointerGetBlockNumber(tid),
+			   ItemPointerGetOffsetNumber(tid));
+		return;
+	}
+	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
 	code = palloc(c->ix->meta.padded);
 	if (!pgr_hnsw_encode(c->ix, value, false, code, &head))
 		report(c, id, "row (%u,%u) has no distance", ItemPointerGetBlockNumber(tid),
@@ -194,7 +259,7 @@ check_tids(Check *c, PgrHnswId id)
 		return;
 	}
 	for (uint32 i = 0; i < c->node->ntids; i++)
-		check_tid(c, id, c->node, &PGR_HNSW_TIDS_OF(c->node)[i]);
+		check_item(c, id, c->node, PGR_HNSW_ITEM(meta, c->node, i));
 	if (c->node->ntids == 0 && slot == PGR_HNSW_NO_ID && !(c->node->flags & PGR_HNSW_DEAD))
 		report(c, id, "no tids, but not dead");
 	while (slot != PGR_HNSW_NO_ID)
@@ -207,7 +272,7 @@ check_tids(Check *c, PgrHnswId id)
 			return;
 		}
 		for (uint32 i = 0; i < c->other->ntids; i++)
-			check_tid(c, id, c->node, &PGR_HNSW_TIDS_OF(c->other)[i]);
+			check_item(c, id, c->node, PGR_HNSW_ITEM(meta, c->other, i));
 		slot = c->other->more;
 	}
 }
@@ -240,6 +305,61 @@ check_entries(Check *c)
 				c->reached[edge->id] = Max(c->reached[edge->id], 1);
 			}
 		}
+	}
+}
+
+/* Reads the list of filter values; a row is in it once. */
+static void
+read_list(Check *c)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	PGAlignedBlock page;
+	BlockNumber block = meta->filter_block;
+
+	c->list = pgr_hnsw_listed_create(CurrentMemoryContext, 1024, NULL);
+	while (block != InvalidBlockNumber)
+	{
+		uint32		n = pgr_hnsw_list_page(c->ix, block, page.data, &block);
+
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 i = 0; i < n; i++)
+		{
+			const char *at = PGR_HNSW_LIST_ENTRY(meta, page.data, i);
+			const char *item = PGR_HNSW_LIST_ITEM(at);
+			ItemPointer tid = PGR_HNSW_ITEM_TID(item);
+			bool		found;
+			ListEntry  *entry = pgr_hnsw_listed_insert(c->list, tid_key(tid), &found);
+
+			memcpy(&entry->id, at, sizeof(PgrHnswId));
+			if (found)
+				report(c, entry->id, "row (%u,%u) is twice in the list of filter values",
+					   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+			entry->met = false;
+			entry->filter = palloc(meta->filter_size);
+			memcpy(entry->filter, PGR_HNSW_ITEM_FILTER(item), meta->filter_size);
+		}
+	}
+}
+
+/* What the list has and no node: a row that the snapshot sees must not be there. */
+static void
+check_unmet(Check *c)
+{
+	pgr_hnsw_listed_iterator iterator;
+	ListEntry  *entry;
+
+	pgr_hnsw_listed_start_iterate(c->list, &iterator);
+	while ((entry = pgr_hnsw_listed_iterate(c->list, &iterator)) != NULL)
+	{
+		ItemPointerData tid;
+		Datum		values[INDEX_MAX_KEYS];
+		bool		isnull[INDEX_MAX_KEYS];
+
+		CHECK_FOR_INTERRUPTS();
+		ItemPointerSet(&tid, (BlockNumber) (entry->tid >> 16), (OffsetNumber) entry->tid);
+		if (!entry->met && pgr_heapvalue_row(c->heap, &tid, values, isnull))
+			report(c, entry->id, "row (%u,%u) is in the list of filter values, but not in its node",
+				   ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid));
 	}
 }
 
@@ -334,6 +454,8 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 	c.node_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw check",
 										   ALLOCSET_DEFAULT_SIZES);
 	check_entries(&c);
+	if (c.ix->filters != NULL)
+		read_list(&c);
 	for (Size id = (Size) c.ix->meta.node_block * c.ix->meta.nodes_per_page; id < nids; id++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(c.node_context);
@@ -347,6 +469,8 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(c.node_context);
 	}
+	if (c.list != NULL)
+		check_unmet(&c);
 	pgr_heapvalue_end(c.heap);
 	table_close(heap, AccessShareLock);
 	index_close(index, AccessShareLock);

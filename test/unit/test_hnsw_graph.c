@@ -73,12 +73,12 @@ work(void *arg)
 static PgrGraph *
 build(uint32_t n, uint32_t clusters, uint32_t capacity, int threads, uint32_t *lost)
 {
-	PgrGraph   *g = aligned_alloc(64, pgr_graph_size(DIM, DEGREE, capacity));
+	PgrGraph   *g = aligned_alloc(64, pgr_graph_size(DIM, DEGREE, 8, capacity));
 	uint32_t	next = 0;
 	pthread_t	thread[8];
 	Job			job[8];
 
-	pgr_graph_init(g, DIM, DEGREE, EF, 0, capacity);
+	pgr_graph_init(g, DIM, DEGREE, 8, EF, 0, capacity);
 	*lost = 0;
 	for (int t = 0; t < threads; t++)
 	{
@@ -197,22 +197,22 @@ test_full(void)
 
 	tap_ok(lost == 700 && pgr_graph_count(g) == 300, "a full graph takes no more", "count is wrong");
 	free(g);
-	tap_ok(pgr_graph_fit(DIM, DEGREE, pgr_graph_size(DIM, DEGREE, 777), UINT32_MAX) == 777 &&
-		   pgr_graph_fit(DIM, DEGREE, pgr_graph_size(DIM, DEGREE, 777) - 1, UINT32_MAX) == 776 &&
-		   pgr_graph_fit(DIM, DEGREE, 0, UINT32_MAX) == 0 &&
-		   pgr_graph_size(UINT32_MAX, 256, UINT32_MAX) == 0,
+	tap_ok(pgr_graph_fit(DIM, DEGREE, 8, pgr_graph_size(DIM, DEGREE, 8, 777), UINT32_MAX) == 777 &&
+		   pgr_graph_fit(DIM, DEGREE, 8, pgr_graph_size(DIM, DEGREE, 8, 777) - 1, UINT32_MAX) == 776 &&
+		   pgr_graph_fit(DIM, DEGREE, 8, 0, UINT32_MAX) == 0 &&
+		   pgr_graph_size(UINT32_MAX, 256, 8, UINT32_MAX) == 0,
 		   "sizes", "fit and size disagree");
 }
 
 static void
 test_duplicates(void)
 {
-	PgrGraph   *g = aligned_alloc(64, pgr_graph_size(DIM, DEGREE, 1000));
+	PgrGraph   *g = aligned_alloc(64, pgr_graph_size(DIM, DEGREE, 8, 1000));
 	PgrGraphScratch *s;
 	uint32_t	heads = 0;
 	uint32_t	chained = 0;
 
-	pgr_graph_init(g, DIM, DEGREE, EF, 0, 1000);
+	pgr_graph_init(g, DIM, DEGREE, 8, EF, 0, 1000);
 	s = pgr_graph_scratch_init(g, malloc(pgr_graph_scratch_size(g)));
 	for (uint32_t i = 0; i < 1000; i++)
 	{
