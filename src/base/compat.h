@@ -130,4 +130,12 @@ struct Node;
 #define PGR_RTE_GROUP_EXPRS(rte) NIL
 #endif
 
+/*
+ * 17: an index path with an order takes column = ANY (array) on any column of an
+ * index that can evaluate it.
+ */
+#if PG_VERSION_NUM < 170000
+#define PGR_PLANNER_SPLITS_ARRAYS
+#endif
+
 #endif							/* PGR_COMPAT_H */

@@ -294,6 +294,11 @@ extern void pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 						  Cost *startup, Cost *total, Selectivity *selectivity,
 						  double *correlation, double *pages);
 
+/* --- hnsw_plan.c --- */
+
+/* registers the planner's hook, where one is needed */
+extern void pgr_hnsw_plan_init(void);
+
 /* --- hnsw_am.c --- */
 
 /* registers the settings */

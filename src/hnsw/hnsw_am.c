@@ -72,6 +72,7 @@ pgr_hnsw_init(void)
 							 &pgr_hnsw_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("hnsw");
+	pgr_hnsw_plan_init();
 }
 
 static bytea *

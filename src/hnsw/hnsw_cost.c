@@ -33,6 +33,9 @@
 #define VISITS_PER_EF 1.3
 #define VISITS_PER_LOG 3
 
+/* with conditions of which one node in n passes, n times this, by bench/hnsw_filter */
+#define VISITS_PER_EF_FILTERED 1.0
+
 /* evaluations of an operator that scoring a node's edges costs */
 #define OPERATORS_PER_NODE 8
 
@@ -83,7 +86,8 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 	{
 		rows = Max(tuples * *selectivity, 1);
 		all = rows + list_pages(index, tuples);
-		visits *= tuples / rows;
+		visits = VISITS_PER_EF_FILTERED * pgr_hnsw_ef_search * tuples / rows +
+			VISITS_PER_LOG * log(tuples);
 	}
 	visits = Max(Min(all, visits), 1);
 

@@ -32,6 +32,12 @@
 /* Where the code's distance only leads to candidates there must be more of them. */
 #define LED_EF 2
 
+/*
+ * A search with conditions sees so much of the neighbourhood that fewer of those
+ * that pass do; README, "Filter columns".
+ */
+#define FILTER_EF 2
+
 typedef struct ScanHit
 {
 	double		lower;
@@ -304,6 +310,9 @@ search_more(HnswScan *s)
 	{
 		if (first && !s->ix->cls->exact)
 			s->ef = Min((double) s->ef * LED_EF, PG_INT32_MAX);
+		else if (first && s->filter != NULL &&
+				 pgr_hnsw_iterative_scan != PGR_HNSW_ITERATIVE_OFF)
+			s->ef = Max(s->ef / FILTER_EF, 1);
 		if (!first)
 		{
 			s->counters.resumes++;

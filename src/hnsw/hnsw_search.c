@@ -19,6 +19,9 @@
 /* nodes that a search with a filter visits before it thinks of the list */
 #define LEAST_VISITS 32
 
+/* nodes it visits for one of ef, times the share that passes: 1.6 to 9 measured */
+#define VISITS_PER_PASSED 2
+
 typedef struct SeenEntry
 {
 	PgrHnswId	id;
@@ -263,9 +266,12 @@ pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter)
 static bool
 see(PgrHnswSearch *s, PgrHnswId id)
 {
+	SeenEntry  *entry;
 	bool		found;
 
-	pgr_hnsw_seen_insert(s->seen, id, &found);
+	entry = pgr_hnsw_seen_insert(s->seen, id, &found);
+	if (!found)
+		entry->visited = 0;
 	return !found;
 }
 
@@ -547,11 +553,12 @@ static bool
 list_is_cheaper(PgrHnswSearch *s, uint32 ef)
 {
 	double		passed = s->nhits + 0.5;
-	double		to_come = Max((double) ef - s->nbound, 1) * s->visited / passed;
+	double		to_come = VISITS_PER_PASSED * ef * s->visited / passed - s->visited;
 	double		matches = s->nodes * passed / Max(s->visited, 1);
 
 	if (s->visited < LEAST_VISITS)
 		return false;
+	to_come = Max(to_come, s->visited);
 	if (s->listed == NULL)
 	{
 		if (to_come < s->list_pages + matches)

@@ -3,8 +3,8 @@
  *		VACUUM. See README, "Vacuum".
  *
  * Three passes over the node pages:
- *	 1	removes tids of dead rows, also from the list of filter values; a node without any is marked dead, so that
- *		inserts give it no more edges
+ *	 1	removes tids of dead rows, also from the list of filter values; a node
+ *		without any is marked dead, so that inserts give it no more edges
  *	 2	removes edges to dead nodes, and entries; a node that has lost many gets
  *		new neighbours
  *	 3	frees the dead nodes' slots
