@@ -24,9 +24,13 @@
 Relation
 pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner)
 {
-	Relation	index = relation_open(oid, lock);
+	Relation	index = try_relation_open(oid, lock);
 	Oid			heap;
 
+	if (index == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index with OID %u does not exist", oid)));
 	if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == NULL ||
 		index->rd_indam->ambuild != pgr_inv_build)
 		ereport(ERROR,

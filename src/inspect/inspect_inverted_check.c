@@ -192,6 +192,8 @@ pgr_bm25_check(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	c.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	/* whether the caller may, before the table is locked; then in the usual order */
+	relation_close(pgr_inspect_open(oid, AccessShareLock, false), AccessShareLock);
 	heap = table_open(IndexGetRelation(oid, false), lock);
 	index = pgr_inspect_open(oid, AccessShareLock, false);
 	if (primary)

@@ -137,11 +137,28 @@ static const relopt_parse_elt inverted_table[] = {
 	{"pending_limit", RELOPT_TYPE_INT, offsetof(PgrInvOptions, pending_limit)},
 };
 
+static bool
+given(const PgrInvOptions *options, int offset)
+{
+	const char *value = pgr_inv_string_option(options, offset);
+
+	return value && value[0];
+}
+
 bytea *
 pgr_bm25_options(Datum reloptions, bool validate)
 {
-	return build_reloptions(reloptions, validate, bm25_kind, sizeof(PgrInvOptions),
-							option_table, lengthof(option_table));
+	PgrInvOptions *options = (PgrInvOptions *)
+		build_reloptions(reloptions, validate, bm25_kind, sizeof(PgrInvOptions),
+						 option_table, lengthof(option_table));
+
+	/* who weighs fields expects that it changes something */
+	if (validate && options && options->scoring != PGR_SCORING_BM25F &&
+		(given(options, options->field_weights_offset) || given(options, options->field_b_offset)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("options \"field_weights\" and \"field_b\" need scoring = bm25f")));
+	return (bytea *) options;
 }
 
 bytea *
