@@ -19,11 +19,11 @@ $node->safe_psql('postgres', q{
 	CREATE EXTENSION pgretrieve;
 	CREATE FUNCTION vec(i int, dim int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
 	  SELECT array_agg(((hashint8(i::bigint * 100003 + d)::bigint & 1023) - 512)::real)::vector FROM generate_series(1, dim) d $$;
-	CREATE TABLE t (id int, v vector(24));
+	CREATE TABLE t (id int, v vector(24), tag int GENERATED ALWAYS AS (id % 10) STORED, name text GENERATED ALWAYS AS ('n' || id % 3) STORED);
 	CREATE TABLE wide (id int, v vector(2500));
 	CREATE UNLOGGED TABLE u (id int, v vector(24));
-	INSERT INTO t SELECT i, vec(i, 24) FROM generate_series(1, 500) i;
-	CREATE INDEX t_i ON t USING hnsw (v vector_l2_ops);
+	INSERT INTO t (id, v) SELECT i, vec(i, 24) FROM generate_series(1, 500) i;
+	CREATE INDEX t_i ON t USING hnsw (v vector_l2_ops, tag, name);
 	CREATE INDEX wide_i ON wide USING hnsw (v vector_l2_ops);
 	CREATE INDEX u_i ON u USING hnsw (v vector_l2_ops);
 	INSERT INTO wide SELECT i, vec(i, 2500) FROM generate_series(1, 50) i;
@@ -42,6 +42,16 @@ sub missing
 		SELECT count(*) || ' missing' FROM (SELECT id FROM $tab EXCEPT SELECT id FROM x) y});
 }
 
+# Rows that a condition on filter columns leaves, by the index and without it.
+sub filtered
+{
+	my ($server) = @_;
+	return $server->safe_psql('postgres', q{
+		SET enable_seqscan = off; SET enable_sort = off;
+		SELECT (SELECT count(DISTINCT id) FROM (SELECT id FROM t WHERE tag = 3 AND name = 'n1' ORDER BY v <-> vec(5, 24)) x) -
+		  (SELECT count(DISTINCT id + 0) FROM t WHERE tag = 3 AND name = 'n1')});
+}
+
 sub sound
 {
 	my ($what) = @_;
@@ -50,7 +60,9 @@ sub sound
 		is($node->safe_psql('postgres', "SELECT * FROM hnsw_check('${tab}_i') LIMIT 3"), '', "$what: checker of $tab");
 		is(missing($node, $tab), "0 twice\n0 missing", "$what: all rows of $tab by the index");
 	}
+	is(filtered($node), 0, "$what: all rows of a condition");
 	$node->wait_for_catchup($standby, 'replay', $node->lsn('write'));
+	is(filtered($standby), 0, "$what: all rows of a condition on the standby");
 	is($standby->safe_psql('postgres', "SELECT * FROM hnsw_check('${_}_i') LIMIT 3"), '', "$what: checker of $_ on the standby")
 	  for ('t', 'wide');
 	return;
@@ -61,14 +73,14 @@ for my $round (1 .. 3)
 	# killed in the middle of inserts, half of which are committed
 	my $from = 1000 * $round;
 	my $session = $node->background_psql('postgres', on_error_stop => 0) if $node->can('background_psql');
-	$node->safe_psql('postgres', "INSERT INTO t SELECT i, vec(i % 2000, 24) FROM generate_series($from, $from + 300) i");
+	$node->safe_psql('postgres', "INSERT INTO t (id, v) SELECT i, vec(i % 2000, 24) FROM generate_series($from, $from + 300) i");
 	$node->safe_psql('postgres', "INSERT INTO wide SELECT i, vec(i, 2500) FROM generate_series($from, $from + 10) i");
 	$node->safe_psql('postgres', "DELETE FROM t WHERE id % 7 = $round; DELETE FROM wide WHERE id % 5 = $round");
 	$node->safe_psql('postgres', 'VACUUM t; VACUUM wide') if $round > 1;
 	my ($in, $out, $err) = ('', '', '');
 	my $h = IPC::Run::start(
 		[ 'psql', '-X', '-d', $node->connstr('postgres'), '-c',
-			"INSERT INTO t SELECT i, vec(i, 24) FROM generate_series(100000 + $from, 200000) i" ],
+			"INSERT INTO t (id, v) SELECT i, vec(i, 24) FROM generate_series(100000 + $from, 200000) i" ],
 		\$in, \$out, \$err);
 	select undef, undef, undef, 1.0;
 	$session->quit if $session;

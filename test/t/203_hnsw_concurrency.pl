@@ -14,10 +14,10 @@ $node->safe_psql('postgres', q{
 	CREATE EXTENSION pgretrieve;
 	CREATE FUNCTION vec(i int, dim int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
 	  SELECT array_agg(((hashint8(i::bigint * 100003 + d)::bigint & 255) - 128)::real)::vector FROM generate_series(1, dim) d $$;
-	CREATE TABLE t (id bigserial, v vector(16));
+	CREATE TABLE t (id bigserial, v vector(16), tag int DEFAULT (random() * 20)::int);
 	-- few values, so that many rows share nodes
 	INSERT INTO t (v) SELECT vec(i % 300, 16) FROM generate_series(1, 2000) i;
-	CREATE INDEX t_i ON t USING hnsw (v vector_l2_ops);
+	CREATE INDEX t_i ON t USING hnsw (v vector_l2_ops, tag);
 	CREATE TABLE wide (id bigserial, v vector(2500));
 	INSERT INTO wide (v) SELECT vec(i, 2500) FROM generate_series(1, 60) i;
 	CREATE INDEX wide_i ON wide USING hnsw (v vector_l2_ops);
@@ -41,6 +41,15 @@ $node->pgbench(
 			\set i random(1, 1000)
 			SET enable_seqscan = off;
 			SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> vec(:i, 16) LIMIT 60) x;
+		},
+		'filtered@15' => q{
+			\set i random(1, 1000)
+			SET enable_seqscan = off;
+			SELECT 1 / (NOT bool_or(tag <> :i % 20))::int FROM (SELECT tag FROM t WHERE tag = :i % 20 ORDER BY v <-> vec(:i, 16) LIMIT 60) x;
+		},
+		'update@15' => q{
+			\set i random(1, 3000)
+			UPDATE t SET tag = (tag + 1) % 21 WHERE id = :i;
 		},
 		'rollback@5' => q{
 			BEGIN;
@@ -67,6 +76,12 @@ for my $round ('as it is', 'vacuumed')
 			SELECT (SELECT count(*) - count(DISTINCT id) FROM x), count(*) FROM (SELECT id FROM $tab EXCEPT SELECT id FROM x) y}),
 			'0|0', "$tab, $round: each row once by the index");
 	}
+	is($node->safe_psql('postgres', q{
+		SET enable_seqscan = off;
+		CREATE TEMP TABLE y AS SELECT g.tag, x.id FROM generate_series(0, 21) g(tag), LATERAL (SELECT id FROM t WHERE t.tag = g.tag ORDER BY v <-> vec(g.tag, 16)) x;
+		SET enable_indexscan = off; SET enable_seqscan = on;
+		SELECT count(*) FROM (SELECT tag, id FROM t EXCEPT SELECT tag, id FROM y) m, (SELECT 1 / (count(*) = count(DISTINCT id))::int FROM y) n}),
+		0, "$round: each row once by the index under its own condition");
 	$node->safe_psql('postgres', 'VACUUM t, wide');
 }
 is($node->safe_psql('postgres', "SELECT dead FROM hnsw_stats('t_i')"), 0, 'nothing dead is left');
