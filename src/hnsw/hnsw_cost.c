@@ -33,7 +33,7 @@
 #define VISITS_PER_EF 1.3
 #define VISITS_PER_LOG 3
 
-/* with conditions of which one node in n passes, n times this, by bench/hnsw_filter */
+/* with conditions of which one node in n passes, n times this, by bench/hnsw */
 #define VISITS_PER_EF_FILTERED 1.0
 
 /* evaluations of an operator that scoring a node's edges costs */
@@ -50,14 +50,11 @@ list_pages(const IndexOptInfo *index, double tuples)
 	return ceil(tuples * entry / PGR_PAGE_CAPACITY);
 }
 
-/* The share of rows that passes the conditions and the index's own. */
+/* The share of rows that passes conditions. */
 static Selectivity
-conditions_selectivity(PlannerInfo *root, IndexPath *path)
+quals_selectivity(PlannerInfo *root, const IndexOptInfo *index, List *quals)
 {
-	List	   *quals = get_quals_from_indexclauses(path->indexclauses);
-
-	return clauselist_selectivity(root, add_predicate_to_index_quals(path->indexinfo, quals),
-								  path->indexinfo->rel->relid, JOIN_INNER, NULL);
+	return clauselist_selectivity(root, quals, index->rel->relid, JOIN_INNER, NULL);
 }
 
 void
@@ -71,6 +68,7 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 	double		all = tuples;	/* nodes to visit for all of them */
 	double		page_cost;
 	double		node_cost;
+	List	   *quals;
 
 	*selectivity = 1;
 	*correlation = 0;
@@ -81,10 +79,12 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 		pgr_disable_path(path);
 		return;
 	}
-	*selectivity = conditions_selectivity(root, path);
+	/* of the table's rows; those of a partial index are only some of them */
+	quals = get_quals_from_indexclauses(path->indexclauses);
+	*selectivity = quals_selectivity(root, index, add_predicate_to_index_quals(index, quals));
 	if (path->indexclauses != NIL)
 	{
-		rows = Max(tuples * *selectivity, 1);
+		rows = Max(tuples * quals_selectivity(root, index, quals), 1);
 		all = rows + list_pages(index, tuples);
 		visits = VISITS_PER_EF_FILTERED * pgr_hnsw_ef_search * tuples / rows +
 			VISITS_PER_LOG * log(tuples);

@@ -64,7 +64,7 @@ CREATE TABLE conditions (n serial, cond text);
 INSERT INTO conditions (cond) VALUES
   ('i4 = 5'), ('i4 < 100'), ('i4 <= 100'), ('i4 >= 900'), ('i4 > 990'), ('i4 BETWEEN 100 AND 300'), ('i4 > 10 AND i4 < 10'),
   ('i4 IN (1, 5, 700, 5, NULL, 2000)'), ('i4 = ANY (''{}''::int[])'), ('i4 < ANY (''{5, 20, NULL}''::int[])'), ('i4 >= ANY (''{995, 990}''::int[])'),
-  ('i4 < ALL (''{5, 20}''::int[])'), ('i4 <> 5'), ('i4 = 5 OR i4 = 6'), ('i4 = 5::int8'), ('i4 < 3000000000'), ('i4 > 3000000000'), ('i4 IN (5::int8, 6)'), ('i4 = 5::int2'), ('i4 = 5.5'),
+  ('i4 < ALL (''{5, 20}''::int[])'), ('i4 <> 5'), ('i4 = 5::int8'), ('i4 < 3000000000'), ('i4 > 3000000000'), ('i4 IN (5::int8, 6)'), ('i4 = 5::int2'), ('i4 = 5.5'),
   ('i2 = -20'), ('i2 < 0::int2'), ('i2 IS NULL'), ('i2 IS NOT NULL'), ('i2 = NULL'), ('i2 > 100000'), ('i2 IS NULL AND i4 < 500'),
   ('i8 > 0'), ('i8 = 50000000000'), ('i8 BETWEEN -9000000000000 AND -8000000000000'), ('i8 < (-9223372036854775808)::int8'), ('i8 > 9223372036854775807'),
   ('b IS NULL'), ('b = (i4 >= 0)'), ('b > false'),
@@ -172,7 +172,7 @@ CREATE TABLE f (id serial, v vector(8), w halfvec(3000), i4 int, t varchar(20));
 INSERT INTO f (v, w, i4, t) SELECT pseudo(i, 8)::vector, pseudo(i, 3000)::halfvec, i % 10, 'T' || i % 7 FROM generate_series(1, 150) i;
 CREATE INDEX f_w ON f USING hnsw (w halfvec_cosine_ops, i4, lower(t), (i4 * 2));
 INSERT INTO f (v, w, i4, t) SELECT pseudo(i, 8)::vector, pseudo(i, 3000)::halfvec, i % 10, 'T' || i % 7 FROM generate_series(151, 200) i;
-EXPLAIN (COSTS OFF) SELECT id FROM f WHERE i4 < 5 AND lower(t) = 't3' AND i4 * 2 > 2 ORDER BY w <=> (SELECT w FROM f WHERE id = 3) LIMIT 5;
+SELECT plan_of('SELECT id FROM f WHERE i4 < 5 AND lower(t) = ''t3'' AND i4 * 2 > 2 ORDER BY w <=> (SELECT w FROM f WHERE id = 3) LIMIT 5') LIKE '%Index Cond: ((i4 < 5) AND (lower((t)::text) = ''t3''::text) AND ((i4 * 2) > 2))%' AS in_the_index;
 SELECT array(SELECT id FROM f WHERE i4 < 5 AND lower(t) = 't3' AND i4 * 2 > 2 ORDER BY w <=> (SELECT w FROM f WHERE id = 3) LIMIT 5) =
   array(SELECT id FROM f WHERE i4 < 5 AND lower(t) = 't3' AND i4 * 2 > 2 ORDER BY (w <=> (SELECT w FROM f WHERE id = 3)) + 0 LIMIT 5) AS same;
 SELECT pages_per_node > 1 AS large, (SELECT count(*) FROM hnsw_check('f_w')) AS problems FROM hnsw_stats('f_w');
@@ -193,8 +193,8 @@ RESET hnsw.ef_search;
 -- the planner takes it with and without conditions
 RESET enable_seqscan; RESET enable_sort;
 ANALYZE f;
-EXPLAIN (COSTS OFF) SELECT id FROM f WHERE i4 < 150 ORDER BY v <-> (SELECT v FROM f WHERE id = 5) LIMIT 10;
-EXPLAIN (COSTS OFF) SELECT id FROM f ORDER BY v <-> (SELECT v FROM f WHERE id = 5) LIMIT 10;
+SELECT plan_of('SELECT id FROM f WHERE i4 < 150 ORDER BY v <-> (SELECT v FROM f WHERE id = 5) LIMIT 10') LIKE '%Index Scan using f_i%Index Cond: (i4 < 150)%' AS filtered,
+  plan_of('SELECT id FROM f ORDER BY v <-> (SELECT v FROM f WHERE id = 5) LIMIT 10') LIKE '%Index Scan using f_i%' AS unfiltered;
 DROP TABLE f;
 
 -- what cannot be
