@@ -98,13 +98,13 @@ SET hnsw.ef_search = 100; RESET hnsw.iterative_scan;
 -- updates of filter columns (equal vectors then share a node), deletes, VACUUM, new rows
 UPDATE f SET i4 = i4 + 1000 WHERE id % 3 = 0;
 UPDATE f SET t = NULL, ia = '{77}' WHERE id % 4 = 1;
-SELECT cond, same(cond) FROM conditions WHERE n IN (1, 2, 6, 24, 55, 65, 70) ORDER BY n;
+SELECT cond, same(cond) FROM conditions WHERE n IN (1, 2, 6, 23, 54, 64, 69) ORDER BY n;
 SELECT same('i4 >= 1000'), same('ia && ''{77}'''), same('t IS NULL');
 SELECT * FROM hnsw_check('f_v');
 DELETE FROM f WHERE id % 2 = 0;
-SELECT cond, same(cond) FROM conditions WHERE n IN (1, 2, 6, 24, 55, 65, 70) ORDER BY n;
+SELECT cond, same(cond) FROM conditions WHERE n IN (1, 2, 6, 23, 54, 64, 69) ORDER BY n;
 VACUUM f;
-SELECT cond, same(cond) FROM conditions WHERE n IN (1, 2, 6, 24, 55, 65, 70) ORDER BY n;
+SELECT cond, same(cond) FROM conditions WHERE n IN (1, 2, 6, 23, 54, 64, 69) ORDER BY n;
 SELECT * FROM hnsw_check('f_v');
 SELECT pg_relation_size('f_v') AS size \gset
 SELECT make(3001, 4000);
@@ -189,12 +189,7 @@ CREATE INDEX f_i ON f USING hnsw (v vector_l2_ops, i4);
 RESET maintenance_work_mem;
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM f WHERE i4 = 7 ORDER BY v <-> pseudo(5, 100)::vector) x;
 SELECT * FROM hnsw_check('f_i');
-RESET hnsw.ef_search;
--- the planner takes it with and without conditions
-RESET enable_seqscan; RESET enable_sort;
-ANALYZE f;
-SELECT plan_of('SELECT id FROM f WHERE i4 < 150 ORDER BY v <-> (SELECT v FROM f WHERE id = 5) LIMIT 10') LIKE '%Index Scan using f_i%Index Cond: (i4 < 150)%' AS filtered,
-  plan_of('SELECT id FROM f ORDER BY v <-> (SELECT v FROM f WHERE id = 5) LIMIT 10') LIKE '%Index Scan using f_i%' AS unfiltered;
+RESET hnsw.ef_search; RESET enable_seqscan; RESET enable_sort;
 DROP TABLE f;
 
 -- what cannot be
