@@ -233,6 +233,13 @@ extern Size pgr_hnsw_search_memory(const PgrHnswSearch *s);
 extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
 								 const char *item);
 
+/*
+ * Adds n edges, made for its code and with no room wasted between them, to a
+ * node; the best of old and new stay. Build only.
+ */
+extern void pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges,
+								 uint32 n);
+
 /* Searches new neighbours for a node that has lost many; vacuum. */
 extern void pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id);
 
@@ -255,7 +262,8 @@ typedef enum PgrHnswPhase
 	PGR_HNSW_PHASE_SAMPLE = 2,
 	PGR_HNSW_PHASE_GRAPH,
 	PGR_HNSW_PHASE_WRITE,
-	PGR_HNSW_PHASE_INSERT
+	PGR_HNSW_PHASE_DIVIDE,
+	PGR_HNSW_PHASE_PARTS
 } PgrHnswPhase;
 
 extern IndexBuildResult *pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info);
@@ -266,8 +274,21 @@ extern void pgr_hnsw_build_empty(Relation index);
 /* Writes metapage, entry pages and centre, with no node yet, to a fork. */
 extern void pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows);
 
-/* Appends all nodes of a graph. */
-extern void pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g);
+/* What a build has written so far. */
+typedef struct PgrHnswWritten
+{
+	PgrHnswId  *ids;			/* node of each row, by number, or PGR_HNSW_NO_ID; NULL: the
+								 * first graph is the only one */
+	double		rows;			/* about as many nodes as there will be */
+	double		seen;			/* nodes so far */
+	double		entries;		/* and those that became entries */
+} PgrHnswWritten;
+
+/*
+ * Appends the nodes of a graph. With ids, rows that have a node already are not
+ * written again: that node gets the graph's edges, as far as they are worth it.
+ */
+extern void pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *w);
 
 /* --- hnsw_scan.c --- */
 

@@ -100,8 +100,10 @@ hnsw_phase_name(int64 phase)
 			return "building graph";
 		case PGR_HNSW_PHASE_WRITE:
 			return "writing graph";
-		case PGR_HNSW_PHASE_INSERT:
-			return "inserting into pages";
+		case PGR_HNSW_PHASE_DIVIDE:
+			return "dividing rows into parts";
+		case PGR_HNSW_PHASE_PARTS:
+			return "building parts";
 		default:
 			return NULL;
 	}

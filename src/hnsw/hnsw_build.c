@@ -4,19 +4,17 @@
  *
  * A sample gives the centre; then each row is encoded and inserted into the
  * graph in memory, by several processes if there are workers, which at the end
- * is written to pages. Rows that it has no room for are inserted into the pages:
- * at once in a serial build, whose graph is then written early; by the leader at
- * the end of a parallel one, from temporary files.
+ * is written to pages. Where memory has no room for all rows they go to
+ * temporary files first; hnsw_part.c goes on from there.
  */
 #include "postgres.h"
 
 #include "access/tableam.h"
 #include "am/am_build.h"
-#include "am/am_parallel.h"
 #include "am/sample.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
-#include "hnsw/hnsw.h"
+#include "hnsw/hnsw_build.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
@@ -24,35 +22,8 @@
 /* rows that the centre is the mean of */
 #define SAMPLE_ROWS 2000
 
-/* leader and workers; more are never asked for */
-#define MAX_PARTICIPANTS 1025
-
-/* What the processes of a parallel build share; the graph follows the centre. */
-typedef struct Shared
-{
-	PgrHnswMeta meta;
-	bool		has_centre;
-	uint64		spilled[MAX_PARTICIPANTS];	/* rows in each one's file */
-	float		centre[FLEXIBLE_ARRAY_MEMBER];
-} Shared;
-
-typedef struct Build
-{
-	MemoryContext context;
-	PgrHnswIndex *ix;
-	PgrParallelBuild *parallel; /* NULL in a serial build */
-	Shared	   *shared;
-	BufFile    *spill;			/* rows that the graph had no room for */
-	PgrGraph   *graph;			/* NULL once it was written */
-	PgrGraphScratch *scratch;
-	int8	   *code;			/* of the row at hand */
-	char	   *item;			/* its tid and filter values */
-	MemoryContext row_context;
-	double		rows;			/* with a value and a distance */
-} Build;
-
-static PgrGraph *shared_graph(Shared *shared);
-static void start_build(Build *b, Relation index);
+static PgrGraph *shared_graph(PgrHnswBuildShared *shared);
+static void start_build(PgrHnswBuild *b, Relation index);
 
 /* ----------
  * Centre
@@ -118,8 +89,8 @@ find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
  * ----------
  */
 
-static void
-report_phase(int64 phase)
+void
+pgr_hnsw_report_phase(PgrHnswPhase phase)
 {
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
 }
@@ -136,34 +107,53 @@ estimate_rows(Relation heap)
 	return tuples;
 }
 
-/* Nodes that maintenance_work_mem has room for, at most `most`. */
+/* Nodes that a graph in so many bytes has room for, at most `most`. */
 static uint32
-graph_capacity(const PgrHnswIndex *ix, double most, int participants)
+graph_fit(const PgrHnswMeta *meta, Size budget, double most, int participants)
 {
-	const PgrHnswMeta *meta = &ix->meta;
-	Size		budget = (Size) maintenance_work_mem * 1024;
 	uint32		item = PGR_HNSW_ITEM_SIZE(meta);
 	Size		nodes = budget / pgr_graph_stride(meta->padded, meta->degree, item);
-	uint32		capacity;
 
 	/* each process also needs two bytes a node to mark what it has seen */
 	budget -= Min(budget / 4, nodes * 2 * participants);
-	capacity = pgr_graph_fit(meta->padded, meta->degree, item, budget,
-							 (uint32) Min(most, (double) PG_UINT32_MAX));
+	return pgr_graph_fit(meta->padded, meta->degree, item, budget,
+						 (uint32) Min(most, (double) PG_UINT32_MAX));
+}
+
+/*
+ * Nodes that maintenance_work_mem has room for, at most `most`. If these are
+ * fewer than there may be rows, spool is set, and what a build in parts needs
+ * beside the graph is left free: a number a row, a buffer a part.
+ */
+static uint32
+graph_capacity(const PgrHnswIndex *ix, double rows, double most, int participants, bool *spool)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	Size		budget = (Size) maintenance_work_mem * 1024;
+	uint32		capacity = graph_fit(meta, budget, most, participants);
+
+	*spool = capacity < rows;
+	if (*spool && capacity > 0)
+	{
+		double		beside = rows * sizeof(PgrHnswId) + 2.2 * rows / capacity * BLCKSZ;
+
+		capacity = graph_fit(meta, budget - (Size) Min(beside, budget / 2), most, participants);
+	}
 	if (capacity < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("maintenance_work_mem is too small for one node of an hnsw index"),
 				 errhint("Increase maintenance_work_mem to at least %zu kB.",
-						 pgr_graph_size(meta->padded, meta->degree, item, 1) / 750 + 1)));
+						 pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta),
+										1) / 750 + 1)));
 	return capacity;
 }
 
 static PgrGraph *
-make_graph(const PgrHnswIndex *ix)
+make_graph(PgrHnswBuild *b, double rows)
 {
-	const PgrHnswMeta *meta = &ix->meta;
-	uint32		capacity = graph_capacity(ix, PG_UINT32_MAX, 1);
+	const PgrHnswMeta *meta = &b->ix->meta;
+	uint32		capacity = graph_capacity(b->ix, rows, PG_UINT32_MAX, 1, &b->shared->spooling);
 	/* memory that is not touched is not used: the graph may be taken whole */
 	Size		size = pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta),
 									  capacity);
@@ -183,99 +173,26 @@ make_scratch(const PgrGraph *g)
 															pgr_graph_scratch_size(g)));
 }
 
-/* Writes the graph out, full or complete. */
+/* The graph, once it has all rows, goes to pages. */
 static void
-flush_graph(Build *b)
+write_graph(PgrHnswBuild *b)
 {
-	report_phase(PGR_HNSW_PHASE_WRITE);
-	pgr_hnsw_flush(b->ix, b->graph);
-	b->graph = NULL;
+	PgrHnswWritten written = {NULL};
+
+	pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
+	for (uint32 i = 0; i < pgr_graph_count(b->graph); i++)
+		written.rows += pgr_graph_node(b->graph, i)->state == PGR_GRAPH_NODE;
+	pgr_hnsw_flush(b->ix, b->graph, &written);
 }
 
-/* ----------
- * Rows that the graph has no room for
- * ----------
- */
-
+/* What follows the scan of the table, in the leader. */
 static void
-report_full(double rows)
+finish_build(PgrHnswBuild *b)
 {
-	ereport(NOTICE,
-			(errmsg("hnsw graph no longer fits into maintenance_work_mem after %.0f tuples", rows),
-			 errdetail("Building will take longer."),
-			 errhint("Increase maintenance_work_mem to speed up builds.")));
-}
-
-static void
-spill_name(int participant, char *name)
-{
-	snprintf(name, MAXPGPATH, "hnsw.%d", participant);
-}
-
-/* A participant of a parallel build leaves the row in a file for the leader. */
-static void
-spill_row(Build *b, PgrCode8 *head)
-{
-	if (b->spill == NULL)
-	{
-		char		name[MAXPGPATH];
-		MemoryContext old = MemoryContextSwitchTo(b->context);
-
-		spill_name(b->parallel->participant, name);
-		b->spill = BufFileCreateFileSet(&b->parallel->files->fs, name);
-		MemoryContextSwitchTo(old);
-	}
-	BufFileWrite(b->spill, b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
-	BufFileWrite(b->spill, head, sizeof(PgrCode8));
-	BufFileWrite(b->spill, b->code, b->ix->meta.padded);
-	b->shared->spilled[b->parallel->participant]++;
-}
-
-/* Makes the file readable for the leader. */
-static void
-finish_spill(Build *b)
-{
-	if (b->spill == NULL)
-		return;
-	BufFileExportFileSet(b->spill);
-	BufFileClose(b->spill);
-	b->spill = NULL;
-}
-
-/* The leader inserts what all left, into the pages. */
-static void
-insert_spilled(Build *b)
-{
-	bool		first = true;
-
-	for (int p = 0; p < b->parallel->participants; p++)
-	{
-		char		name[MAXPGPATH];
-		BufFile    *file;
-
-		if (b->shared->spilled[p] == 0)
-			continue;
-		if (first)
-			report_full(pgr_graph_count(shared_graph(b->shared)));
-		first = false;
-		report_phase(PGR_HNSW_PHASE_INSERT);
-		spill_name(p, name);
-		file = BufFileOpenFileSet(&b->parallel->files->fs, name, O_RDONLY, false);
-		for (uint64 i = 0; i < b->shared->spilled[p]; i++)
-		{
-			PgrCode8	head;
-			MemoryContext old = MemoryContextSwitchTo(b->row_context);
-
-			CHECK_FOR_INTERRUPTS();
-			pgr_buffile_read(file, b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
-			pgr_buffile_read(file, &head, sizeof(head));
-			pgr_buffile_read(file, b->code, b->ix->meta.padded);
-			pgr_hnsw_insert_code(b->ix, b->code, &head, b->item);
-			MemoryContextSwitchTo(old);
-			MemoryContextReset(b->row_context);
-		}
-		BufFileClose(file);
-	}
+	if (b->shared->spooling)
+		pgr_hnsw_build_parts(b);
+	else
+		write_graph(b);
 }
 
 /* ----------
@@ -283,42 +200,37 @@ insert_spilled(Build *b)
  * ----------
  */
 
+bool
+pgr_hnsw_build_insert(PgrHnswBuild *b, const PgrCode8 *head, uint32 number)
+{
+	uint32		id = pgr_graph_reserve(b->graph);
+	PgrGraphNode *node;
+
+	if (id == PGR_GRAPH_NONE)
+		return false;
+	node = pgr_graph_node(b->graph, id);
+	node->head = *head;
+	node->number = number;
+	memcpy(pgr_graph_code(b->graph, node), b->code, b->ix->meta.padded);
+	memcpy(pgr_graph_extra(b->graph, node), b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+	pgr_graph_insert(b->graph, b->scratch, id);
+	return true;
+}
+
 /* Adds the row at hand. */
 static void
-add_code(Build *b, PgrCode8 *head)
+add_code(PgrHnswBuild *b, PgrCode8 *head)
 {
-	uint32		id = PGR_GRAPH_NONE;
-
-	if (b->graph != NULL)
-		id = pgr_graph_reserve(b->graph);
-	if (id != PGR_GRAPH_NONE)
-	{
-		PgrGraphNode *node = pgr_graph_node(b->graph, id);
-
-		node->head = *head;
-		memcpy(pgr_graph_code(b->graph, node), b->code, b->ix->meta.padded);
-		memcpy(pgr_graph_extra(b->graph, node), b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
-		pgr_graph_insert(b->graph, b->scratch, id);
+	if (!b->shared->spooling && pgr_hnsw_build_insert(b, head, 0))
 		return;
-	}
-	if (b->parallel != NULL)
-	{
-		spill_row(b, head);
-		return;
-	}
-	if (b->graph != NULL)
-	{
-		report_full(b->rows);
-		flush_graph(b);
-		report_phase(PGR_HNSW_PHASE_INSERT);
-	}
-	pgr_hnsw_insert_code(b->ix, b->code, head, b->item);
+	b->shared->spooling = true;
+	pgr_hnsw_spool_row(b, head);
 }
 
 static void
 build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {
-	Build	   *b = arg;
+	PgrHnswBuild *b = arg;
 	PgrCode8	head;
 	MemoryContext old;
 
@@ -334,7 +246,7 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 		add_code(b, &head);
 		b->rows++;
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-									 b->parallel != NULL && b->graph != NULL
+									 b->parallel != NULL && !b->shared->spooling
 									 ? pgr_graph_count(b->graph) : (int64) b->rows);
 	}
 	MemoryContextSwitchTo(old);
@@ -349,17 +261,17 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 static Size
 graph_offset(const PgrHnswMeta *meta)
 {
-	return TYPEALIGN(64, sizeof(Shared) + meta->dim * sizeof(float));
+	return TYPEALIGN(64, sizeof(PgrHnswBuildShared) + meta->dim * sizeof(float));
 }
 
 static PgrGraph *
-shared_graph(Shared *shared)
+shared_graph(PgrHnswBuildShared *shared)
 {
 	return (PgrGraph *) ((char *) shared + graph_offset(&shared->meta));
 }
 
 static double
-scan_table(Build *b)
+scan_table(PgrHnswBuild *b)
 {
 	return table_index_build_scan(b->parallel->heap, b->parallel->index, b->parallel->info, true,
 								  true, build_row, b, b->parallel->scan);
@@ -367,7 +279,7 @@ scan_table(Build *b)
 
 /* A participant's state: its own scratch memory, the common graph. */
 static void
-join_build(Build *b, PgrParallelBuild *parallel)
+join_build(PgrHnswBuild *b, PgrParallelBuild *parallel)
 {
 	b->parallel = parallel;
 	b->shared = parallel->area;
@@ -382,9 +294,10 @@ void
 pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc)
 {
 	PgrParallelBuild parallel;
-	Shared	   *shared;
-	Build		b = {0};
-	double		heap_tuples;
+	PgrHnswBuildShared *shared;
+	PgrHnswBuild b = {0};
+	double		heap_tuples = 0;
+	int			phase;
 
 	pgr_parallel_attach(&parallel, seg, toc);
 	shared = parallel.area;
@@ -392,44 +305,80 @@ pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc)
 	b.ix->meta = shared->meta;
 	b.ix->centre = shared->has_centre ? shared->centre : NULL;
 	join_build(&b, &parallel);
-	heap_tuples = scan_table(&b);
-	finish_spill(&b);
+	phase = BarrierAttach(&shared->barrier);
+	if (phase == 0)
+	{
+		heap_tuples = scan_table(&b);
+		pgr_hnsw_spool_finish(&b);
+		BarrierArriveAndWait(&shared->barrier, PG_WAIT_EXTENSION);
+	}
+	else
+		table_endscan(parallel.scan);	/* the others have read it all */
+	if (shared->spooling)
+		pgr_hnsw_join_parts(&b);
+	BarrierDetach(&shared->barrier);
 	pgr_parallel_detach(&parallel, heap_tuples, b.rows);
+}
+
+static void
+init_shared(PgrHnswBuildShared *shared, const PgrHnswIndex *ix)
+{
+	memset(shared, 0, sizeof(PgrHnswBuildShared));
+	shared->meta = ix->meta;
+	shared->has_centre = ix->centre != NULL;
+	if (ix->centre != NULL)
+		memcpy(shared->centre, ix->centre, ix->meta.dim * sizeof(float));
+	BarrierInit(&shared->barrier, 0);
+	pg_atomic_init_u64(&shared->part_taken, 0);
 }
 
 /* The whole build by several processes; false if there are none to be had. */
 static bool
-build_in_parallel(Build *b, Relation heap, Relation index, IndexInfo *info, int workers,
+build_in_parallel(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *info, int workers,
 				  IndexBuildResult *result)
 {
 	PgrParallelBuild parallel;
 	PgrHnswMeta *meta = &b->ix->meta;
-	uint32		capacity = graph_capacity(b->ix, estimate_rows(heap) * 1.2 + 10000, workers + 1);
+	double		rows = estimate_rows(heap);
+	bool		spool;
+	uint32		capacity = graph_capacity(b->ix, rows, rows * 1.2 + 10000, workers + 1, &spool);
 	Size		size = add_size(graph_offset(meta),
 								pgr_graph_size(meta->padded, meta->degree,
 											   PGR_HNSW_ITEM_SIZE(meta), capacity));
 
-	if (workers + 1 > MAX_PARTICIPANTS ||
+	if (workers + 1 > PGR_HNSW_MAX_PARTICIPANTS ||
 		!pgr_parallel_begin(&parallel, heap, index, info, workers, "pgr_hnsw_build_worker", size))
 		return false;
-	b->shared = parallel.area;
-	memset(b->shared, 0, sizeof(Shared));
-	b->shared->meta = *meta;
-	b->shared->has_centre = b->ix->centre != NULL;
-	if (b->ix->centre != NULL)
-		memcpy(b->shared->centre, b->ix->centre, meta->dim * sizeof(float));
-	pgr_graph_init(shared_graph(b->shared), meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta),
-				   meta->ef_construction, meta->max_aux, capacity);
+	init_shared(parallel.area, b->ix);
+	pgr_graph_init(shared_graph(parallel.area), meta->padded, meta->degree,
+				   PGR_HNSW_ITEM_SIZE(meta), meta->ef_construction, meta->max_aux, capacity);
 	join_build(b, &parallel);
+	b->shared->spooling = spool;
+	BarrierAttach(&b->shared->barrier);
 	pgr_parallel_launch(&parallel);
 	result->heap_tuples = scan_table(b);
 	result->index_tuples = b->rows;
-	finish_spill(b);
+	pgr_hnsw_spool_finish(b);
+	BarrierArriveAndWait(&b->shared->barrier, PG_WAIT_EXTENSION);
+	finish_build(b);
+	BarrierDetach(&b->shared->barrier);
 	pgr_parallel_wait(&parallel, &result->heap_tuples, &result->index_tuples);
-	flush_graph(b);
-	insert_spilled(b);
 	pgr_parallel_end(&parallel);
 	return true;
+}
+
+static void
+build_alone(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *info,
+			IndexBuildResult *result)
+{
+	b->shared = palloc(graph_offset(&b->ix->meta));
+	init_shared(b->shared, b->ix);
+	b->graph = make_graph(b, estimate_rows(heap));
+	b->scratch = make_scratch(b->graph);
+	result->heap_tuples = table_index_build_scan(heap, index, info, true, true, build_row, b,
+												 NULL);
+	result->index_tuples = b->rows;
+	finish_build(b);
 }
 
 /* ----------
@@ -438,7 +387,7 @@ build_in_parallel(Build *b, Relation heap, Relation index, IndexInfo *info, int 
  */
 
 static void
-start_build(Build *b, Relation index)
+start_build(PgrHnswBuild *b, Relation index)
 {
 	b->context = CurrentMemoryContext;
 	b->ix = pgr_hnsw_new(index);
@@ -454,24 +403,16 @@ pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Build		b = {0};
+	PgrHnswBuild b = {0};
 	int			workers = pgr_build_workers(heap, index, info);
 
 	start_build(&b, index);
-	report_phase(PGR_HNSW_PHASE_SAMPLE);
+	pgr_hnsw_report_phase(PGR_HNSW_PHASE_SAMPLE);
 	find_centre(heap, index, info, b.ix);
 	pgr_hnsw_write_head(b.ix, MAIN_FORKNUM, estimate_rows(heap));
-	report_phase(PGR_HNSW_PHASE_GRAPH);
+	pgr_hnsw_report_phase(PGR_HNSW_PHASE_GRAPH);
 	if (workers == 0 || !build_in_parallel(&b, heap, index, info, workers, result))
-	{
-		b.graph = make_graph(b.ix);
-		b.scratch = make_scratch(b.graph);
-		result->heap_tuples = table_index_build_scan(heap, index, info, true, true, build_row, &b,
-													 NULL);
-		result->index_tuples = b.rows;
-		if (b.graph != NULL)
-			flush_graph(&b);
-	}
+		build_alone(&b, heap, index, info, result);
 	pgr_wal_log_build(index, MAIN_FORKNUM);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -72,32 +72,48 @@ pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
  * ----------
  */
 
+static bool
+is_new(const PgrHnswWritten *w, const PgrGraphNode *node)
+{
+	return w->ids == NULL || w->ids[node->number] == PGR_HNSW_NO_ID;
+}
+
+/* The first row, from i on in a chain of equal ones, that has no node yet. */
 static uint32
-chain_length(const PgrGraph *g, const PgrGraphNode *node)
+next_new(const PgrGraph *g, const PgrHnswWritten *w, uint32 i)
+{
+	while (i != PGR_GRAPH_NONE && !is_new(w, pgr_graph_node(g, i)))
+		i = pgr_graph_node(g, i)->next_equal;
+	return i;
+}
+
+/* Rows without a node among the equal ones from i on. */
+static uint32
+count_new(const PgrGraph *g, const PgrHnswWritten *w, uint32 i)
 {
 	uint32		n = 0;
 
-	for (uint32 i = node->next_equal; i != PGR_GRAPH_NONE; i = pgr_graph_node(g, i)->next_equal)
+	for (i = next_new(g, w, i); i != PGR_GRAPH_NONE;
+		 i = next_new(g, w, pgr_graph_node(g, i)->next_equal))
 		n++;
 	return n;
 }
 
-/* TIDS slots that a node with so many duplicates needs */
+/* TIDS slots that a node of so many rows needs */
 static uint32
-slots_needed(const PgrHnswMeta *meta, uint32 duplicates)
+slots_needed(const PgrHnswMeta *meta, uint32 rows)
 {
-	uint32		more = duplicates + 1 > PGR_HNSW_INLINE_TIDS
-		? duplicates + 1 - PGR_HNSW_INLINE_TIDS : 0;
+	uint32		more = rows > PGR_HNSW_INLINE_TIDS ? rows - PGR_HNSW_INLINE_TIDS : 0;
 
 	return (more + PGR_HNSW_SLOT_TIDS(meta) - 1) / PGR_HNSW_SLOT_TIDS(meta);
 }
 
 /*
  * Numbers the nodes as their records will lie: the k-th slot behind the
- * relation's end. A node's TIDS slots follow it.
+ * relation's end. A node's TIDS slots follow it. Nodes written before keep theirs.
  */
 static void
-number_nodes(const PgrHnswIndex *ix, PgrGraph *g)
+number_nodes(const PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	uint64		next = 0;
@@ -107,15 +123,22 @@ number_nodes(const PgrHnswIndex *ix, PgrGraph *g)
 	{
 		PgrGraphNode *node = pgr_graph_node(g, i);
 		uint64		block = first + next / meta->nodes_per_page * meta->parts + meta->parts - 1;
+		uint32		rows;
 
 		if (node->state != PGR_GRAPH_NODE)
 			continue;
+		rows = count_new(g, w, i);
+		if (rows == 0)
+		{
+			node->disk_id = w->ids[node->number];
+			continue;
+		}
 		if (block >= MaxBlockNumber / meta->nodes_per_page)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("index \"%s\" has too many nodes", RelationGetRelationName(ix->rel))));
 		node->disk_id = block * meta->nodes_per_page + next % meta->nodes_per_page;
-		next += 1 + slots_needed(meta, chain_length(g, node));
+		next += 1 + slots_needed(meta, rows);
 	}
 }
 
@@ -123,6 +146,7 @@ number_nodes(const PgrHnswIndex *ix, PgrGraph *g)
 typedef struct Writer
 {
 	const PgrHnswIndex *ix;
+	PgrHnswWritten *written;
 	Buffer		buffer;			/* the page being filled, locked, or InvalidBuffer */
 	uint32		slot;			/* next in it */
 	BlockNumber last;			/* the last page begun */
@@ -182,6 +206,17 @@ put_item(const PgrHnswMeta *meta, const PgrGraph *g, const PgrGraphNode *node, P
 	record->ntids++;
 }
 
+/* Two groups of equal rows may have come to share a node earlier. */
+static bool
+has_edge_to(const PgrHnswMeta *meta, const PgrHnswNode *record, PgrHnswId id)
+{
+	for (uint32 i = 0; i < record->nedges; i++)
+		if (PGR_HNSW_EDGE(meta, record, i)->id == id)
+			return true;
+	return false;
+}
+
+/* A graph node's links become the record's edges. */
 static void
 fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, PgrHnswNode *record)
 {
@@ -194,12 +229,23 @@ fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, 
 		PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, record, record->nedges);
 		PgrEdge		factors;
 
+		if (has_edge_to(meta, record, to->disk_id))
+			continue;
 		pgr_edge_encode(&from->head, pgr_graph_code(g, from), &to->head, pgr_graph_code(g, to),
 						meta->padded, &factors, (uint8 *) edge + PGR_HNSW_EDGE_BITS(meta));
 		edge->id = to->disk_id;
 		edge->factors = factors;
 		record->nedges++;
 	}
+}
+
+/* Takes tids of new rows from a chain into a record with room for most. */
+static void
+fill_tids(const Writer *w, const PgrGraph *g, uint32 *rest, PgrHnswNode *record, uint32 most)
+{
+	for (; *rest != PGR_GRAPH_NONE && record->ntids < most;
+		 *rest = next_new(g, w->written, pgr_graph_node(g, *rest)->next_equal))
+		put_item(&w->ix->meta, g, pgr_graph_node(g, *rest), record);
 }
 
 /* The tids of a node's duplicates that do not fit in its record. */
@@ -217,9 +263,7 @@ put_tids_slots(Writer *w, const PgrGraph *g, PgrHnswId owner, uint32 rest, uint3
 		record->flags = PGR_HNSW_TIDS;
 		record->owner = owner;
 		record->more = PGR_HNSW_NO_ID;
-		for (; rest != PGR_GRAPH_NONE && record->ntids < PGR_HNSW_SLOT_TIDS(meta);
-			 rest = pgr_graph_node(g, rest)->next_equal)
-			put_item(meta, g, pgr_graph_node(g, rest), record);
+		fill_tids(w, g, &rest, record, PGR_HNSW_SLOT_TIDS(meta));
 		/* the slot that follows, wherever its page will be */
 		if (i + 1 < nslots)
 			record->more = w->slot < meta->nodes_per_page ? id + 1
@@ -229,13 +273,15 @@ put_tids_slots(Writer *w, const PgrGraph *g, PgrHnswId owner, uint32 rest, uint3
 	}
 }
 
+/* Writes a node with its rows from first on, which have none yet. */
 static void
-put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *record)
+put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, uint32 first,
+		 PgrHnswNode *record)
 {
 	const PgrHnswMeta *meta = &w->ix->meta;
 	PgrHnswId	id = next_slot(w);
-	uint32		rest = node->next_equal;
-	uint32		nslots = slots_needed(meta, chain_length(g, node));
+	uint32		nslots = slots_needed(meta, count_new(g, w->written, first));
+	uint32		rest = first;
 
 	if (id != node->disk_id)
 		elog(ERROR, "node is written to slot %u instead of %u", id, node->disk_id);
@@ -244,10 +290,7 @@ put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *re
 	record->more = PGR_HNSW_NO_ID;
 	record->owner = PGR_HNSW_NO_ID;
 	record->head = node->head;
-	put_item(meta, g, node, record);
-	for (; rest != PGR_GRAPH_NONE && record->ntids < PGR_HNSW_INLINE_TIDS;
-		 rest = pgr_graph_node(g, rest)->next_equal)
-		put_item(meta, g, pgr_graph_node(g, rest), record);
+	fill_tids(w, g, &rest, record, PGR_HNSW_INLINE_TIDS);
 	if (nslots > 0)
 		record->more = w->slot < meta->nodes_per_page ? id + 1
 			: (PgrHnswId) (RelationGetNumberOfBlocks(w->ix->rel) + meta->parts - 1) *
@@ -258,74 +301,108 @@ put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *re
 	put_tids_slots(w, g, id, rest, nslots, record);
 }
 
-/* Enters all rows in the list of filter values. */
+/*
+ * Remembers which node new rows of a group are in, and enters them in the list
+ * of filter values. After all nodes, because the list takes pages of its own.
+ */
 static void
-put_list(const PgrHnswIndex *ix, const PgrGraph *g)
+enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 first, const PgrHnswWritten *w)
 {
-	for (uint32 i = 0; i < pgr_graph_count(g); i++)
-	{
-		const PgrGraphNode *node = pgr_graph_node(g, i);
+	PgrHnswId	id = pgr_graph_node(g, first)->disk_id;
 
-		if (node->state != PGR_GRAPH_NODE)
-			continue;
-		for (uint32 row = i; row != PGR_GRAPH_NONE; row = pgr_graph_node(g, row)->next_equal)
-			pgr_hnsw_list_add(ix, node->disk_id, pgr_graph_extra(g, pgr_graph_node(g, row)));
+	for (uint32 i = next_new(g, w, first); i != PGR_GRAPH_NONE;
+		 i = next_new(g, w, pgr_graph_node(g, i)->next_equal))
+	{
+		const PgrGraphNode *row = pgr_graph_node(g, i);
+
+		if (ix->meta.filter_size > 0)
+			pgr_hnsw_list_add(ix, id, pgr_graph_extra(g, row));
+		if (w->ids != NULL)
+			w->ids[row->number] = id;
 	}
 }
 
-/* Evenly spaced nodes become the entries. */
+/* Gives the nodes that rows of a group have had before the group's edges. */
 static void
-put_entries(const PgrHnswIndex *ix, const PgrGraph *g, uint32 nodes)
+merge_group(const PgrHnswIndex *ix, const PgrGraph *g, uint32 i, const PgrHnswWritten *w,
+			PgrHnswNode *record)
 {
-	uint32		room = PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta) * ix->meta.entry_pages;
-	uint32		seen = 0;
-	uint32		taken = 0;
+	const PgrGraphNode *node = pgr_graph_node(g, i);
+	PgrHnswId	last = PGR_HNSW_NO_ID;
 
-	for (uint32 i = 0; i < pgr_graph_count(g); i++)
+	record->nedges = 0;
+	for (; i != PGR_GRAPH_NONE; i = pgr_graph_node(g, i)->next_equal)
 	{
-		const PgrGraphNode *node = pgr_graph_node(g, i);
+		PgrHnswId	id = w->ids[pgr_graph_node(g, i)->number];
 
-		if (node->state != PGR_GRAPH_NODE)
+		if (id == PGR_HNSW_NO_ID || id == last)
 			continue;
-		if ((uint64) taken * nodes <= (uint64) seen * room && taken < room)
-		{
-			pgr_hnsw_offer_entry(ix, node->disk_id, pgr_graph_code(g, node), &node->head, 0, true);
-			taken++;
-		}
-		seen++;
+		if (record->nedges == 0)
+			fill_edges(ix, g, node, record);
+		pgr_hnsw_merge_edges(ix, id, PGR_HNSW_EDGES(&ix->meta, record), record->nedges);
+		last = id;
 	}
 }
+
+/* Evenly spaced among all nodes, some become entries. */
+static void
+put_entry(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *node, PgrHnswWritten *w)
+{
+	double		room = PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta) * ix->meta.entry_pages;
+
+	if (w->entries * w->rows <= w->seen * room && w->entries < room)
+	{
+		pgr_hnsw_offer_entry(ix, node->disk_id, pgr_graph_code(g, node), &node->head, 0, true);
+		w->entries++;
+	}
+	w->seen++;
+}
+
+/* Remembers the last page, which may have room for what is inserted next. */
+static void
+set_insert_block(PgrHnswIndex *ix, BlockNumber block)
+{
+	Buffer		buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META,
+									   BUFFER_LOCK_EXCLUSIVE);
+
+	ix->meta.insert_block = block;
+	((PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer)))->insert_block = block;
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+}
+
+/* For each node of a graph, by number. */
+#define FOREACH_NODE(g, i) \
+	for (uint32 i = 0; i < pgr_graph_count(g); i++) \
+		if (pgr_graph_node(g, i)->state == PGR_GRAPH_NODE)
 
 void
-pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g)
+pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *written)
 {
-	Writer		w = {ix, InvalidBuffer};
+	Writer		w = {ix, written, InvalidBuffer};
 	PgrHnswNode *record = palloc(ix->meta.node_size);
-	uint32		nodes = 0;
 
-	number_nodes(ix, g);
-	for (uint32 i = 0; i < pgr_graph_count(g); i++)
+	number_nodes(ix, g, written);
+	/* before the new ones have their numbers */
+	if (written->ids != NULL)
+		FOREACH_NODE(g, i)
+			merge_group(ix, g, i, written, record);
+	FOREACH_NODE(g, i)
 	{
 		const PgrGraphNode *node = pgr_graph_node(g, i);
+		uint32		first = next_new(g, written, i);
 
-		if (node->state != PGR_GRAPH_NODE)
+		if (first == PGR_GRAPH_NONE)
 			continue;
-		put_node(&w, g, node, record);
-		nodes++;
+		put_node(&w, g, node, first, record);
+		put_entry(ix, g, node, written);
 	}
 	if (BufferIsValid(w.buffer))
 	{
-		Buffer		buffer;
-
 		UnlockReleaseBuffer(w.buffer);
-		ix->meta.insert_block = w.last;
-		buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
-		((PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer)))->insert_block = w.last;
-		MarkBufferDirty(buffer);
-		UnlockReleaseBuffer(buffer);
+		set_insert_block(ix, w.last);
 	}
-	put_entries(ix, g, nodes);
-	if (ix->meta.filter_size > 0)
-		put_list(ix, g);
+	FOREACH_NODE(g, i)
+		enter_rows(ix, g, i, written);
 	pfree(record);
 }

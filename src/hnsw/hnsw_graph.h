@@ -45,6 +45,7 @@ typedef struct PgrGraphNode
 	uint16_t	nlinks;
 	uint16_t	state;			/* PgrGraphState */
 	uint32_t	disk_id;		/* for whoever writes the graph out */
+	uint32_t	number;			/* the caller's */
 	PgrGraphLink links[];		/* degree of them, then the code, then the caller's extra */
 } PgrGraphNode;
 

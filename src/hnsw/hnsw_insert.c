@@ -144,13 +144,17 @@ make_edge(const PgrHnswIndex *ix, const PgrCode8 *from, const int8 *from_code,
 	edge->factors = factors;
 }
 
-/* Edges of a node with the new one behind them, to choose which to drop. */
+/* a node's own, and as many again */
+#define MAX_EDGES (2 * PGR_GRAPH_MAX_DEGREE)
+
+/* Edges of a node with new ones behind them, to choose which to keep. */
 typedef struct EdgeList
 {
 	const PgrHnswMeta *meta;
 	const char *edges;			/* PGR_HNSW_EDGE_SIZE apart */
-	float		length[PGR_GRAPH_MAX_DEGREE + 1];	/* of edges */
-	uint32		order[PGR_GRAPH_MAX_DEGREE + 1];	/* edges by length */
+	float		length[MAX_EDGES];	/* of edges */
+	uint32		order[MAX_EDGES];	/* edges by length */
+	float		square[MAX_EDGES];	/* of lengths, in that order */
 } EdgeList;
 
 static inline const PgrHnswEdge *
@@ -199,6 +203,25 @@ edge_length(const PgrHnswMeta *meta, const PgrHnswEdge *edge)
 	return (float) (fabs(edge->factors.rescale) * sqrt(meta->padded) * sqrt(2 / M_PI) / 4);
 }
 
+/* Sorts n edges by length. */
+static void
+list_edges(EdgeList *l, const PgrHnswMeta *meta, const char *edges, uint32 n)
+{
+	l->meta = meta;
+	l->edges = edges;
+	for (uint32 i = 0; i < n; i++)
+	{
+		uint32		at = i;
+
+		l->length[i] = edge_length(meta, list_edge(l, i));
+		for (; at > 0 && l->length[l->order[at - 1]] > l->length[i]; at--)
+			l->order[at] = l->order[at - 1];
+		l->order[at] = i;
+	}
+	for (uint32 i = 0; i < n; i++)
+		l->square[i] = l->length[l->order[i]] * l->length[l->order[i]];
+}
+
 /*
  * Which of n edges (the last is the new one) to drop so that n - 1 are left:
  * the one that selection by diversity does not choose.
@@ -206,26 +229,70 @@ edge_length(const PgrHnswMeta *meta, const PgrHnswEdge *edge)
 static uint32
 edge_to_drop(const PgrHnswMeta *meta, const char *edges, uint32 n)
 {
-	EdgeList	l = {meta, edges};
-	float		distances[PGR_GRAPH_MAX_DEGREE + 1] = {0};	/* n >= 2; gcc at -O1 cannot tell */
-	uint32		chosen[PGR_GRAPH_MAX_DEGREE + 1];
+	EdgeList	l;
+	uint32		chosen[MAX_EDGES];
 	uint32		drop = 0;
 
-	for (uint32 i = 0; i < n; i++)
-	{
-		uint32		at = i;
-
-		l.length[i] = edge_length(meta, list_edge(&l, i));
-		for (; at > 0 && l.length[l.order[at - 1]] > l.length[i]; at--)
-			l.order[at] = l.order[at - 1];
-		l.order[at] = i;
-	}
-	for (uint32 i = 0; i < n; i++)
-		distances[i] = l.length[l.order[i]] * l.length[l.order[i]];
-	pgr_graph_select(distances, n, n - 1, edge_pair, &l, chosen);
+	list_edges(&l, meta, edges, n);
+	pgr_graph_select(l.square, n, n - 1, edge_pair, &l, chosen);
 	while (drop < n - 1 && (chosen[drop] & ~PGR_GRAPH_DIVERSE) == drop)
 		drop++;
 	return l.order[drop];
+}
+
+/* Keeps the best `degree` of a node's edges, of which there may be more for now. */
+static void
+keep_best_edges(const PgrHnswMeta *meta, PgrHnswNode *node)
+{
+	Size		size = PGR_HNSW_EDGE_SIZE(meta);
+	char	   *kept;
+	EdgeList	l;
+	uint32		chosen[MAX_EDGES];
+	uint32		n;
+
+	if (node->nedges <= meta->degree)
+		return;
+	kept = palloc(meta->degree * size);
+	list_edges(&l, meta, PGR_HNSW_EDGES(meta, node), node->nedges);
+	n = pgr_graph_select(l.square, node->nedges, meta->degree, edge_pair, &l, chosen);
+	for (uint32 i = 0; i < n; i++)
+		memcpy(kept + i * size, list_edge(&l, l.order[chosen[i] & ~PGR_GRAPH_DIVERSE]), size);
+	memcpy(PGR_HNSW_EDGES(meta, node), kept, n * size);
+	node->nedges = n;
+	pfree(kept);
+}
+
+static bool
+has_edge(const PgrHnswMeta *meta, const PgrHnswNode *node, PgrHnswId to)
+{
+	for (uint32 i = 0; i < node->nedges; i++)
+		if (PGR_HNSW_EDGE(meta, node, i)->id == to)
+			return true;
+	return false;
+}
+
+void
+pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges, uint32 n)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	Size		size = PGR_HNSW_EDGE_SIZE(meta);
+	PgrHnswNode *node = palloc(meta->node_size + n * size);
+	const PgrHnswNode *stored;
+	Buffer		buffer;
+
+	stored = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_EXCLUSIVE, (char *) node, &buffer);
+	if (stored != node)
+		memcpy(node, stored, meta->node_size);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const PgrHnswEdge *edge = (const PgrHnswEdge *) (edges + i * size);
+
+		if (edge->id != id && !has_edge(meta, node, edge->id))
+			memcpy(PGR_HNSW_EDGE(meta, node, node->nedges++), edge, size);
+	}
+	keep_best_edges(meta, node);
+	pgr_hnsw_node_store(ix, id, node, buffer);
+	pfree(node);
 }
 
 /*
@@ -255,12 +322,11 @@ add_edge(const PgrHnswIndex *ix, const Neighbour *to, const NewNode *added)
 	if (stored != node)
 		memcpy(record, stored, meta->node_size);
 	n = node->nedges;
-	for (uint32 i = 0; i < n; i++)
-		if (PGR_HNSW_EDGE(meta, node, i)->id == added->id)
-		{
-			UnlockReleaseBuffer(buffer);
-			return true;
-		}
+	if (has_edge(meta, node, added->id))
+	{
+		UnlockReleaseBuffer(buffer);
+		return true;
+	}
 	make_edge(ix, &node->head, PGR_HNSW_CODE(meta, node), added->id, &added->head, added->code,
 			  PGR_HNSW_EDGE(meta, node, n));
 	if (n < meta->degree)

@@ -126,9 +126,19 @@ for my $set (@sets)
 	like($err, qr/using [12] parallel workers/, "$tab: workers were used");
 	check_index("$tab, parallel build", $tab, $op);
 
-	$node->psql('postgres', qq{DROP INDEX ${tab}_i; SET maintenance_work_mem = '8MB'; $create}, stdout => \$out, stderr => \$err);
-	like($err, qr/no longer fits into maintenance_work_mem/, "$tab: memory was too small");
-	check_index("$tab, build beyond memory", $tab, $op);
+	# a quarter of what the graph needs: $dim + 300 bytes a row
+	my $memory = int($most * ($dim + 300) / 4096) . 'kB';
+	for my $workers (0, 2)
+	{
+		$node->psql('postgres', qq{DROP INDEX ${tab}_i; SET maintenance_work_mem = '$memory';
+			ALTER TABLE $tab SET (parallel_workers = $workers);
+			SET client_min_messages = debug1; $create}, stdout => \$out, stderr => \$err);
+		like($err, qr/built in \d parts/, "$tab: memory was too small");
+		($workers ? \&like : \&unlike)->($err, qr/using [12] parallel workers/, "$tab: workers");
+		check_index("$tab, build in parts, $workers workers", $tab, $op);
+		is($node->safe_psql('postgres', "SELECT tids FROM hnsw_stats('${tab}_i')"),
+			$node->safe_psql('postgres', "SELECT count(v) FROM $tab"), "$tab: each row is in the index once");
+	}
 
 	# the last quarter by single inserts
 	$node->safe_psql('postgres', qq{

@@ -1,0 +1,589 @@
+/*
+ * hnsw_part.c
+ *		Building an index that is larger than maintenance_work_mem. See README,
+ *		"Build".
+ *
+ * Rows wait in temporary files. They are divided into parts of similar values,
+ * small enough for the memory; most rows are in two parts. Part after part
+ * becomes a graph in memory and is written: rows seen for the first time become
+ * nodes, those that are in the index already get further edges (hnsw_flush.c).
+ * What is common to neighbouring parts ties them together (as DiskANN's build
+ * of Subramanya et al. 2019 does). The other way, to insert the rest into pages
+ * one by one, reads and writes some hundred pages a row at random.
+ *
+ * Phases of the barrier in a parallel build. The leader takes part in all; a
+ * worker may come late, to any:
+ *	 0			reading the table
+ *	 1			the leader divides the rows; the others wait
+ *	 2 + 2 k	the leader prepares the graph of part k
+ *	 3 + 2 k	all insert into it; the leader then writes it, in the next phase
+ * After phase 0 or 1 it ends if there is nothing to divide.
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "commands/progress.h"
+#include "hnsw/hnsw_build.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+
+/*
+ * The share of rows that go to a second part: those nearest to the border
+ * between two; all of them where there are many parts, whose borders are
+ * everywhere. README, "Build", has what less of it costs.
+ */
+#define SECOND_SHARE 0.7
+#define MANY_PARTS 16
+
+/* room in all parts together, as a multiple of what is needed: they are uneven */
+#define PART_ROOM 1.1
+
+/* sampled rows for each part's centre, rounds of k-means */
+#define SAMPLE_PER_PART 64
+#define ROUNDS 8
+
+/* rows that a participant takes from a part at once */
+#define TAKE_ROWS 64
+
+/* each has an open file with a buffer */
+#define MAX_PARTS 4096
+
+/* A row in a file; its item (tid and filter values) and code follow. */
+typedef struct SpoolRow
+{
+	PgrCode8	head;
+	uint32		number;			/* in a part's file */
+} SpoolRow;
+
+/* The parts' centres and how full they are. */
+typedef struct Division
+{
+	uint32		n;
+	uint32		dim;
+	PgrCode8   *heads;
+	int8	   *codes;
+	float	   *distances;		/* scratch, n; of the row at hand */
+	uint64		capacity;		/* rows that a part has room for */
+	float		border;			/* rows with a second centre so little farther go to both */
+	uint64	   *most_seconds;	/* rows for which it is not the nearest that it may take */
+	uint64	   *seconds;		/* and has */
+	uint64	   *rows;			/* all it has */
+} Division;
+
+/* ----------
+ * Files
+ * ----------
+ */
+
+static void
+spool_name(int participant, char *name)
+{
+	snprintf(name, MAXPGPATH, "hnsw.rows.%d", participant);
+}
+
+static void
+part_name(uint32 part, char *name)
+{
+	snprintf(name, MAXPGPATH, "hnsw.part.%u", part);
+}
+
+static BufFile *
+create_file(PgrHnswBuild *b, const char *name)
+{
+	MemoryContext old = MemoryContextSwitchTo(b->context);
+	BufFile    *file = b->parallel == NULL ? BufFileCreateTemp(false)
+		: BufFileCreateFileSet(&b->parallel->files->fs, name);
+
+	MemoryContextSwitchTo(old);
+	return file;
+}
+
+/* The row at hand: b->item, b->code. */
+static void
+write_row(const PgrHnswBuild *b, BufFile *file, const SpoolRow *row)
+{
+	BufFileWrite(file, unconstify(SpoolRow *, row), sizeof(SpoolRow));
+	BufFileWrite(file, b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+	BufFileWrite(file, b->code, b->ix->meta.padded);
+}
+
+static void
+read_row(PgrHnswBuild *b, BufFile *file, SpoolRow *row)
+{
+	pgr_buffile_read(file, row, sizeof(SpoolRow));
+	pgr_buffile_read(file, b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+	pgr_buffile_read(file, b->code, b->ix->meta.padded);
+}
+
+void
+pgr_hnsw_spool_row(PgrHnswBuild *b, const PgrCode8 *head)
+{
+	SpoolRow	row = {*head, 0};
+	int			participant = b->parallel == NULL ? 0 : b->parallel->participant;
+
+	if (b->spool == NULL)
+	{
+		char		name[MAXPGPATH];
+
+		spool_name(participant, name);
+		b->spool = create_file(b, name);
+	}
+	write_row(b, b->spool, &row);
+	b->shared->spooled[participant]++;
+}
+
+void
+pgr_hnsw_spool_finish(PgrHnswBuild *b)
+{
+	if (b->spool == NULL || b->parallel == NULL)
+		return;
+	BufFileExportFileSet(b->spool);
+	BufFileClose(b->spool);
+	b->spool = NULL;
+}
+
+/* A file written before, from its beginning; name if the build is parallel. */
+static BufFile *
+reopen_file(PgrHnswBuild *b, BufFile *file, const char *name)
+{
+	if (b->parallel != NULL)
+		return BufFileOpenFileSet(&b->parallel->files->fs, name, O_RDONLY, false);
+	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
+		elog(ERROR, "could not rewind a temporary file");
+	return file;
+}
+
+/* ----------
+ * Rows before they are divided
+ * ----------
+ */
+
+/* The row at hand is in b->item and b->code. */
+typedef void (*RowFn) (PgrHnswBuild *b, const SpoolRow *row, void *arg);
+
+static uint64
+count_rows(const PgrHnswBuild *b)
+{
+	uint64		n = b->graph == NULL ? 0 : pgr_graph_count(b->graph);
+
+	for (int p = 0; p < PGR_HNSW_MAX_PARTICIPANTS; p++)
+		n += b->shared->spooled[p];
+	return n;
+}
+
+/* Rows that had been inserted before the graph was found to be too small. */
+static uint32
+each_graph_row(PgrHnswBuild *b, RowFn fn, void *arg)
+{
+	uint32		n = pgr_graph_count(b->graph);
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		const PgrGraphNode *node = pgr_graph_node(b->graph, i);
+		SpoolRow	row = {node->head, i};
+
+		CHECK_FOR_INTERRUPTS();
+		memcpy(b->item, pgr_graph_extra(b->graph, node), PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+		memcpy(b->code, pgr_graph_code(b->graph, node), b->ix->meta.padded);
+		fn(b, &row, arg);
+	}
+	return n;
+}
+
+/* Calls fn for all rows, numbered, in the same order each time. */
+static void
+each_row(PgrHnswBuild *b, RowFn fn, void *arg)
+{
+	uint32		number = each_graph_row(b, fn, arg);
+
+	for (int p = 0; p < PGR_HNSW_MAX_PARTICIPANTS; p++)
+	{
+		char		name[MAXPGPATH];
+		BufFile    *file;
+
+		if (b->shared->spooled[p] == 0)
+			continue;
+		spool_name(p, name);
+		file = reopen_file(b, b->spool, name);
+		for (uint64 i = 0; i < b->shared->spooled[p]; i++)
+		{
+			SpoolRow	row;
+
+			CHECK_FOR_INTERRUPTS();
+			read_row(b, file, &row);
+			row.number = number++;
+			fn(b, &row, arg);
+		}
+		if (b->parallel != NULL)
+			BufFileClose(file);
+	}
+}
+
+/* ----------
+ * Division
+ * ----------
+ */
+
+typedef struct Sample
+{
+	uint32		step;			/* every so many rows */
+	uint32		n;
+	uint32		size;
+	PgrCode8   *heads;
+	int8	   *codes;
+} Sample;
+
+static void
+add_to_sample(PgrHnswBuild *b, const SpoolRow *row, void *arg)
+{
+	Sample	   *s = arg;
+
+	if (row->number % s->step != 0 || s->n == s->size)
+		return;
+	s->heads[s->n] = row->head;
+	memcpy(s->codes + (Size) s->n * b->ix->meta.padded, b->code, b->ix->meta.padded);
+	s->n++;
+}
+
+/* Distances of a row from all centres, less its own square. */
+static void
+score_centres(Division *d, const PgrCode8 *head, const int8 *code)
+{
+	pgr_kernel->many[PGR_ELEM_I8][PGR_METRIC_IP] (code, d->codes, d->dim, d->n, d->dim,
+												 d->distances);
+	for (uint32 k = 0; k < d->n; k++)
+		d->distances[k] = d->heads[k].norm2 -
+			2 * head->scale * d->heads[k].scale * d->distances[k];
+}
+
+static uint32
+nearest_centre(const Division *d)
+{
+	uint32		best = 0;
+
+	for (uint32 k = 1; k < d->n; k++)
+		if (d->distances[k] < d->distances[best])
+			best = k;
+	return best;
+}
+
+/* One round of k-means over the sample; d->rows gets how many are nearest to each. */
+static void
+move_centres(Division *d, const Sample *s, float *sums)
+{
+	memset(sums, 0, (Size) d->n * d->dim * sizeof(float));
+	memset(d->rows, 0, d->n * sizeof(uint64));
+	for (uint32 i = 0; i < s->n; i++)
+	{
+		const int8 *code = s->codes + (Size) i * d->dim;
+		float	   *sum;
+		uint32		k;
+
+		CHECK_FOR_INTERRUPTS();
+		score_centres(d, &s->heads[i], code);
+		k = nearest_centre(d);
+		sum = sums + (Size) k * d->dim;
+		for (uint32 j = 0; j < d->dim; j++)
+			sum[j] += s->heads[i].scale * code[j];
+		d->rows[k]++;
+	}
+	for (uint32 k = 0; k < d->n; k++)
+	{
+		float	   *sum = sums + (Size) k * d->dim;
+
+		if (d->rows[k] == 0)
+			continue;			/* it stays where it is */
+		for (uint32 j = 0; j < d->dim; j++)
+			sum[j] /= d->rows[k];
+		pgr_code8_encode(sum, d->dim, 0, d->codes + (Size) k * d->dim, &d->heads[k]);
+	}
+}
+
+static int
+compare_floats(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* How much farther the second nearest centre is. */
+static float
+border_distance(const Division *d)
+{
+	uint32		first = nearest_centre(d);
+	float		second = FLT_MAX;
+
+	for (uint32 k = 0; k < d->n; k++)
+		if (k != first)
+			second = Min(second, d->distances[k]);
+	return second - d->distances[first];
+}
+
+/* Sets what is near enough to a border, for the wanted share of the sample. */
+static void
+find_border(Division *d, const Sample *s)
+{
+	float	   *borders = palloc_extended(s->n * sizeof(float), MCXT_ALLOC_HUGE);
+
+	for (uint32 i = 0; i < s->n; i++)
+	{
+		score_centres(d, &s->heads[i], s->codes + (Size) i * d->dim);
+		borders[i] = border_distance(d);
+	}
+	qsort(borders, s->n, sizeof(float), compare_floats);
+	d->border = d->n > MANY_PARTS ? FLT_MAX : borders[(uint32) ((s->n - 1) * SECOND_SHARE)];
+	pfree(borders);
+}
+
+/* Centres by k-means on a sample, and what each part may take beside its own rows. */
+static void
+find_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
+{
+	Sample		s = {0};
+	float	   *sums = palloc_extended((Size) d->n * d->dim * sizeof(float), MCXT_ALLOC_HUGE);
+
+	s.size = (uint32) Min(nrows, (uint64) d->n * SAMPLE_PER_PART);
+	s.step = (uint32) (nrows / s.size);
+	s.heads = palloc_extended(s.size * sizeof(PgrCode8), MCXT_ALLOC_HUGE);
+	s.codes = palloc_extended((Size) s.size * d->dim, MCXT_ALLOC_HUGE);
+	each_row(b, add_to_sample, &s);
+	for (uint32 k = 0; k < d->n; k++)
+	{
+		uint32		i = (uint32) ((uint64) k * s.n / d->n);
+
+		d->heads[k] = s.heads[i];
+		memcpy(d->codes + (Size) k * d->dim, s.codes + (Size) i * d->dim, d->dim);
+	}
+	for (int round = 0; round < ROUNDS; round++)
+		move_centres(d, &s, sums);
+	find_border(d, &s);
+	for (uint32 k = 0; k < d->n; k++)
+	{
+		uint64		own = (uint64) (PART_ROOM * d->rows[k] * nrows / s.n);
+
+		d->most_seconds[k] = d->capacity - Min(own, d->capacity);
+		d->rows[k] = 0;
+	}
+	pfree(s.heads);
+	pfree(s.codes);
+	pfree(sums);
+}
+
+/* The nearest part that has room, other than one; d->n if there is none. */
+static uint32
+nearest_part(const Division *d, uint32 other)
+{
+	uint32		best = d->n;
+
+	for (uint32 k = 0; k < d->n; k++)
+	{
+		if (k == other || d->rows[k] >= d->capacity ||
+			(other < d->n && d->seconds[k] >= d->most_seconds[k]))
+			continue;
+		if (best == d->n || d->distances[k] < d->distances[best])
+			best = k;
+	}
+	return best;
+}
+
+static void
+put_in_part(PgrHnswBuild *b, Division *d, uint32 part, const SpoolRow *row)
+{
+	write_row(b, b->parts[part], row);
+	d->rows[part]++;
+}
+
+static void
+assign_row(PgrHnswBuild *b, const SpoolRow *row, void *arg)
+{
+	Division   *d = arg;
+	uint32		first;
+	uint32		second;
+
+	score_centres(d, &row->head, b->code);
+	first = nearest_part(d, d->n);
+	if (first == d->n)
+		elog(ERROR, "no room for a row in %u parts", d->n);
+	put_in_part(b, d, first, row);
+	if (border_distance(d) > d->border)
+		return;
+	second = nearest_part(d, first);
+	if (second < d->n)
+	{
+		put_in_part(b, d, second, row);
+		d->seconds[second]++;
+	}
+}
+
+static uint32
+number_of_parts(const PgrHnswBuild *b, uint64 nrows)
+{
+	double		n = nrows <= b->graph->capacity ? 1
+		: ceil(PART_ROOM * (1 + SECOND_SHARE) * nrows / b->graph->capacity);
+
+	if (n > MANY_PARTS)
+		n = ceil(PART_ROOM * 2 * nrows / b->graph->capacity);
+	if (n > MAX_PARTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("maintenance_work_mem is too small for an hnsw index of %llu rows",
+						(unsigned long long) nrows),
+				 errdetail("It has room for %u nodes at a time.", b->graph->capacity),
+				 errhint("Increase maintenance_work_mem %.0f times.", ceil(n / MAX_PARTS))));
+	return (uint32) Max(n, 1);
+}
+
+/* Divides all rows into files, one a part. */
+static void
+divide_rows(PgrHnswBuild *b)
+{
+	uint64		nrows = count_rows(b);
+	Division	d = {number_of_parts(b, nrows), b->ix->meta.padded};
+
+	if (nrows >= PGR_HNSW_NO_ID)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("too many rows for an hnsw index")));
+	d.capacity = b->graph->capacity;
+	d.heads = palloc(d.n * sizeof(PgrCode8));
+	d.codes = palloc((Size) d.n * d.dim);
+	d.distances = palloc(d.n * sizeof(float));
+	d.seconds = palloc0(d.n * sizeof(uint64));
+	d.most_seconds = palloc0(d.n * sizeof(uint64));
+	d.rows = b->nrows = palloc0(d.n * sizeof(uint64));
+	b->parts = palloc(d.n * sizeof(BufFile *));
+	for (uint32 k = 0; k < d.n; k++)
+	{
+		char		name[MAXPGPATH];
+
+		part_name(k, name);
+		b->parts[k] = create_file(b, name);
+	}
+	find_parts(b, &d, Max(nrows, 1));
+	each_row(b, assign_row, &d);
+	if (b->spool != NULL)
+		BufFileClose(b->spool);
+	b->spool = NULL;
+	for (uint32 k = 0; b->parallel != NULL && k < d.n; k++)
+	{
+		BufFileExportFileSet(b->parts[k]);
+		BufFileClose(b->parts[k]);
+	}
+	b->shared->nparts = d.n;
+	if (d.n > 1)
+	{
+		b->written.ids = palloc_extended(nrows * sizeof(PgrHnswId), MCXT_ALLOC_HUGE);
+		memset(b->written.ids, 0xff, nrows * sizeof(PgrHnswId));	/* PGR_HNSW_NO_ID */
+	}
+	b->written.rows = nrows;
+}
+
+/* ----------
+ * Parts
+ * ----------
+ */
+
+/* Inserts rows of a part until all are taken. */
+static void
+insert_part(PgrHnswBuild *b, uint32 part, BufFile *own)
+{
+	char		name[MAXPGPATH];
+	BufFile    *file;
+	Size		size = sizeof(SpoolRow) + PGR_HNSW_ITEM_SIZE(&b->ix->meta) + b->ix->meta.padded;
+	uint64		from;
+
+	part_name(part, name);
+	file = reopen_file(b, own, name);
+	while ((from = pg_atomic_fetch_add_u64(&b->shared->part_taken, TAKE_ROWS)) <
+		   b->shared->part_rows)
+	{
+		if (BufFileSeek(file, 0, (off_t) (from * size), SEEK_SET) != 0)
+			elog(ERROR, "could not seek in a temporary file");
+		for (uint64 i = from; i < Min(from + TAKE_ROWS, b->shared->part_rows); i++)
+		{
+			SpoolRow	row;
+
+			CHECK_FOR_INTERRUPTS();
+			read_row(b, file, &row);
+			if (!pgr_hnsw_build_insert(b, &row.head, row.number))
+				elog(ERROR, "a part has more rows than its graph has room for");
+		}
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+									 (int64) (b->shared->parts_done + from));
+	}
+	BufFileClose(file);
+}
+
+static void
+arrive(PgrHnswBuild *b)
+{
+	if (b->parallel != NULL)
+		BarrierArriveAndWait(&b->shared->barrier, PG_WAIT_EXTENSION);
+}
+
+static void
+report_full(const PgrHnswBuild *b)
+{
+	ereport(NOTICE,
+			(errmsg("hnsw graph no longer fits into maintenance_work_mem after %u tuples",
+					b->graph->capacity),
+			 errdetail("It is built in %u parts.",
+					   b->shared->nparts),
+			 errhint("Increase maintenance_work_mem to speed up builds.")));
+}
+
+static void
+report_total(const PgrHnswBuild *b)
+{
+	int64		total = 0;
+
+	for (uint32 k = 0; k < b->shared->nparts; k++)
+		total += b->nrows[k];
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+}
+
+void
+pgr_hnsw_build_parts(PgrHnswBuild *b)
+{
+	PgrGraph   *g = b->graph;
+
+	pgr_hnsw_report_phase(PGR_HNSW_PHASE_DIVIDE);
+	divide_rows(b);
+	if (b->shared->nparts > 1)
+		report_full(b);
+	report_total(b);
+	arrive(b);
+	for (uint32 k = 0; k < b->shared->nparts; k++)
+	{
+		pgr_hnsw_report_phase(PGR_HNSW_PHASE_PARTS);
+		pgr_graph_init(g, g->dim, g->degree, g->extra, g->ef_construction, g->max_aux, g->capacity);
+		b->shared->part_rows = b->nrows[k];
+		pg_atomic_write_u64(&b->shared->part_taken, 0);
+		arrive(b);
+		insert_part(b, k, b->parts[k]);
+		arrive(b);
+		b->shared->parts_done += b->nrows[k];
+		pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
+		pgr_hnsw_flush(b->ix, g, &b->written);
+	}
+}
+
+void
+pgr_hnsw_join_parts(PgrHnswBuild *b)
+{
+	int			phase = BarrierPhase(&b->shared->barrier);
+
+	/* the number of parts is known from phase 2 on */
+	for (; phase < 2 || phase < 2 + 2 * (int) b->shared->nparts;
+		 phase = BarrierPhase(&b->shared->barrier))
+	{
+		if (phase > 2 && phase % 2 == 1)
+			insert_part(b, (phase - 3) / 2, NULL);
+		arrive(b);
+	}
+}
