@@ -67,6 +67,7 @@ typedef struct PgrHnswIndex
 	PgrFilterColumns *filters;	/* NULL if there are none */
 	bool		building;		/* changes are not logged one by one */
 	float	   *floats;			/* scratch: padded floats */
+	double		query_scale;	/* queries are encoded so many times as long */
 	PgrHnswCounters *counters;	/* where searches count; never NULL */
 } PgrHnswIndex;
 
@@ -92,7 +93,15 @@ extern bool pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value,
 /* Raises: a value of another dimension than the index's. */
 PGR_NORETURN extern void pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim);
 
-/* the operator's value, as a distance of codes, and back; norm2 = |query|^2, original */
+/*
+ * Inner products: sets query_scale so that the query is as long as the longest
+ * vectors. Its length does not change the order, but estimates err in proportion
+ * to the distance from the query's end, so for a short one they would tell nothing.
+ * Returns the square of its length then.
+ */
+extern double pgr_hnsw_scale_query(PgrHnswIndex *ix, const struct varlena *query);
+
+/* the operator's value, as a distance of codes, and back; norm2 = |query|^2, scaled */
 extern double pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2);
 extern double pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distance, double norm2);
 
@@ -192,8 +201,9 @@ typedef struct PgrHnswHit
 typedef struct PgrHnswSearch PgrHnswSearch;
 
 /*
- * A search for a code, which must outlive it. keep_codes: for insertion, keeps
- * the hits' codes. Memory in the current context.
+ * A search for a code, which must outlive it. keep_codes: for insertion of that
+ * code; keeps the hits' codes, and of inner products searches by the distance
+ * that a build uses, with the further coordinate. Memory in the current context.
  */
 extern PgrHnswSearch *pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code,
 											const PgrCode8 *head, bool keep_codes);

@@ -60,6 +60,7 @@ open_rotation(PgrHnswIndex *ix)
 					  palloc(pgr_rotation_size(ix->meta.dim)));
 	ix->floats = palloc(ix->meta.padded * sizeof(float));
 	ix->counters = palloc0(sizeof(PgrHnswCounters));
+	ix->query_scale = 1;
 }
 
 PgrHnswIndex *
@@ -170,6 +171,19 @@ pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim)
 	pgr_error_dims(ix->cls->type, ix->meta.dim, dim);
 }
 
+double
+pgr_hnsw_scale_query(PgrHnswIndex *ix, const struct varlena *query)
+{
+	int			dim;
+	const float *x = ix->cls->floats(query, &dim);
+	double		norm = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
+
+	ix->query_scale = 1;
+	if (ix->cls->space == PGR_DISTANCE_NEG_IP && norm > 0 && ix->meta.max_aux > 0)
+		ix->query_scale = sqrt(ix->meta.max_aux) / norm;
+	return norm * norm * ix->query_scale * ix->query_scale;
+}
+
 bool
 pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 				int8 *code, PgrCode8 *head)
@@ -187,6 +201,8 @@ pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 		return false;
 	if (ix->cls->space == PGR_DISTANCE_NEG_IP && !query)
 		aux = -(float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (y, y, dim);
+	for (int i = 0; query && ix->query_scale != 1 && i < dim; i++)
+		y[i] *= ix->query_scale;
 	if (ix->centre != NULL)
 		for (int i = 0; i < dim; i++)
 			y[i] -= ix->centre[i];
@@ -204,7 +220,7 @@ pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
 		case PGR_DISTANCE_COSINE:
 			return 2 * distance;
 		case PGR_DISTANCE_NEG_IP:
-			return norm2 + 2 * distance;
+			return norm2 + 2 * ix->query_scale * distance;
 		case PGR_DISTANCE_HAMMING:
 			return distance;
 		default:
@@ -220,7 +236,7 @@ pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distance, double norm
 		case PGR_DISTANCE_COSINE:
 			return distance / 2;
 		case PGR_DISTANCE_NEG_IP:
-			return (distance - norm2) / 2;
+			return (distance - norm2) / 2 / ix->query_scale;
 		case PGR_DISTANCE_HAMMING:
 			return distance > 0 ? distance : 0;
 		default:

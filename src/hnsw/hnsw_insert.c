@@ -635,15 +635,13 @@ void
 pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
 					 const char *item)
 {
-	PgrCode8	query = *head;
 	PgrHnswSearch *s;
 	HitDistance *sorted;
 	const PgrHnswHit *hits;
 	uint32		n;
 	PgrHnswId	id;
 
-	query.aux = 0;
-	s = pgr_hnsw_search_begin(ix, code, &query, true);
+	s = pgr_hnsw_search_begin(ix, code, head, true);
 	pgr_hnsw_search_more(s, ix->meta.ef_construction);
 	sorted = sort_hits(ix, s, code, head, &n);
 	pgr_hnsw_search_hits(s, &hits);
@@ -654,6 +652,39 @@ pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *h
 		id = insert_node(ix, s, code, head, item, sorted, n);
 	if (ix->filters != NULL)
 		pgr_hnsw_list_add(ix, id, item);
+}
+
+/*
+ * Inner products: sees to it that the index's largest square norm, of which the
+ * further coordinates are made, is not below this value's. A build sets it from a
+ * sample; an index that was empty then gets it from its first rows. It may
+ * change: coordinates are computed when they are needed, never stored.
+ */
+static void
+cover_norm(PgrHnswIndex *ix, const PgrCode8 *head)
+{
+	PgrHnswMeta *meta;
+	PgrWalBatch batch;
+	Buffer		buffer;
+	float		most;
+
+	if (ix->cls->space != PGR_DISTANCE_NEG_IP || -head->aux <= ix->meta.max_aux)
+		return;
+	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
+	most = Max(meta->max_aux, -head->aux);
+	/* what this backend has in its cache may be out of date; the page counts */
+	ix->meta.max_aux = most;
+	((PgrHnswMeta *) ix->rel->rd_amcache)->max_aux = most;
+	if (meta->max_aux == most)
+	{
+		UnlockReleaseBuffer(buffer);
+		return;
+	}
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	meta = (PgrHnswMeta *) PgrPageGetData(pgr_wal_add(&batch, buffer, false));
+	meta->max_aux = most;
+	pgr_wal_commit(&batch);
 }
 
 bool
@@ -679,6 +710,7 @@ pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 		memcpy(item, tid, sizeof(ItemPointerData));
 		if (ix->filters != NULL)
 			pgr_filter_image(ix->filters, values, isnull, PGR_HNSW_ITEM_FILTER(item));
+		cover_norm(ix, &head);
 		pgr_hnsw_insert_code(ix, code, &head, item);
 	}
 	MemoryContextSwitchTo(old);
@@ -700,7 +732,6 @@ pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id)
 	const PgrHnswNode *stored;
 	Buffer		buffer;
 	PgrHnswSearch *s;
-	PgrCode8	query;
 	NewNode		self = {id, code};
 	uint16		generation;
 	Neighbour  *neighbours = palloc(meta->degree * sizeof(Neighbour));
@@ -713,9 +744,7 @@ pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id)
 	generation = stored->generation;
 	UnlockReleaseBuffer(buffer);
 
-	query = self.head;
-	query.aux = 0;
-	s = pgr_hnsw_search_begin(ix, code, &query, true);
+	s = pgr_hnsw_search_begin(ix, code, &self.head, true);
 	pgr_hnsw_search_exclude(s, id);
 	pgr_hnsw_search_more(s, meta->ef_construction);
 	sorted = sort_hits(ix, s, code, &self.head, &n);

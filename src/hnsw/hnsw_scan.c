@@ -65,7 +65,7 @@ typedef struct HnswScan
 	PgrHnswSearch *search;		/* NULL before the first row */
 	PgrHeapValue *heap;
 	struct varlena *query;		/* detoasted; NULL: any order */
-	double		norm2;			/* |query|^2 */
+	double		norm2;			/* |query|^2, scaled */
 	PgrFilter  *filter;			/* NULL: no conditions */
 	uint32		ef;
 	bool		searched_all;	/* the graph leads nowhere any more */
@@ -217,14 +217,13 @@ start_query(IndexScanDesc scan, HnswScan *s)
 	ScanKey		key = &scan->orderByData[0];
 	int8	   *code = palloc(s->ix->meta.padded);
 	PgrCode8	head;
-	int			dim;
-	const float *x;
 
 	if (key->sk_flags & SK_ISNULL)
 		memset(code, 0, s->ix->meta.padded);
 	else
 	{
 		s->query = (struct varlena *) PG_DETOAST_DATUM(key->sk_argument);
+		s->norm2 = pgr_hnsw_scale_query(s->ix, s->query);
 		if (!pgr_hnsw_encode(s->ix, s->query, true, code, &head))
 			s->query = NULL;
 	}
@@ -233,12 +232,6 @@ start_query(IndexScanDesc scan, HnswScan *s)
 		memset(code, 0, s->ix->meta.padded);
 		memset(&head, 0, sizeof(head));
 		s->searched_all = true;
-	}
-	else
-	{
-		x = s->ix->cls->floats(s->query, &dim);
-		s->norm2 = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
-		s->norm2 *= s->norm2;
 	}
 	s->search = pgr_hnsw_search_begin(s->ix, code, &head, false);
 	if (scan->numberOfKeys == 0)

@@ -65,6 +65,8 @@ struct PgrHnswSearch
 	const PgrFilter *filter;	/* NULL: all rows are wanted */
 	bool		started;
 	bool		keep_codes;
+	bool		augmented;		/* see pgr_hnsw_search_begin */
+	double		further;		/* then the code's further coordinate */
 
 	pgr_hnsw_seen_hash *seen;	/* ids that are or were among the candidates */
 	Candidates	open;			/* min-heap */
@@ -229,6 +231,15 @@ bound_reset(PgrHnswSearch *s, uint32 ef)
  * ----------
  */
 
+/* What makes inner products distances: src/quant/README. */
+static double
+further_coordinate(const PgrHnswSearch *s, const PgrCode8 *head)
+{
+	double		square = (double) s->ix->meta.max_aux + head->aux;
+
+	return square > 0 ? sqrt(square) : 0;
+}
+
 PgrHnswSearch *
 pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
 					  bool keep_codes)
@@ -241,6 +252,8 @@ pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *
 	s->code = code;
 	s->head = *head;
 	s->keep_codes = keep_codes;
+	s->augmented = keep_codes && ix->cls->space == PGR_DISTANCE_NEG_IP;
+	s->further = further_coordinate(s, head);
 	pgr_edge_query(&s->query, head, code, ix->meta.padded);
 	s->seen = pgr_hnsw_seen_create(s->context, 1024, NULL);
 	s->sweep_block = ix->meta.node_block;
@@ -363,6 +376,27 @@ confirm_hit(PgrHnswSearch *s)
 	return false;
 }
 
+/* what a hit is judged by, where it is not node_distance */
+static double
+augmented_distance(const PgrHnswSearch *s, const PgrHnswNode *node)
+{
+	return pgr_code8_pair_distance(&s->head, s->code, &node->head,
+								   PGR_HNSW_CODE(&s->ix->meta, node), s->ix->meta.padded,
+								   s->ix->meta.max_aux);
+}
+
+/*
+ * From an edge's estimate, |q - x|^2 - |x|^2 of the originals, to the augmented
+ * distance. It takes the end's further coordinate, which the edge does not have;
+ * that of the node, to which it is near, stands for it.
+ */
+static float
+augment(const PgrHnswSearch *s, double from)
+{
+	return s->augmented
+		? (float) (s->ix->meta.max_aux + s->further * (s->further - 2 * from)) : 0;
+}
+
 static double
 node_distance(const PgrHnswSearch *s, const PgrHnswNode *node)
 {
@@ -380,6 +414,7 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswNode *node, double distance, float
 	const PgrHnswMeta *meta = &s->ix->meta;
 	uint32		n = Min(node->nedges, meta->degree);
 	float		spread = PGR_EDGE_ERROR * sqrtf((float) Max(distance - node->head.aux, 0));
+	float		shift = augment(s, further_coordinate(s, &node->head));
 
 	pgr_edge_estimate(&s->query, distance, PGR_HNSW_EDGES(meta, node), PGR_HNSW_EDGE_SIZE(meta),
 					  offsetof(PgrHnswEdge, factors), PGR_HNSW_EDGE_BITS(meta), n,
@@ -388,7 +423,7 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswNode *node, double distance, float
 	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, node, i);
-		float		key = s->estimates[i] - spread * fabsf(edge->factors.rescale);
+		float		key = s->estimates[i] + shift - spread * fabsf(edge->factors.rescale);
 
 		if (!(key < limit))
 			s->later.at[s->later.n++] = (Candidate) {key, edge->id};
@@ -409,6 +444,7 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	const PgrHnswNode *node;
 	Buffer		buffer;
 	double		distance = 0;
+	double		judged = 0;
 	bool		hit = false;
 
 	hits_reserve(s, 1);
@@ -420,9 +456,10 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	if (node->flags & PGR_HNSW_USED)
 	{
 		distance = node_distance(s, node);
-		hit = !(node->flags & PGR_HNSW_DEAD) && add_hit(s, id, node, distance);
+		judged = s->augmented ? augmented_distance(s, node) : distance;
+		hit = !(node->flags & PGR_HNSW_DEAD) && add_hit(s, id, node, judged);
 		if (hit && s->filter == NULL)
-			bound_push(s, ef, (float) distance);
+			bound_push(s, ef, (float) judged);
 		add_neighbours(s, node, distance, bound_limit(s, ef));
 	}
 	UnlockReleaseBuffer(buffer);
@@ -430,7 +467,7 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 		return;
 	pgr_hnsw_seen_lookup(s->seen, id)->visited = 1;
 	if (hit && confirm_hit(s))
-		bound_push(s, ef, (float) distance);
+		bound_push(s, ef, (float) judged);
 }
 
 /* Scores the entries; all become candidates, the nearest two without a bound. */
@@ -438,6 +475,7 @@ static void
 start(PgrHnswSearch *s)
 {
 	const PgrHnswMeta *meta = &s->ix->meta;
+	float		shift = augment(s, s->further);
 
 	for (uint32 p = 0; p < meta->entry_pages; p++)
 	{
@@ -458,7 +496,7 @@ start(PgrHnswSearch *s)
 		s->ix->counters->codes += n;
 		for (uint32 i = 0; i < n; i++)
 			s->later.at[s->later.n++] =
-				(Candidate) {s->estimates[i], PGR_HNSW_ENTRY(meta, page, i)->id};
+				(Candidate) {s->estimates[i] + shift, PGR_HNSW_ENTRY(meta, page, i)->id};
 		UnlockReleaseBuffer(buffer);
 	}
 	candidates_reserve(s, &s->open, 2);
