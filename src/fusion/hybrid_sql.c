@@ -243,13 +243,25 @@ distance_limit(const PgrHybridLeg *leg)
 	return leg->matches_only ? "0::float8" : "'Infinity'::float8";
 }
 
+/*
+ * Whether leg_n holds all rows that were asked for, with their distances: the ones beyond
+ * the depth, and those that are none, are left out where it is read (one step less than
+ * a raw_n beside it). Rows that share a key are counted before they are grouped.
+ */
+static bool
+leg_is_raw(const PgrHybridSearch *s)
+{
+	return !s->shown && s->key_is_unique;
+}
+
 static void
 add_leg(Statement *st, const PgrHybridLeg *leg, int i, const char *before)
 {
-	bool		unique = st->search->key_is_unique;
+	PgrHybridSearch *s = st->search;
+	bool		unique = s->key_is_unique;
 	const char *distance = unique ? "distance" : "min(distance)";
 
-	if (!st->search->shown)
+	if (!s->shown && !unique)
 	{
 		add(st, "%s raw_%d AS MATERIALIZED (", before, i);
 		add_nearest(st, leg, "\t");
@@ -258,11 +270,13 @@ add_leg(Statement *st, const PgrHybridLeg *leg, int i, const char *before)
 	}
 	add(st, "%s leg_%d AS MATERIALIZED (\n\tSELECT %s, row_number() OVER (ORDER BY %s, %s)::int4 AS rank, %s%s"
 		"\n\tFROM (", before, i, st->keys, distance, st->keys, distance, unique ? "" : " AS distance");
-	if (st->search->shown)
+	if (s->shown || unique)
 		add_nearest(st, leg, "\t\t");
 	else
 		add(st, "SELECT * FROM raw_%d ORDER BY distance, %s LIMIT %d", i, st->keys, leg->depth);
-	add(st, ") nearest\n\tWHERE distance < %s", distance_limit(leg));
+	add(st, ") nearest");
+	if (!leg_is_raw(s))
+		add(st, "\n\tWHERE distance < %s", distance_limit(leg));
 	/* of several rows with one key the nearest counts */
 	if (!unique)
 		add(st, "\n\tGROUP BY %s", st->keys);
@@ -288,6 +302,8 @@ add_union(Statement *st, bool weights)
 		if (weights)
 			add(st, ", %s AS weight", float_literal(leg->weight));
 		add(st, ", * FROM leg_%d", i);
+		if (leg_is_raw(st->search))
+			add(st, " WHERE rank <= %d AND distance < %s", leg->depth, distance_limit(leg));
 		glue = " UNION ALL ";
 	}
 }
@@ -340,13 +356,30 @@ add_fused_end(Statement *st)
 		has_rerank(s) ? Max(s->rerank->depth, s->k) : s->k);
 }
 
+/* How many legs have a query. */
+static int
+leg_count(const PgrHybridSearch *s)
+{
+	ListCell   *lc;
+	int			n = 0;
+
+	foreach(lc, s->legs)
+		n += ((PgrHybridLeg *) lfirst(lc))->value != NULL;
+	return n;
+}
+
+/*
+ * A sum of two is the same in either order; of more it is not, and an aggregate's ORDER
+ * BY is a sort for each document (before 16).
+ */
 static void
 add_rrf(Statement *st)
 {
 	PgrHybridSearch *s = st->search;
 
-	add(st, ", %s AS MATERIALIZED (\n\tSELECT %s, %s(rank, weight, %s ORDER BY leg) AS score,\n\t\t",
-		st->fused, st->keys, pgr_function_sql(s->schema, "fuse_rrf"), float_literal(s->rrf_k));
+	add(st, ", %s AS MATERIALIZED (\n\tSELECT %s, %s(rank, weight, %s%s) AS score,\n\t\t",
+		st->fused, st->keys, pgr_function_sql(s->schema, "fuse_rrf"), float_literal(s->rrf_k),
+		leg_count(s) > 2 ? " ORDER BY leg" : "");
 	add_array(st, "max(rank) FILTER (WHERE leg = #)", "int4", "leg_ranks");
 	add(st, ",\n\t\t");
 	add_array(st, "0::float8 - max(distance) FILTER (WHERE leg = #)",
@@ -469,11 +502,14 @@ add_tied(Statement *st)
 		if (leg->value == NULL)
 			add(st, "%sfalse", glue);
 		else
-			add(st, "%s(SELECT coalesce(count(distance) = " INT64_FORMAT
-				"::int8 AND max(distance) < %s AND max(distance) = max(distance) FILTER (WHERE n = %d::int8), false)"
-				" FROM (SELECT distance, row_number() OVER (ORDER BY distance) AS n FROM raw_%d) r)",
-				glue, leg->fetch,
-				distance_limit(leg), leg->depth, i);
+		{
+			add(st, "%s(SELECT coalesce(count(distance) = " INT64_FORMAT "::int8 AND max(distance) < %s AND max(distance) = ",
+				glue, leg->fetch, distance_limit(leg));
+			if (leg_is_raw(st->search))
+				add(st, "max(distance) FILTER (WHERE rank = %d), false) FROM leg_%d)", leg->depth, i);
+			else
+				add(st, "(SELECT distance FROM raw_%d ORDER BY distance OFFSET %d LIMIT 1), false) FROM raw_%d)", i, leg->depth - 1, i);
+		}
 		glue = ", ";
 	}
 	add(st, "] AS tied");
