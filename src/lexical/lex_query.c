@@ -42,7 +42,8 @@ same_snapshot(const PgrSnapshotKey *key, Snapshot s)
 {
 	return key->lxid == pgr_my_lxid() && key->xmin == s->xmin && key->xmax == s->xmax &&
 		key->curcid == s->curcid && key->xcnt == s->xcnt && key->subxcnt == s->subxcnt &&
-		same_xids(key->xip, s->xip, s->xcnt) && same_xids(key->xip + s->xcnt, s->subxip, s->subxcnt);
+		same_xids(key->xip, s->xip, s->xcnt) &&
+		same_xids(key->xip + s->xcnt, s->subxip, s->subxcnt);
 }
 
 static PgrSnapshotKey *

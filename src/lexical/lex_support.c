@@ -12,10 +12,11 @@
  *
  * which is the same operator (of a rankquery), so an index on the column still
  * matches it. A LIMIT that is known is told too, as bm25_bind's third argument: a
- * scan, which is not told of it, then looks for so many rows at first. The index's name is shown by EXPLAIN. What is bound already stays.
- * A query on a column without an index stays unbound: see src/lexical/README for
- * what its scores are. Where a column cannot be traced there is a NOTICE,
- * unless no table is there at all (values, functions).
+ * scan, which is not told of it, then looks for so many rows at first. The index's
+ * name is shown by EXPLAIN. What is bound already stays. A query on a column
+ * without an index stays unbound: see src/lexical/README for what its scores
+ * are. Where a column cannot be traced there is a NOTICE, unless no table is
+ * there at all (values, functions).
  *
  * Rejected: hooks of the parser or planner (need a preloaded library), the table
  * instead of the index (two indexes may differ in options).
@@ -352,7 +353,7 @@ bind_call(Node *query, Oid index, int32 top, const Names *n)
 	if (top > 0)
 		args = lappend(args, makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
 									   Int32GetDatum(top), false, true));
-	return (Node *) makeFuncExpr(exprType(query) == n->rankquery ? n->bind[top > 0] : n->bind_text[top > 0],
+	return (Node *) makeFuncExpr((exprType(query) == n->rankquery ? n->bind : n->bind_text)[top > 0],
 								 n->rankquery, args,
 								 InvalidOid, exprCollation(query), COERCE_EXPLICIT_CALL);
 }
