@@ -347,15 +347,15 @@ rows_wanted(PlannerInfo *root)
 static Node *
 bind_call(Node *query, Oid index, int32 top, const Names *n)
 {
+	const Oid  *bind = exprType(query) == n->rankquery ? n->bind : n->bind_text;
 	List	   *args = list_make2(query, makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid),
 												   ObjectIdGetDatum(index), false, true));
 
 	if (top > 0)
 		args = lappend(args, makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
 									   Int32GetDatum(top), false, true));
-	return (Node *) makeFuncExpr((exprType(query) == n->rankquery ? n->bind : n->bind_text)[top > 0],
-								 n->rankquery, args,
-								 InvalidOid, exprCollation(query), COERCE_EXPLICIT_CALL);
+	return (Node *) makeFuncExpr(bind[top > 0], n->rankquery, args, InvalidOid,
+								 exprCollation(query), COERCE_EXPLICIT_CALL);
 }
 
 /* The operator of a function that has one. */
