@@ -274,12 +274,13 @@ next_batch(PgrInvScan *s)
 		mark_batch(s);
 		if (s->top.n < s->batch)
 			return false;
+		pgr_topk_tid(&s->top, &s->top.heap[s->top.n - 1]);
 		last = s->top.heap[s->top.n - 1];
 	}
 	s->batch = after ? Min(Max(s->batch * 2, FIRST_BATCH), MAX_BATCH) : first_batch(s);
 	MemoryContextReset(s->batch_context);
 	old = MemoryContextSwitchTo(s->batch_context);
-	pgr_topk_init(&s->top, s->batch, after, last.score, &last.tid);
+	pgr_topk_init(&s->top, s->batch, s->view->segments, after, last.score, &last.tid);
 	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
 		pgr_search_segment(s->view->segments[i], i, &s->view->shape, s->pinned,
 						   s->filters, s->nfilters, &s->top, &s->recheck);
@@ -317,7 +318,7 @@ next_hit(IndexScanDesc scan, PgrInvScan *s)
 	if (s->at >= s->top.n && !next_batch(s))
 		return false;
 	hit = &s->top.heap[s->at++];
-	scan->xs_heaptid = hit->tid;
+	scan->xs_heaptid = *pgr_topk_tid(&s->top, hit);
 	set_order(scan, hit->score, false);
 	if (s->view->shape.hashes && !s->recheck)
 		pgr_memo_put(s->pinned, hit->hash, hit->score);

@@ -188,11 +188,14 @@ next_batch(PgrInvScan *s, PgrSparseScan *x)
 		return;
 	}
 	if (after)
+	{
+		pgr_topk_tid(&s->top, &s->top.heap[s->top.n - 1]);
 		last = s->top.heap[s->top.n - 1];
+	}
 	s->batch = after ? Min(s->batch * 2, MAX_BATCH) : FIRST_BATCH;
 	MemoryContextReset(s->batch_context);
 	old = MemoryContextSwitchTo(s->batch_context);
-	pgr_topk_init(&s->top, s->batch, after, last.score, &last.tid);
+	pgr_topk_init(&s->top, s->batch, s->view->segments, after, last.score, &last.tid);
 	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
 	{
 		double		error = 0;
@@ -210,7 +213,8 @@ next_batch(PgrInvScan *s, PgrSparseScan *x)
 static void
 refine(PgrInvScan *s, PgrSparseScan *x, PgrHit *hit)
 {
-	PgrSparse  *value = (PgrSparse *) pgr_heapvalue_get(x->heap_value, &hit->tid);
+	PgrSparse  *value = (PgrSparse *) pgr_heapvalue_get(x->heap_value,
+														  pgr_topk_tid(&s->top, hit));
 	ExactRow   *row;
 
 	if (value == NULL)

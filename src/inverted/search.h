@@ -14,7 +14,7 @@
 typedef struct PgrHit
 {
 	double		score;
-	ItemPointerData tid;
+	ItemPointerData tid;		/* not valid: to be looked up; see pgr_topk_tid */
 	uint32		doc;			/* in its segment */
 	uint32		source;			/* the caller's number of the segment */
 	uint64		hash;			/* content hash, 0 if the segment has none */
@@ -31,6 +31,7 @@ typedef struct PgrTopK
 	int			n;
 	int			nalloc;
 	PgrHit	   *heap;			/* worst on top */
+	PgrSegment **segments;		/* by PgrHit.source */
 	double		threshold;
 	bool		has_after;
 	double		after_score;
@@ -38,15 +39,17 @@ typedef struct PgrTopK
 } PgrTopK;
 
 /* --- topk.c --- */
-extern void pgr_topk_init(PgrTopK *top, int k, bool has_after, double after_score,
-						  ItemPointer after_tid);
+extern void pgr_topk_init(PgrTopK *top, int k, PgrSegment **segments, bool has_after,
+						  double after_score, ItemPointer after_tid);
 /* could a document of that score still enter, whatever its tid? */
 static inline bool
 pgr_topk_may_enter(const PgrTopK *top, double score)
 {
 	return score >= top->threshold && (!top->has_after || score <= top->after_score);
 }
-extern void pgr_topk_add(PgrTopK *top, const PgrHit *hit);
+extern void pgr_topk_add(PgrTopK *top, PgrHit *hit);
+/* the tid of a hit, looked up once; in place */
+extern ItemPointer pgr_topk_tid(const PgrTopK *top, PgrHit *hit);
 /* sorts the heap into result order, best first */
 extern void pgr_topk_finish(PgrTopK *top);
 
@@ -165,7 +168,7 @@ typedef struct PgrSearch
 	double		theta;			/* the top-k's threshold */
 	double		need;			/* theta less slack */
 	bool		strict;
-	ItemPointerData from_tid;	/* documents to come have none smaller, if sorted */
+	int64		from_doc;		/* documents to come are none before; -1: not known */
 } PgrSearch;
 
 /* --- search_term.c --- */

@@ -30,6 +30,7 @@ pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
 	s->has_dead = desc->ndead > 0;
 	s->sorted = pgr_segment_sorted(seg);
 	s->top = top;
+	s->from_doc = -1;
 	s->only_positive = true;
 	if (top != NULL)
 		pgr_search_refresh(s);
@@ -53,14 +54,26 @@ void
 pgr_search_window(PgrSearch *s, uint32 doc)
 {
 	if (s->sorted && doc < s->ndocs && s->top->n == s->top->k && !s->strict)
-		pgr_segment_tid(s->seg, doc, &s->from_tid);
+		s->from_doc = doc;
 	pgr_search_refresh(s);
 }
 
-/*
- * Takes the threshold over. strict holds as soon as the worst hit has a smaller
- * tid than any document to come: always for a hit of this segment.
- */
+/* Has the worst hit a smaller tid than any document to come? */
+static bool
+worst_is_before(PgrSearch *s)
+{
+	PgrHit	   *worst = &s->top->heap[0];
+	ItemPointerData from;
+
+	if (!s->sorted || s->from_doc < 0)
+		return false;
+	if (worst->source == s->source)
+		return true;
+	pgr_segment_tid(s->seg, s->from_doc, &from);
+	return ItemPointerCompare(&from, pgr_topk_tid(s->top, worst)) >= 0;
+}
+
+/* Takes the threshold over, and with it, whether equal scores can be too late. */
 void
 pgr_search_refresh(PgrSearch *s)
 {
@@ -72,8 +85,7 @@ pgr_search_refresh(PgrSearch *s)
 	else
 	{
 		s->need = s->theta - fabs(s->theta) * s->slack;
-		s->strict = s->sorted && ItemPointerIsValid(&s->from_tid) &&
-			ItemPointerCompare(&s->from_tid, (ItemPointer) &top->heap[0].tid) >= 0;
+		s->strict = worst_is_before(s);
 	}
 }
 
@@ -99,13 +111,12 @@ pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 	hit.doc = doc;
 	hit.source = s->source;
 	hit.hash = 0;
-	pgr_segment_tid(s->seg, doc, &hit.tid);
+	ItemPointerSetInvalid(&hit.tid);
 	pgr_topk_add(s->top, &hit);
 	if (s->top->n == s->top->k)
 	{
 		/* documents to come are beyond this one */
-		if (s->sorted)
-			s->from_tid = hit.tid;
+		s->from_doc = doc;
 		pgr_search_refresh(s);
 	}
 }

@@ -14,31 +14,41 @@
 
 #define PGR_TOPK_FIRST 64		/* hits allocated at first */
 
-/* Does a come before b in the order of results? */
-static inline bool
-hit_before(double ascore, const ItemPointerData *atid, double bscore, const ItemPointerData *btid)
+ItemPointer
+pgr_topk_tid(const PgrTopK *top, PgrHit *hit)
 {
-	if (ascore != bscore)
-		return ascore > bscore;
-	return ItemPointerCompare((ItemPointer) atid, (ItemPointer) btid) < 0;
+	if (!ItemPointerIsValid(&hit->tid))
+		pgr_segment_tid(top->segments[hit->source], hit->doc, &hit->tid);
+	return &hit->tid;
 }
 
+/*
+ * Does a come after b in the order of results? Reads tids, which cost a page
+ * each, only of hits of equal score whose documents' order does not tell.
+ */
 static inline bool
-hit_worse(const PgrHit *a, const PgrHit *b)
+hit_worse(const PgrTopK *top, PgrHit *a, PgrHit *b)
 {
-	return hit_before(b->score, &b->tid, a->score, &a->tid);
+	if (a->score != b->score)
+		return a->score < b->score;
+	if (a->source == b->source && !ItemPointerIsValid(&a->tid) &&
+		pgr_segment_sorted(top->segments[a->source]))
+		return a->doc > b->doc;
+	return ItemPointerCompare(pgr_topk_tid(top, a), pgr_topk_tid(top, b)) > 0;
 }
 
 /*
  * Begins a search for the best k >= 1 hits, in the current memory context; with
- * has_after, for the best k strictly after (after_score, after_tid).
+ * has_after, for the best k strictly after (after_score, after_tid). segments: by the
+ * hits' sources, for those that come without their tid.
  */
 void
-pgr_topk_init(PgrTopK *top, int k, bool has_after, double after_score, ItemPointer after_tid)
+pgr_topk_init(PgrTopK *top, int k, PgrSegment **segments, bool has_after, double after_score, ItemPointer after_tid)
 {
 	Assert(k >= 1);
 	memset(top, 0, sizeof(*top));
 	top->k = k;
+	top->segments = segments;
 	top->nalloc = Min(k, PGR_TOPK_FIRST);
 	top->heap = palloc(sizeof(PgrHit) * top->nalloc);
 	top->threshold = -get_float8_infinity();
@@ -52,13 +62,15 @@ pgr_topk_init(PgrTopK *top, int k, bool has_after, double after_score, ItemPoint
 
 /* Restores the heap below a free place i for `hit`, which goes up or down. */
 static void
-sift_up(PgrHit *heap, int i, const PgrHit *hit)
+sift_up(PgrTopK *top, int i, PgrHit *hit)
 {
+	PgrHit	   *heap = top->heap;
+
 	while (i > 0)
 	{
 		int			parent = (i - 1) / 2;
 
-		if (!hit_worse(hit, &heap[parent]))
+		if (!hit_worse(top, hit, &heap[parent]))
 			break;
 		heap[i] = heap[parent];
 		i = parent;
@@ -67,17 +79,19 @@ sift_up(PgrHit *heap, int i, const PgrHit *hit)
 }
 
 static void
-sift_down(PgrHit *heap, int n, int i, const PgrHit *hit)
+sift_down(PgrTopK *top, int n, int i, PgrHit *hit)
 {
+	PgrHit	   *heap = top->heap;
+
 	for (;;)
 	{
 		int			child = 2 * i + 1;
 
 		if (child >= n)
 			break;
-		if (child + 1 < n && hit_worse(&heap[child + 1], &heap[child]))
+		if (child + 1 < n && hit_worse(top, &heap[child + 1], &heap[child]))
 			child++;
-		if (!hit_worse(&heap[child], hit))
+		if (!hit_worse(top, &heap[child], hit))
 			break;
 		heap[i] = heap[child];
 		i = child;
@@ -87,10 +101,12 @@ sift_down(PgrHit *heap, int n, int i, const PgrHit *hit)
 
 /* Takes the hit in if it is among the best k so far that lie after "after". */
 void
-pgr_topk_add(PgrTopK *top, const PgrHit *hit)
+pgr_topk_add(PgrTopK *top, PgrHit *hit)
 {
 	if (top->has_after &&
-		!hit_before(top->after_score, &top->after_tid, hit->score, &hit->tid))
+		(hit->score > top->after_score ||
+		 (hit->score == top->after_score &&
+		  ItemPointerCompare(pgr_topk_tid(top, hit), &top->after_tid) <= 0)))
 		return;
 	if (top->n < top->k)
 	{
@@ -99,10 +115,10 @@ pgr_topk_add(PgrTopK *top, const PgrHit *hit)
 			top->nalloc = Min((int64) top->k, (int64) top->nalloc * 2);
 			top->heap = repalloc_huge(top->heap, mul_size(sizeof(PgrHit), top->nalloc));
 		}
-		sift_up(top->heap, top->n++, hit);
+		sift_up(top, top->n++, hit);
 	}
-	else if (hit_worse(&top->heap[0], hit))
-		sift_down(top->heap, top->n, 0, hit);
+	else if (hit_worse(top, &top->heap[0], hit))
+		sift_down(top, top->n, 0, hit);
 	if (top->n == top->k)
 		top->threshold = top->heap[0].score;
 }
@@ -116,6 +132,6 @@ pgr_topk_finish(PgrTopK *top)
 		PgrHit		last = top->heap[n];
 
 		top->heap[n] = top->heap[0];
-		sift_down(top->heap, n, 0, &last);
+		sift_down(top, n, 0, &last);
 	}
 }
