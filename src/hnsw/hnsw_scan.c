@@ -30,7 +30,7 @@
 #define CODE_ERRORS 4
 
 /* Where the code's distance only leads to candidates there must be more of them. */
-#define LED_EF 2
+#define LED_EF 4
 
 /*
  * A search with conditions sees so much of the neighbourhood that fewer of those
