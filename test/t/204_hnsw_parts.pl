@@ -57,6 +57,19 @@ for my $workers (0, 2)
 	}
 }
 
+# filter values go with the rows
+for my $workers (0, 2)
+{
+	my ($out, $err);
+	$node->psql('postgres', "DROP INDEX t_i; ALTER TABLE t SET (parallel_workers = $workers); SET min_parallel_table_scan_size = 0;
+		SET maintenance_work_mem = '1MB'; UPDATE pg_class SET reltuples = 6000 WHERE relname = 't';
+		CREATE INDEX t_i ON t USING hnsw (v vector_l2_ops, id)", stdout => \$out, stderr => \$err);
+	like($err, qr/built in \d parts/, "filter column, $workers workers: in parts");
+	sound("filter column, $workers workers");
+	is($node->safe_psql('postgres', 'SET enable_seqscan = off; SELECT count(*) FROM t q WHERE q.id % 61 = 1 AND q.v IS NOT NULL AND
+		q.id IS DISTINCT FROM (SELECT n.id FROM t n WHERE n.id = q.id ORDER BY n.v <-> (SELECT v FROM t WHERE id = 1) LIMIT 1)'), 0, "$workers workers: each is found by its value");
+}
+
 # progress moves through the parts; a cancelled build leaves nothing behind
 $node->safe_psql('postgres', 'DROP INDEX t_i; ALTER TABLE t SET (parallel_workers = 0);
 	INSERT INTO t (v) SELECT pseudo(i + 10000) FROM generate_series(1, 30000) i; ANALYZE t');
