@@ -557,6 +557,7 @@ visit_listed_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
 			if (page == NULL || (seen != NULL && seen->visited))
 				continue;
 			node = pgr_hnsw_node_at(ix, page, ids[i], s->scratch);
+			ix->counters->nodes++;
 			if (node->flags == PGR_HNSW_USED && add_hit(s, ids[i], node, node_distance(s, node)))
 				confirm = s->hits[s->nhits - 1].ntids == 0;
 		}
@@ -698,5 +699,6 @@ Size
 pgr_hnsw_search_memory(const PgrHnswSearch *s)
 {
 	return (Size) s->open.size * sizeof(Candidate) + (Size) s->later.size * sizeof(Candidate) +
-		(Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->seen->size * sizeof(SeenEntry);
+		(Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->seen->size * sizeof(SeenEntry) +
+		(Size) s->nlisted * sizeof(PgrHnswId);
 }
