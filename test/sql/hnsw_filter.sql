@@ -134,7 +134,7 @@ RESET plan_cache_mode;
 -- nested loops: the condition changes with every row
 CREATE TABLE g (a int, b int);
 INSERT INTO g VALUES (1, 50), (200, 210), (NULL, 7), (490, 600), (600, 700);
-EXPLAIN (COSTS OFF) SELECT * FROM g, LATERAL (SELECT f.id, f.i4 FROM f WHERE f.i4 BETWEEN g.a AND g.b ORDER BY f.v <-> pseudo(7, 8)::vector LIMIT 3) n;
+SELECT plan_of('SELECT * FROM g, LATERAL (SELECT f.id, f.i4 FROM f WHERE f.i4 BETWEEN g.a AND g.b ORDER BY f.v <-> pseudo(7, 8)::vector LIMIT 3) n') LIKE '%Index Cond: ((i4 >= g.a) AND (i4 <= g.b))%' AS in_the_index;
 SELECT g.a, count(n.id), bool_and(n.i4 BETWEEN g.a AND g.b) AS inside FROM g LEFT JOIN LATERAL (SELECT f.id, f.i4 FROM f WHERE f.i4 BETWEEN g.a AND g.b ORDER BY f.v <-> pseudo(7, 8)::vector LIMIT 3) n ON true GROUP BY g.a ORDER BY g.a;
 SELECT g.a, (SELECT array_agg(f.id) FROM (SELECT f.id FROM f WHERE f.i4 IN (g.a, g.b) ORDER BY f.v <-> pseudo(7, 8)::vector) f) FROM g ORDER BY g.a;
 BEGIN;
