@@ -43,7 +43,8 @@ hit_worse(const PgrTopK *top, PgrHit *a, PgrHit *b)
  * hits' sources, for those that come without their tid.
  */
 void
-pgr_topk_init(PgrTopK *top, int k, PgrSegment **segments, bool has_after, double after_score, ItemPointer after_tid)
+pgr_topk_init(PgrTopK *top, int k, PgrSegment **segments, bool has_after,
+			  double after_score, ItemPointer after_tid)
 {
 	Assert(k >= 1);
 	memset(top, 0, sizeof(*top));
