@@ -137,7 +137,7 @@ check_static() {
 check_unit() {
 	local name=${1/#check/unit} out=$PGR_WORK/$1.log
 	pgr_step "unit tests: make $1"
-	if ! pgr_as_user make -s -C "$SRC/test/unit" BUILD="$PGR_WORK/unit" "$1" >"$out" 2>&1; then
+	if ! pgr_as_user make -s -j2 -C "$SRC/test/unit" BUILD="$PGR_WORK/unit" "$1" >"$out" 2>&1; then
 		result fail "$name: make"
 		tail -40 "$out"
 	fi

@@ -208,6 +208,19 @@ pgr_content_type(Oid type)
 	return PGR_CONTENT_TEXT;
 }
 
+/* Does the configuration give the words that the index holds? */
+static void
+check_unchanged(Relation index, const PgrAnalyzer *analyzer, uint64 fingerprint)
+{
+	if (fingerprint_of(analyzer) != fingerprint)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("text search configuration %s has changed since index \"%s\" was built",
+						config_name(analyzer->config), RelationGetRelationName(index)),
+				 errdetail("Its words no longer are those that the index holds."),
+				 errhint("Please REINDEX it.")));
+}
+
 void
 pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
 {
@@ -226,13 +239,37 @@ pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src
 				 errmsg("text search configuration %s of index \"%s\" does not exist",
 						meta->config, RelationGetRelationName(index)),
 				 errhint("Set the index's option \"config\" and REINDEX it.")));
-	if (fingerprint_of(&src->analyzer) != meta->fingerprint)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("text search configuration %s has changed since index \"%s\" was built",
-						meta->config, RelationGetRelationName(index)),
-				 errdetail("Its words no longer are those that the index holds."),
-				 errhint("Please REINDEX it.")));
+	check_unchanged(index, &src->analyzer, meta->fingerprint);
+}
+
+/* What rd_amcache holds: nothing of it changes but with a new file of the index. */
+typedef struct CachedSource
+{
+	PgrContentSource source;
+	uint64		fingerprint;
+} CachedSource;
+
+void
+pgr_content_of(Relation index, PgrContentSource *src)
+{
+	CachedSource *cache = index->rd_amcache;
+
+	if (cache == NULL)
+	{
+		PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+
+		pgr_inv_meta_copy(index, meta);
+		pgr_content_source(index, meta, src);
+		cache = MemoryContextAlloc(index->rd_indexcxt, sizeof(CachedSource));
+		cache->source = *src;
+		cache->fingerprint = meta->fingerprint;
+		index->rd_amcache = cache;
+		pfree(meta);
+		return;
+	}
+	*src = cache->source;
+	if (OidIsValid(src->analyzer.config))
+		check_unchanged(index, &src->analyzer, cache->fingerprint);
 }
 
 static void

@@ -92,6 +92,9 @@ typedef struct PgrContentSource
  */
 extern void pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src);
 
+/* The same, from the relation's cache entry where it is known. */
+extern void pgr_content_of(Relation index, PgrContentSource *src);
+
 /* The column's type as a PgrContentType; raises for a type that is none. */
 extern PgrContentType pgr_content_type(Oid type);
 

@@ -428,13 +428,11 @@ collect(Relation index, const PgrRankQuery *query)
 		{
 			if (first)
 			{
-				PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
 				PgrContentSource source;
 
-				pgr_inv_meta_copy(leaf, meta);
-				pgr_content_source(leaf, meta, &source);
+				pgr_content_of(leaf, &source);
 				pinned->analyzer = source.analyzer;
-				pgr_inv_scoring(leaf, meta->nfields, &pinned->scoring);
+				pgr_inv_scoring(leaf, source.analyzer.nfields, &pinned->scoring);
 				first = false;
 			}
 			add_index(pinned, numbers, leaf);
@@ -544,7 +542,6 @@ void
 pgr_inv_analyzer(Oid oid, PgrAnalyzer *analyzer)
 {
 	Relation	index = open_index(oid);
-	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
 	PgrContentSource source;
 	ListCell   *lc;
 
@@ -556,14 +553,12 @@ pgr_inv_analyzer(Oid oid, PgrAnalyzer *analyzer)
 
 		if (done)
 		{
-			pgr_inv_meta_copy(leaf, meta);
-			pgr_content_source(leaf, meta, &source);
+			pgr_content_of(leaf, &source);
 			*analyzer = source.analyzer;
 		}
 		relation_close(leaf, NoLock);
 		if (done)
 			break;
 	}
-	pfree(meta);
 	relation_close(index, NoLock);
 }

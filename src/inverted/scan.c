@@ -163,7 +163,6 @@ static void
 start(IndexScanDesc scan)
 {
 	PgrInvScan *s = scan->opaque;
-	PgrInvMeta *meta;
 
 	/* a tid may be given to a new row meanwhile, which only a snapshot hides */
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
@@ -173,9 +172,7 @@ start(IndexScanDesc scan)
 	pgstat_count_index_scan(scan->indexRelation);
 	pgr_count_index_search(scan);
 
-	meta = palloc(sizeof(PgrInvMeta));
-	pgr_inv_meta_copy(scan->indexRelation, meta);
-	pgr_content_source(scan->indexRelation, meta, &s->source);
+	pgr_content_of(scan->indexRelation, &s->source);
 	start_filters(scan, s);
 	s->batch_context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve batch",
 											 ALLOCSET_DEFAULT_SIZES);

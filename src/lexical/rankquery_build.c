@@ -11,9 +11,12 @@
 
 #include <math.h>
 
+#include "access/xact.h"
+#include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "lexical/rankquery.h"
 #include "miscadmin.h"
+#include "storage/proc.h"
 #include "tsearch/ts_cache.h"
 #include "tsearch/ts_utils.h"
 #include "utils/array.h"
@@ -170,6 +173,8 @@ typedef struct BoundText
 {
 	Oid			index;
 	PgrAnalyzer analyzer;
+	LocalTransactionId lxid;	/* analyzer was asked for in this command */
+	CommandId	cid;
 	struct varlena *words;
 	struct varlena *bound;
 } BoundText;
@@ -191,7 +196,7 @@ copy_bytes(MemoryContext context, const struct varlena *v)
 
 /*
  * The planner puts this beside each operator, where it may be called for each
- * row: the last result is kept.
+ * row: the last result is kept, within a command without a look at the index.
  */
 PG_FUNCTION_INFO_V1(pgr_bm25_bind_text);
 Datum
@@ -199,10 +204,16 @@ pgr_bm25_bind_text(PG_FUNCTION_ARGS)
 {
 	text	   *words = PG_GETARG_TEXT_PP(0);
 	Oid			index = PG_GETARG_OID(1);
-	PgrAnalyzer analyzer = index_analyzer(index);
 	BoundText  *last = fcinfo->flinfo->fn_extra;
 	MemoryContext context = fcinfo->flinfo->fn_mcxt;
+	LocalTransactionId lxid = pgr_my_lxid();
+	CommandId	cid = GetCurrentCommandId(false);
+	PgrAnalyzer analyzer;
 
+	if (last != NULL && last->index == index && last->lxid == lxid && last->cid == cid &&
+		same_bytes(last->words, words))
+		PG_RETURN_POINTER(last->bound);
+	analyzer = index_analyzer(index);
 	if (last == NULL || last->index != index || !same_bytes(last->words, words) ||
 		last->analyzer.config != analyzer.config ||
 		last->analyzer.cjk_bigram != analyzer.cjk_bigram)
@@ -224,6 +235,8 @@ pgr_bm25_bind_text(PG_FUNCTION_ARGS)
 		last->bound = copy_bytes(context, (struct varlena *) rq);
 		fcinfo->flinfo->fn_extra = last;
 	}
+	last->lxid = lxid;
+	last->cid = cid;
 	PG_RETURN_POINTER(last->bound);
 }
 
