@@ -16,6 +16,14 @@
 #include "inverted/inverted.h"
 #include "inverted/pending.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
+
+/*
+ * Heavyweight lock, by a page number that the storage layer's locks do not use:
+ * shared while a document's fragments are put, exclusive while the area is closed.
+ * Else a seal between two fragments makes two documents of one.
+ */
+#define FRAGMENTS_LOCK 2
 
 /* pages of the first extent; each further one is twice as large, up to a limit */
 #define EXTENT_PAGES 64
@@ -338,6 +346,7 @@ pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
 	f.tid = tid;
 	f.doc = doc;
 	f.first = true;
+	LockPage(index, FRAGMENTS_LOCK, ShareLock);
 	while (!f.done)
 	{
 		BlockNumber block = InvalidBlockNumber;
@@ -349,6 +358,7 @@ pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
 		else if (!add_fragment(index, block, generation, &f))
 			make_room(index, block);
 	}
+	UnlockPage(index, FRAGMENTS_LOCK, ShareLock);
 	return pages;
 }
 
@@ -364,6 +374,7 @@ pgr_pending_close(Relation index)
 	PgrWalBatch batch;
 	Buffer		buffer;
 
+	LockPage(index, FRAGMENTS_LOCK, ExclusiveLock);
 	pgr_space_lock(index);
 	if (!find_tail(index, &block, &generation, &pages))
 		n = 0;
@@ -376,7 +387,10 @@ pgr_pending_close(Relation index)
 	pgr_space_unlock(index);
 	pfree(meta);
 	if (n == 0)
+	{
+		UnlockPage(index, FRAGMENTS_LOCK, ExclusiveLock);
 		return 0;
+	}
 
 	/* the tail may have moved on before the new extent was there */
 	meta = palloc(sizeof(PgrInvMeta));
@@ -388,6 +402,7 @@ pgr_pending_close(Relation index)
 	pgr_wal_begin(&batch, index, false);
 	PgrPageGetOpaque(pgr_wal_add(&batch, buffer, false))->flags |= PGR_PENDING_CLOSED;
 	pgr_wal_commit(&batch);
+	UnlockPage(index, FRAGMENTS_LOCK, ExclusiveLock);
 
 	/* nobody looks at pages that were not used, so they are free at once */
 	if (last.used < last.count)
