@@ -90,6 +90,13 @@ my ($owned, $retired, $free) = split /\|/, sql($node, 'postgres', "SELECT owned_
 is(sql($node, 'postgres', "SELECT pg_relation_size('docs_body') / current_setting('block_size')::int - 2"), $owned + $retired + $free, 'every page is accounted for');
 note "pages owned $owned, retired $retired, free $free";
 
+# documents of several fragments, beside seals that must not cut them
+my $long = start_bench($node, 'postgres', 6, 5, {
+	'INSERT INTO docs (body) SELECT random_words(1500);' => 10, "SELECT bm25_merge('docs_body');" => 2 });
+($rc, $out) = finish_bench($long);
+is($rc, 0, 'documents of several fragments beside merges') or diag $out;
+whole('documents of several fragments');
+
 # an unlogged index is empty after a crash, as its table is, and works
 sql($node, 'postgres', qq{
 	CREATE UNLOGGED TABLE volatile (id serial, body text);
