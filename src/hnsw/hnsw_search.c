@@ -567,7 +567,6 @@ visit_listed_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
 			confirm_hit(s);
 	}
 	s->visited++;
-	ix->counters->nodes++;
 	return i;
 }
 

@@ -374,6 +374,7 @@ pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 	const PgrSegDesc *desc;
 	uint32		end;
 
+	CHECK_FOR_INTERRUPTS();
 	if (s->rest_source == s->view->meta.nsegments)
 	{
 		s->rest_source++;
@@ -385,22 +386,24 @@ pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 	if (unmarked && s->returned)
 		c.returned = s->returned[s->rest_source];
 	if (s->nfilters > 0)
-		end = desc->ndocs;
-	else
-		end = Min(desc->ndocs, s->rest_doc + PGR_SCAN_STEP);
-
-	CHECK_FOR_INTERRUPTS();
-	if (s->nfilters > 0)
+	{
 		pgr_match_segment(c.seg, &s->view->shape, s->filters, s->nfilters,
 						  collect_doc, &c, &s->recheck);
-	for (uint32 doc = s->rest_doc; s->nfilters == 0 && doc < end; doc++)
+		s->rest_source++;
+		return;
+	}
+	end = Min(desc->ndocs, s->rest_doc + PGR_SCAN_STEP);
+	for (uint32 doc = s->rest_doc; doc < end; doc++)
 	{
 		if (desc->ndead == 0 || !pgr_segment_dead(c.seg, doc))
 			collect_doc(&c, doc);
 	}
-	s->rest_doc = end < desc->ndocs ? end : 0;
-	if (s->rest_doc == 0)
+	s->rest_doc = end;
+	if (end == desc->ndocs)
+	{
+		s->rest_doc = 0;
 		s->rest_source++;
+	}
 }
 
 void
