@@ -210,6 +210,13 @@ extern PgrLexTerm *pgr_query_terms(PgrQuery **queries, int n, int *nterms, bool 
 /* --- pin.c: statistics --- */
 
 extern PgrPinned *pgr_inv_pin(Oid index, const PgrRankQuery *query);
+
+/*
+ * The same for a scan, which holds the index open: where the statistics had to be
+ * collected and are of this index alone, *view gets the view that was read for
+ * them, with the query's terms, open, in the current memory context. Else it stays.
+ */
+extern PgrPinned *pgr_inv_pin_view(Oid index, const PgrRankQuery *query, PgrInvView **view);
 extern Oid	pgr_inv_find_index(Oid relid, Node *expression);
 extern void pgr_inv_analyzer(Oid index, PgrAnalyzer *analyzer);
 

@@ -261,15 +261,19 @@ finish_expansion(Expansion *x, PgrLeafStats *stats)
 
 /* --- one index's contribution ----------------------------------------------------------- */
 
-static void
-add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index)
+/* Adds its numbers; returns the view they are of, open, in the context `keep`. */
+static PgrInvView *
+add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext keep)
 {
 	int			nterms;
 	bool		all;
 	PgrQuery   *query = pinned->query;
 	PgrLexTerm *terms = pgr_query_terms(&query, 1, &nterms, &all);
+	MemoryContext old = MemoryContextSwitchTo(keep);
 	PgrInvView *view = pgr_view_open(index, all ? NULL : terms, all ? 0 : nterms);
 	PgrCollection *c = &pinned->collection;
+
+	MemoryContextSwitchTo(old);
 
 	c->ndocs += view->pending.ndocs;
 	c->sum_length += view->pending.sum_length;
@@ -307,7 +311,7 @@ add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index)
 			numbers[i].cf[t] += cf;
 		}
 	}
-	pgr_view_close(view);
+	return view;
 }
 
 static LeafNumbers *
@@ -403,9 +407,12 @@ open_index(Oid oid)
 	return index;
 }
 
-/* In the current memory context; only what is asked of the index is scratch. */
+/*
+ * In the current memory context; only what is asked of the index is scratch. kept
+ * (may be NULL): see pgr_inv_pin_view; the view is made in the context `keep`.
+ */
 static PgrPinned *
-collect(Relation index, const PgrRankQuery *query)
+collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvView **kept)
 {
 	PgrPinned  *pinned = palloc0(sizeof(PgrPinned));
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
@@ -435,7 +442,10 @@ collect(Relation index, const PgrRankQuery *query)
 				pgr_inv_scoring(leaf, source.analyzer.nfields, &pinned->scoring);
 				first = false;
 			}
-			add_index(pinned, numbers, leaf);
+			if (kept != NULL && leaf == index)
+				*kept = add_index(pinned, numbers, leaf, keep);
+			else
+				pgr_view_close(add_index(pinned, numbers, leaf, scratch));
 		}
 		relation_close(leaf, NoLock);
 	}
@@ -452,8 +462,9 @@ collect(Relation index, const PgrRankQuery *query)
 }
 
 PgrPinned *
-pgr_inv_pin(Oid oid, const PgrRankQuery *query)
+pgr_inv_pin_view(Oid oid, const PgrRankQuery *query, PgrInvView **view)
 {
+	MemoryContext keep = CurrentMemoryContext;
 	Relation	index = open_index(oid);
 	Snapshot	snapshot = GetActiveSnapshot();
 	PinEntry	key = {0};
@@ -482,7 +493,7 @@ pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 		*entry = key;
 		entry->query = palloc(size);
 		memcpy(entry->query, plain, size);
-		entry->pinned = collect(index, (PgrRankQuery *) entry->query);
+		entry->pinned = collect(index, (PgrRankQuery *) entry->query, keep, view);
 		entry->next = pins;
 		pins = entry;
 		MemoryContextSwitchTo(old);
@@ -490,6 +501,12 @@ pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 	relation_close(index, NoLock);
 	pfree(plain);
 	return entry->pinned;
+}
+
+PgrPinned *
+pgr_inv_pin(Oid oid, const PgrRankQuery *query)
+{
+	return pgr_inv_pin_view(oid, query, NULL);
 }
 
 /* --- which index ------------------------------------------------------------------------- */

@@ -137,8 +137,14 @@ start_order(IndexScanDesc scan, PgrInvScan *s)
 	query = key_query(s, key);
 	unpacked = pgr_query_unpack(query);
 	s->first_batch = (int) Min(unpacked->top, MAX_BATCH);
-	s->pinned = pgr_inv_pin(OidIsValid(unpacked->bound) ? unpacked->bound
-							: RelationGetRelid(scan->indexRelation), query);
+	if (!OidIsValid(unpacked->bound))
+		unpacked->bound = RelationGetRelid(scan->indexRelation);
+
+	/* pending pages are then read once; conditions have terms of their own */
+	if (s->nfilters == 0 && unpacked->bound == RelationGetRelid(scan->indexRelation))
+		s->pinned = pgr_inv_pin_view(unpacked->bound, query, &s->view);
+	else
+		s->pinned = pgr_inv_pin(unpacked->bound, query);
 }
 
 /* Opens the view with the terms that conditions and order need. */
@@ -187,7 +193,8 @@ start(IndexScanDesc scan)
 	{
 		if (scan->numberOfOrderBys > 0)
 			start_order(scan, s);
-		start_view(scan, s);
+		if (s->view == NULL)
+			start_view(scan, s);
 	}
 	s->phase = s->pinned || s->sparse ? PGR_SCAN_HITS : PGR_SCAN_REST;
 }
