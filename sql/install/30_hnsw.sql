@@ -345,7 +345,8 @@ COMMENT ON FUNCTION hnsw_check(regclass) IS 'inconsistencies of an hnsw index, o
 
 CREATE FUNCTION hnsw_stats(index regclass, OUT nodes bigint, OUT dead bigint, OUT free bigint,
 	OUT tids bigint, OUT edges bigint, OUT unreachable bigint, OUT degree int,
-	OUT nodes_per_page int, OUT pages_per_node int, OUT node_size int) RETURNS record
+	OUT nodes_per_page int, OUT pages_per_node int, OUT node_size int, OUT storage text,
+	OUT code_bits int) RETURNS record
 	AS 'MODULE_PATHNAME', 'pgr_hnsw_stats' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 1000;
 COMMENT ON FUNCTION hnsw_stats(regclass) IS 'size and shape of an hnsw index';
 

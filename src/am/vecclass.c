@@ -11,6 +11,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "access/genam.h"
 #include "am/vecclass.h"
 #include "commands/defrem.h"
@@ -33,6 +35,24 @@ static int
 dim_of_sketch(int typmod)
 {
 	return SKETCH_DIM;
+}
+
+static Size
+vector_size(int dim)
+{
+	return PGR_DENSE_SIZE(&pgr_vector_type, dim);
+}
+
+static Size
+halfvec_size(int dim)
+{
+	return PGR_DENSE_SIZE(&pgr_halfvec_type, dim);
+}
+
+static Size
+bit_size(int dim)
+{
+	return VARBITTOTALLEN(dim);
 }
 
 static const float *
@@ -88,12 +108,12 @@ jaccard_floats(const struct varlena *value, int *dim)
 /* of bit, for messages and the dimension limit: that of a node in pages */
 static const PgrTypeInfo bit_type = {"bit", NULL, 64000, false};
 
-/* What the classes of a type share: type, zero_is_value, dim, floats; and distance. */
-#define VECTOR_ROW &pgr_vector_type, false, dim_of_typmod, vector_floats
-#define HALFVEC_ROW &pgr_halfvec_type, false, dim_of_typmod, halfvec_floats
-#define SPARSEVEC_ROW &pgr_sparsevec_type, false, dim_of_sketch, sparsevec_floats
-#define HAMMING_ROW &bit_type, true, dim_of_typmod, hamming_floats
-#define JACCARD_ROW &bit_type, true, dim_of_typmod, jaccard_floats
+/* What the classes of a type share: type, size, zero_is_value, dim, floats; and distance. */
+#define VECTOR_ROW &pgr_vector_type, vector_size, false, dim_of_typmod, vector_floats
+#define HALFVEC_ROW &pgr_halfvec_type, halfvec_size, false, dim_of_typmod, halfvec_floats
+#define SPARSEVEC_ROW &pgr_sparsevec_type, NULL, false, dim_of_sketch, sparsevec_floats
+#define HAMMING_ROW &bit_type, bit_size, true, dim_of_typmod, hamming_floats
+#define JACCARD_ROW &bit_type, bit_size, true, dim_of_typmod, jaccard_floats
 #define VECTOR_DISTANCE(a, b, kind) \
 	pgr_dense_distance(&pgr_vector_type, (const PgrDense *) (a), (const PgrDense *) (b), kind)
 #define HALFVEC_DISTANCE(a, b, kind) \
@@ -163,4 +183,72 @@ pgr_vecclass_dim(Relation index, AttrNumber column, const PgrVecClass *cls)
 				 errmsg("column cannot have more than %d dimensions for %s index",
 						cls->type->max_dim, get_am_name(index->rd_rel->relam))));
 	return cls->dim(typmod);
+}
+
+/* ----------
+ * Kept values
+ * ----------
+ */
+
+/* Values of halfvec have half precision as they are. */
+static bool
+is_rounded(const PgrVecClass *cls, PgrVecStorage storage)
+{
+	return storage == PGR_VEC_F16 && cls->type != &pgr_halfvec_type;
+}
+
+Size
+pgr_vecclass_kept_size(const PgrVecClass *cls, PgrVecStorage storage, int dim)
+{
+	if (storage == PGR_VEC_I8)
+		return 0;
+	if (cls->size == NULL || (is_rounded(cls, storage) && cls->type != &pgr_vector_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("storage \"%s\" is not supported for type %s",
+						storage == PGR_VEC_F16 ? "f16" : "full", cls->type->name)));
+	return INTALIGN(is_rounded(cls, storage) ? halfvec_size(dim) : cls->size(dim));
+}
+
+void
+pgr_vecclass_keep(const PgrVecClass *cls, PgrVecStorage storage, const struct varlena *value,
+				  void *to)
+{
+	int			dim;
+	const float *x;
+	PgrDense   *half = to;
+	float		largest = 0;
+
+	if (storage == PGR_VEC_I8)
+		return;
+	if (!is_rounded(cls, storage))
+	{
+		memset((char *) to + VARSIZE(value), 0, INTALIGN(VARSIZE(value)) - VARSIZE(value));
+		memcpy(to, value, VARSIZE(value));
+		return;
+	}
+	x = cls->floats(value, &dim);
+	memset(to, 0, INTALIGN(halfvec_size(dim)));
+	for (int i = 0; i < dim; i++)
+		largest = Max(largest, fabsf(x[i]));
+	if (isinf(pgr_halfvec_type.ops->round(largest)))
+		return;
+	SET_VARSIZE(half, halfvec_size(dim));
+	half->dim = dim;
+	pgr_halfvec_type.ops->store(x, half->data, dim);
+}
+
+const struct varlena *
+pgr_vecclass_kept(const PgrVecClass *cls, PgrVecStorage storage, const void *from)
+{
+	const PgrDense *half = from;
+	PgrDense   *value;
+
+	if (storage == PGR_VEC_I8 || VARSIZE(from) == 0)
+		return NULL;
+	if (!is_rounded(cls, storage))
+		return from;
+	value = pgr_dense_make(&pgr_vector_type, half->dim);
+	pgr_halfvec_type.ops->load(half->data, (float *) value->data, half->dim);
+	return (const struct varlena *) value;
 }

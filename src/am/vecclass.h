@@ -32,6 +32,9 @@ typedef struct PgrVecClass
 	double		(*distance) (const struct varlena *a, const struct varlena *b);
 
 	const PgrTypeInfo *type;
+
+	/* bytes of a value, header included; NULL if they depend on more than the dimension */
+	Size		(*size) (int dim);
 	bool		zero_is_value;	/* the zero vector has a distance in any case */
 
 	/* elements that floats gives for a column of that type modifier */
@@ -44,6 +47,14 @@ typedef struct PgrVecClass
 	const float *(*floats) (const struct varlena *value, int *dim);
 } PgrVecClass;
 
+/* How an access method keeps values beside its codes: the option "storage". */
+typedef enum PgrVecStorage
+{
+	PGR_VEC_I8,					/* not at all */
+	PGR_VEC_F16,				/* elements rounded to half precision */
+	PGR_VEC_FULL				/* as they are */
+} PgrVecStorage;
+
 /* The class of an index's column (1-based). */
 extern const PgrVecClass *pgr_vecclass(Relation index, AttrNumber column);
 
@@ -52,5 +63,25 @@ extern const PgrVecClass *pgr_vecclass(Relation index, AttrNumber column);
  * modifier, because an index needs to know it before the first row.
  */
 extern int	pgr_vecclass_dim(Relation index, AttrNumber column, const PgrVecClass *cls);
+
+/*
+ * Bytes, a multiple of 4, that a kept value of so many elements takes; 0 for
+ * PGR_VEC_I8. Raises 0A000 if values of the class cannot be kept so.
+ */
+extern Size pgr_vecclass_kept_size(const PgrVecClass *cls, PgrVecStorage storage, int dim);
+
+/*
+ * Keeps a detoasted value in `to`, pgr_vecclass_kept_size() bytes. A value whose
+ * elements are too large for half precision is kept as zeros, which is no value.
+ */
+extern void pgr_vecclass_keep(const PgrVecClass *cls, PgrVecStorage storage,
+							  const struct varlena *value, void *to);
+
+/*
+ * The value that was kept at `from` (4-byte aligned): there, or a palloc'd copy.
+ * NULL if there is none.
+ */
+extern const struct varlena *pgr_vecclass_kept(const PgrVecClass *cls, PgrVecStorage storage,
+											   const void *from);
 
 #endif							/* PGR_VECCLASS_H */

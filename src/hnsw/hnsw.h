@@ -26,6 +26,8 @@ typedef struct PgrHnswOptions
 	int32		vl_len_;		/* varlena header (do not touch directly!) */
 	int			m;
 	int			ef_construction;
+	int			storage;		/* PgrVecStorage */
+	int			code_bits;
 } PgrHnswOptions;
 
 typedef enum PgrHnswIterative
@@ -90,6 +92,14 @@ extern PgrHnswIndex *pgr_hnsw_new(Relation rel);
 extern bool pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 							int8 *code, PgrCode8 *head);
 
+/*
+ * Fills row, PGR_HNSW_ROW_SIZE bytes: a heap row as builds and inserts hand it on.
+ * value: the column's, detoasted, of the index's dimension.
+ */
+extern void pgr_hnsw_make_row(const PgrHnswIndex *ix, ItemPointer tid,
+							  const struct varlena *value, const Datum *values,
+							  const bool *isnull, char *row);
+
 /* Raises: a value of another dimension than the index's. */
 PGR_NORETURN extern void pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim);
 
@@ -125,6 +135,22 @@ extern const PgrHnswNode *pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId i
 /* The same of a page already locked. */
 extern const PgrHnswNode *pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id,
 										   char *scratch);
+
+/*
+ * As both, without the node's value, for searches: of a large node the value may be
+ * most of the pages.
+ */
+extern const PgrHnswNode *pgr_hnsw_node_read_links(const PgrHnswIndex *ix, PgrHnswId id,
+												   char *scratch, Buffer *buffer);
+extern const PgrHnswNode *pgr_hnsw_node_links_at(const PgrHnswIndex *ix, Page page,
+												 PgrHnswId id, char *scratch);
+
+/*
+ * Copies the value kept in a node into value, meta.value_size bytes. False if the
+ * slot is no longer that node, or has a value no more.
+ */
+extern bool pgr_hnsw_node_value(const PgrHnswIndex *ix, PgrHnswId id, uint16 generation,
+								char *value);
 
 /*
  * Stores a whole changed record whose (first) page the caller has locked
@@ -239,9 +265,9 @@ extern Size pgr_hnsw_search_memory(const PgrHnswSearch *s);
 
 /* --- hnsw_insert.c --- */
 
-/* Inserts a code for a heap row, given as its item: tid and filter values. */
+/* Inserts a code for a heap row, which pgr_hnsw_make_row has made. */
 extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-								 const char *item);
+								 const char *row);
 
 /*
  * Adds n edges, made for its code and with no room wasted between them, to a

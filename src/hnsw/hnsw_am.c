@@ -32,6 +32,20 @@ bool		pgr_hnsw_rerank;
 
 static relopt_kind hnsw_relopt_kind;
 
+static relopt_enum_elt_def storage_options[] = {
+	{"i8", PGR_VEC_I8},
+	{"f16", PGR_VEC_F16},
+	{"full", PGR_VEC_FULL},
+	{NULL}
+};
+
+static relopt_enum_elt_def code_bits_options[] = {
+	{"1", 1},
+	{"2", 2},
+	{"4", 4},
+	{NULL}
+};
+
 static const struct config_enum_entry iterative_options[] = {
 	{"off", PGR_HNSW_ITERATIVE_OFF, false},
 	{"relaxed_order", PGR_HNSW_ITERATIVE_RELAXED, false},
@@ -48,6 +62,12 @@ pgr_hnsw_init(void)
 	add_int_reloption(hnsw_relopt_kind, "ef_construction",
 					  "Size of the dynamic candidate list for construction",
 					  PGR_HNSW_DEFAULT_EF_CONSTRUCTION, 4, 1000, AccessExclusiveLock);
+	add_enum_reloption(hnsw_relopt_kind, "storage", "What a node keeps of its own value",
+					   storage_options, PGR_VEC_I8,
+					   "Valid values are \"i8\", \"f16\" and \"full\".", AccessExclusiveLock);
+	add_enum_reloption(hnsw_relopt_kind, "code_bits", "Bits a coordinate of a neighbour's code",
+					   code_bits_options, 1, "Valid values are \"1\", \"2\" and \"4\".",
+					   AccessExclusiveLock);
 
 	DefineCustomIntVariable("hnsw.ef_search",
 							"Sets the size of the dynamic candidate list for search",
@@ -81,6 +101,8 @@ hnsw_options(Datum reloptions, bool validate)
 	static const relopt_parse_elt table[] = {
 		{"m", RELOPT_TYPE_INT, offsetof(PgrHnswOptions, m)},
 		{"ef_construction", RELOPT_TYPE_INT, offsetof(PgrHnswOptions, ef_construction)},
+		{"storage", RELOPT_TYPE_ENUM, offsetof(PgrHnswOptions, storage)},
+		{"code_bits", RELOPT_TYPE_ENUM, offsetof(PgrHnswOptions, code_bits)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, hnsw_relopt_kind,

@@ -111,12 +111,12 @@ estimate_rows(Relation heap)
 static uint32
 graph_fit(const PgrHnswMeta *meta, Size budget, double most, int participants)
 {
-	uint32		item = PGR_HNSW_ITEM_SIZE(meta);
-	Size		nodes = budget / pgr_graph_stride(meta->padded, meta->degree, item);
+	uint32		row = PGR_HNSW_ROW_SIZE(meta);
+	Size		nodes = budget / pgr_graph_stride(meta->padded, meta->degree, row);
 
 	/* each process also needs two bytes a node to mark what it has seen */
 	budget -= Min(budget / 4, nodes * 2 * participants);
-	return pgr_graph_fit(meta->padded, meta->degree, item, budget,
+	return pgr_graph_fit(meta->padded, meta->degree, row, budget,
 						 (uint32) Min(most, (double) PG_UINT32_MAX));
 }
 
@@ -144,7 +144,7 @@ graph_capacity(const PgrHnswIndex *ix, double rows, double most, int participant
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("maintenance_work_mem is too small for one node of an hnsw index"),
 				 errhint("Increase maintenance_work_mem to at least %zu kB.",
-						 pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta),
+						 pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta),
 										1) / 750 + 1)));
 	return capacity;
 }
@@ -155,13 +155,13 @@ make_graph(PgrHnswBuild *b, double rows)
 	const PgrHnswMeta *meta = &b->ix->meta;
 	uint32		capacity = graph_capacity(b->ix, rows, PG_UINT32_MAX, 1, &b->shared->spooling);
 	/* memory that is not touched is not used: the graph may be taken whole */
-	Size		size = pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta),
+	Size		size = pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta),
 									  capacity);
 	PgrGraph   *g;
 
 	g = MemoryContextAllocHuge(CurrentMemoryContext, add_size(size, 64));
 	g = (PgrGraph *) TYPEALIGN(64, g);
-	pgr_graph_init(g, meta->padded, meta->degree, PGR_HNSW_ITEM_SIZE(meta), meta->ef_construction,
+	pgr_graph_init(g, meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta), meta->ef_construction,
 				   meta->max_aux, capacity);
 	return g;
 }
@@ -212,7 +212,7 @@ pgr_hnsw_build_insert(PgrHnswBuild *b, const PgrCode8 *head, uint32 number)
 	node->head = *head;
 	node->number = number;
 	memcpy(pgr_graph_code(b->graph, node), b->code, b->ix->meta.padded);
-	memcpy(pgr_graph_extra(b->graph, node), b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+	memcpy(pgr_graph_extra(b->graph, node), b->row, PGR_HNSW_ROW_SIZE(&b->ix->meta));
 	pgr_graph_insert(b->graph, b->scratch, id);
 	return true;
 }
@@ -232,17 +232,16 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 {
 	PgrHnswBuild *b = arg;
 	PgrCode8	head;
+	struct varlena *value;
 	MemoryContext old;
 
 	if (isnull[0])
 		return;
 	old = MemoryContextSwitchTo(b->row_context);
-	if (pgr_hnsw_encode(b->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false,
-						b->code, &head))
+	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
+	if (pgr_hnsw_encode(b->ix, value, false, b->code, &head))
 	{
-		memcpy(b->item, tid, sizeof(ItemPointerData));
-		if (b->ix->filters != NULL)
-			pgr_filter_image(b->ix->filters, values, isnull, PGR_HNSW_ITEM_FILTER(b->item));
+		pgr_hnsw_make_row(b->ix, tid, value, values, isnull, b->row);
 		add_code(b, &head);
 		b->rows++;
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
@@ -344,14 +343,14 @@ build_in_parallel(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *inf
 	uint32		capacity = graph_capacity(b->ix, rows, rows * 1.2 + 10000, workers + 1, &spool);
 	Size		size = add_size(graph_offset(meta),
 								pgr_graph_size(meta->padded, meta->degree,
-											   PGR_HNSW_ITEM_SIZE(meta), capacity));
+											   PGR_HNSW_ROW_SIZE(meta), capacity));
 
 	if (workers + 1 > PGR_HNSW_MAX_PARTICIPANTS ||
 		!pgr_parallel_begin(&parallel, heap, index, info, workers, "pgr_hnsw_build_worker", size))
 		return false;
 	init_shared(parallel.area, b->ix);
 	pgr_graph_init(shared_graph(parallel.area), meta->padded, meta->degree,
-				   PGR_HNSW_ITEM_SIZE(meta), meta->ef_construction, meta->max_aux, capacity);
+				   PGR_HNSW_ROW_SIZE(meta), meta->ef_construction, meta->max_aux, capacity);
 	join_build(b, &parallel);
 	b->shared->spooling = spool;
 	BarrierAttach(&b->shared->barrier);
@@ -392,7 +391,7 @@ start_build(PgrHnswBuild *b, Relation index)
 	b->context = CurrentMemoryContext;
 	b->ix = pgr_hnsw_new(index);
 	b->code = palloc(b->ix->meta.padded);
-	b->item = palloc(PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+	b->row = palloc(PGR_HNSW_ROW_SIZE(&b->ix->meta));
 	b->row_context = AllocSetContextCreate(b->context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
 }
 

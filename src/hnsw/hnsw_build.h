@@ -48,7 +48,7 @@ typedef struct PgrHnswBuild
 	uint64	   *nrows;			/* leader: rows in each */
 	PgrHnswWritten written;		/* leader */
 	int8	   *code;			/* of the row at hand */
-	char	   *item;			/* its tid and filter values */
+	char	   *row;			/* what of it goes into the index: PGR_HNSW_ROW_SIZE */
 	MemoryContext row_context;
 	double		rows;			/* with a value and a distance */
 } PgrHnswBuild;

@@ -206,6 +206,21 @@ put_item(const PgrHnswMeta *meta, const PgrGraph *g, const PgrGraphNode *node, P
 	record->ntids++;
 }
 
+/* The value of a chain's new rows goes into a record, if all have the same. */
+static void
+put_value(const Writer *w, const PgrGraph *g, uint32 first, PgrHnswNode *record)
+{
+	const PgrHnswMeta *meta = &w->ix->meta;
+	const char *value = PGR_HNSW_ROW_VALUE(meta, pgr_graph_extra(g, pgr_graph_node(g, first)));
+
+	for (uint32 i = first; i != PGR_GRAPH_NONE;
+		 i = next_new(g, w->written, pgr_graph_node(g, i)->next_equal))
+		if (memcmp(PGR_HNSW_ROW_VALUE(meta, pgr_graph_extra(g, pgr_graph_node(g, i))), value,
+				   meta->value_size) != 0)
+			return;
+	memcpy(PGR_HNSW_VALUE(meta, record), value, meta->value_size);
+}
+
 /* Two groups of equal rows may have come to share a node earlier. */
 static bool
 has_edge_to(const PgrHnswMeta *meta, const PgrHnswNode *record, PgrHnswId id)
@@ -232,7 +247,8 @@ fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, 
 		if (has_edge_to(meta, record, to->disk_id))
 			continue;
 		pgr_edge_encode(&from->head, pgr_graph_code(g, from), &to->head, pgr_graph_code(g, to),
-						meta->padded, &factors, (uint8 *) edge + PGR_HNSW_EDGE_BITS(meta));
+						meta->padded, meta->edge_bits, &factors,
+						(uint8 *) edge + PGR_HNSW_EDGE_BITS(meta));
 		edge->id = to->disk_id;
 		edge->factors = factors;
 		record->nedges++;
@@ -297,6 +313,7 @@ put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, uint32 first,
 			meta->nodes_per_page;
 	memcpy(PGR_HNSW_CODE(meta, record), pgr_graph_code(g, node), meta->padded);
 	fill_edges(w->ix, g, node, record);
+	put_value(w, g, first, record);
 	put_record(w, id, record);
 	put_tids_slots(w, g, id, rest, nslots, record);
 }

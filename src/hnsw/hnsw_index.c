@@ -70,6 +70,7 @@ pgr_hnsw_new(Relation rel)
 	PgrHnswOptions *options = (PgrHnswOptions *) rel->rd_options;
 	int			m = options ? options->m : PGR_HNSW_DEFAULT_M;
 	int			ef = options ? options->ef_construction : PGR_HNSW_DEFAULT_EF_CONSTRUCTION;
+	int			typmod = TupleDescAttr(RelationGetDescr(rel), 0)->atttypmod;
 
 	if (ef < 2 * m)
 		ereport(ERROR,
@@ -92,6 +93,13 @@ pgr_hnsw_new(Relation rel)
 	ix->meta.ef_construction = ef;
 	ix->meta.kind = ix->cls->kind;
 	ix->meta.filter_size = ix->filters == NULL ? 0 : ix->filters->size;
+	ix->meta.storage = options ? options->storage : PGR_VEC_I8;
+	ix->meta.edge_bits = options ? options->code_bits : 1;
+	ix->meta.value_size = pgr_vecclass_kept_size(ix->cls, ix->meta.storage, typmod);
+	/* what has half precision as it is */
+	if (ix->meta.storage == PGR_VEC_F16 &&
+		ix->meta.value_size == pgr_vecclass_kept_size(ix->cls, PGR_VEC_FULL, typmod))
+		ix->meta.storage = PGR_VEC_FULL;
 	ix->building = true;
 	pgr_hnsw_geometry(&ix->meta);
 	open_rotation(ix);
@@ -209,6 +217,24 @@ pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 	pgr_rotate(&ix->rotation, y);
 	pgr_code8_encode(y, ix->meta.padded, aux, code, head);
 	return true;
+}
+
+void
+pgr_hnsw_make_row(const PgrHnswIndex *ix, ItemPointer tid, const struct varlena *value,
+				  const Datum *values, const bool *isnull, char *row)
+{
+	memcpy(row, tid, sizeof(ItemPointerData));
+	if (ix->filters != NULL)
+		pgr_filter_image(ix->filters, values, isnull, PGR_HNSW_ITEM_FILTER(row));
+	if (ix->meta.value_size > 0)
+	{
+		/* the row is aligned to two bytes */
+		char	   *kept = palloc(ix->meta.value_size);
+
+		pgr_vecclass_keep(ix->cls, ix->meta.storage, value, kept);
+		memcpy(PGR_HNSW_ROW_VALUE(&ix->meta, row), kept, ix->meta.value_size);
+		pfree(kept);
+	}
 }
 
 /* Squared L2; 2 (1 - cos) of unit vectors; |q|^2 - 2 <q,x> (src/quant/README). */

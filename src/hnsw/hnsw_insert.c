@@ -138,7 +138,7 @@ make_edge(const PgrHnswIndex *ix, const PgrCode8 *from, const int8 *from_code,
 {
 	PgrEdge		factors;
 
-	pgr_edge_encode(from, from_code, to, to_code, ix->meta.padded, &factors,
+	pgr_edge_encode(from, from_code, to, to_code, ix->meta.padded, ix->meta.edge_bits, &factors,
 					(uint8 *) edge + PGR_HNSW_EDGE_BITS(&ix->meta));
 	edge->id = id;
 	edge->factors = factors;
@@ -188,19 +188,9 @@ edge_pair(const void *arg, uint32 a, uint32 b)
 	float		y = l->length[eb];
 	uint64		differ = pgr_kernel->hamming((const uint8 *) list_edge(l, ea) + bits,
 											 (const uint8 *) list_edge(l, eb) + bits,
-											 PGR_EDGE_BYTES(l->meta->padded));
+											 PGR_EDGE_PLANE(l->meta->padded));
 
 	return x * x + y * y - 2 * x * y * cos_pi((float) differ / l->meta->padded);
-}
-
-/*
- * |r| from an edge's factor: rescale = -2 |r|^2 / <y,r>, and <y,r> is
- * sqrt(D) / 2 |r| times the mean cosine of a one-bit code, sqrt(2 / pi).
- */
-static float
-edge_length(const PgrHnswMeta *meta, const PgrHnswEdge *edge)
-{
-	return (float) (fabs(edge->factors.rescale) * sqrt(meta->padded) * sqrt(2 / M_PI) / 4);
 }
 
 /* Sorts n edges by length. */
@@ -211,9 +201,10 @@ list_edges(EdgeList *l, const PgrHnswMeta *meta, const char *edges, uint32 n)
 	l->edges = edges;
 	for (uint32 i = 0; i < n; i++)
 	{
+		PgrEdge		factors = list_edge(l, i)->factors;
 		uint32		at = i;
 
-		l->length[i] = edge_length(meta, list_edge(l, i));
+		l->length[i] = (float) pgr_edge_length(&factors, meta->padded, meta->edge_bits);
 		for (; at > 0 && l->length[l->order[at - 1]] > l->length[i]; at--)
 			l->order[at] = l->order[at - 1];
 		l->order[at] = i;
@@ -240,26 +231,26 @@ edge_to_drop(const PgrHnswMeta *meta, const char *edges, uint32 n)
 	return l.order[drop];
 }
 
-/* Keeps the best `degree` of a node's edges, of which there may be more for now. */
+/* Makes the best of n edges, all of them if there is room, those of a node. */
 static void
-keep_best_edges(const PgrHnswMeta *meta, PgrHnswNode *node)
+keep_best_edges(const PgrHnswMeta *meta, const char *edges, uint32 n, PgrHnswNode *node)
 {
 	Size		size = PGR_HNSW_EDGE_SIZE(meta);
-	char	   *kept;
 	EdgeList	l;
 	uint32		chosen[MAX_EDGES];
-	uint32		n;
 
-	if (node->nedges <= meta->degree)
+	if (n <= meta->degree)
+	{
+		memcpy(PGR_HNSW_EDGES(meta, node), edges, n * size);
+		node->nedges = n;
 		return;
-	kept = palloc(meta->degree * size);
-	list_edges(&l, meta, PGR_HNSW_EDGES(meta, node), node->nedges);
-	n = pgr_graph_select(l.square, node->nedges, meta->degree, edge_pair, &l, chosen);
+	}
+	list_edges(&l, meta, edges, n);
+	n = pgr_graph_select(l.square, n, meta->degree, edge_pair, &l, chosen);
 	for (uint32 i = 0; i < n; i++)
-		memcpy(kept + i * size, list_edge(&l, l.order[chosen[i] & ~PGR_GRAPH_DIVERSE]), size);
-	memcpy(PGR_HNSW_EDGES(meta, node), kept, n * size);
+		memcpy(PGR_HNSW_EDGE(meta, node, i), list_edge(&l, l.order[chosen[i] & ~PGR_GRAPH_DIVERSE]),
+			   size);
 	node->nedges = n;
-	pfree(kept);
 }
 
 static bool
@@ -276,23 +267,52 @@ pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges, ui
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	Size		size = PGR_HNSW_EDGE_SIZE(meta);
-	PgrHnswNode *node = palloc(meta->node_size + n * size);
+	PgrHnswNode *node = palloc(meta->node_size);
+	char	   *all = palloc((meta->degree + n) * size);
 	const PgrHnswNode *stored;
 	Buffer		buffer;
+	uint32		nall;
 
 	stored = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_EXCLUSIVE, (char *) node, &buffer);
 	if (stored != node)
 		memcpy(node, stored, meta->node_size);
+	nall = node->nedges;
+	memcpy(all, PGR_HNSW_EDGES(meta, node), nall * size);
 	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrHnswEdge *edge = (const PgrHnswEdge *) (edges + i * size);
 
 		if (edge->id != id && !has_edge(meta, node, edge->id))
-			memcpy(PGR_HNSW_EDGE(meta, node, node->nedges++), edge, size);
+			memcpy(all + nall++ * size, edge, size);
 	}
-	keep_best_edges(meta, node);
+	keep_best_edges(meta, all, nall, node);
 	pgr_hnsw_node_store(ix, id, node, buffer);
 	pfree(node);
+	pfree(all);
+}
+
+/* Puts an edge into a record; false if all that it has are worth more. */
+static bool
+place_edge(const PgrHnswMeta *meta, PgrHnswNode *node, const PgrHnswEdge *edge)
+{
+	Size		size = PGR_HNSW_EDGE_SIZE(meta);
+	uint32		n = node->nedges;
+	char	   *all;
+	uint32		drop;
+
+	if (n < meta->degree)
+	{
+		memcpy(PGR_HNSW_EDGE(meta, node, node->nedges++), edge, size);
+		return true;
+	}
+	all = palloc((n + 1) * size);
+	memcpy(all, PGR_HNSW_EDGES(meta, node), n * size);
+	memcpy(all + n * size, edge, size);
+	drop = edge_to_drop(meta, all, n + 1);
+	if (drop < n)
+		memcpy(PGR_HNSW_EDGE(meta, node, drop), edge, size);
+	pfree(all);
+	return drop < n;
 }
 
 /*
@@ -304,13 +324,11 @@ static bool
 add_edge(const PgrHnswIndex *ix, const Neighbour *to, const NewNode *added)
 {
 	const PgrHnswMeta *meta = &ix->meta;
-	Size		edge_size = PGR_HNSW_EDGE_SIZE(meta);
-	char	   *record = palloc(meta->node_size + edge_size);
+	char	   *record = palloc(meta->node_size);
 	PgrHnswNode *node = (PgrHnswNode *) record;
+	PgrHnswEdge *edge = palloc(PGR_HNSW_EDGE_SIZE(meta));
 	const PgrHnswNode *stored;
 	Buffer		buffer;
-	uint32		n;
-	uint32		drop;
 
 	stored = pgr_hnsw_node_read(ix, to->id, BUFFER_LOCK_EXCLUSIVE, record, &buffer);
 	if (!(stored->flags & PGR_HNSW_USED) || (stored->flags & PGR_HNSW_DEAD) ||
@@ -321,27 +339,12 @@ add_edge(const PgrHnswIndex *ix, const Neighbour *to, const NewNode *added)
 	}
 	if (stored != node)
 		memcpy(record, stored, meta->node_size);
-	n = node->nedges;
-	if (has_edge(meta, node, added->id))
-	{
-		UnlockReleaseBuffer(buffer);
-		return true;
-	}
 	make_edge(ix, &node->head, PGR_HNSW_CODE(meta, node), added->id, &added->head, added->code,
-			  PGR_HNSW_EDGE(meta, node, n));
-	if (n < meta->degree)
-		node->nedges++;
+			  edge);
+	if (!has_edge(meta, node, added->id) && place_edge(meta, node, edge))
+		pgr_hnsw_node_store(ix, to->id, node, buffer);
 	else
-	{
-		drop = edge_to_drop(meta, PGR_HNSW_EDGES(meta, node), n + 1);
-		if (drop == n)
-		{
-			UnlockReleaseBuffer(buffer);
-			return true;
-		}
-		memcpy(PGR_HNSW_EDGE(meta, node, drop), PGR_HNSW_EDGE(meta, node, n), edge_size);
-	}
-	pgr_hnsw_node_store(ix, to->id, node, buffer);
+		UnlockReleaseBuffer(buffer);
 	return true;
 }
 
@@ -465,7 +468,23 @@ lock_hit(const PgrHnswIndex *ix, const PgrHnswHit *hit, PgrHnswNode *record, Buf
 }
 
 /*
- * Adds a row to a node of equal value. False if that failed because the node
+ * The value kept in a node is that of all its rows: where one with an equal code and
+ * another value joins, it is given up. Returns whether.
+ */
+static bool
+drop_value(const PgrHnswMeta *meta, PgrHnswNode *node, const char *row)
+{
+	char	   *value = PGR_HNSW_VALUE(meta, node);
+
+	if (meta->value_size == 0 || VARSIZE(value) == 0 ||
+		memcmp(value, PGR_HNSW_ROW_VALUE(meta, row), meta->value_size) == 0)
+		return false;
+	memset(value, 0, meta->value_size);
+	return true;
+}
+
+/*
+ * Adds a row to a node of equal code. False if that failed because the node
  * changed meanwhile: the value then gets a node of its own.
  */
 static bool
@@ -475,17 +494,22 @@ add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 	Buffer		buffer;
 	PgrHnswId	more;
 	PgrHnswId	fresh;
+	bool		changed;
 
 	if (!lock_hit(ix, hit, node, &buffer))
 		return false;
+	changed = drop_value(&ix->meta, node, item);
+	more = node->more;
 	if (node->ntids < PGR_HNSW_INLINE_TIDS)
 	{
 		add_item(ix, node, item);
 		pgr_hnsw_node_store(ix, hit->id, node, buffer);
 		return true;
 	}
-	more = node->more;
-	UnlockReleaseBuffer(buffer);
+	if (changed)
+		pgr_hnsw_node_store(ix, hit->id, node, buffer);
+	else
+		UnlockReleaseBuffer(buffer);
 	if (more != PGR_HNSW_NO_ID && add_to_tids_slot(ix, more, hit->id, item))
 		return true;
 
@@ -588,7 +612,7 @@ pgr_hnsw_offer_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
 /* The record of a new node with its edges, not yet in a slot. */
 static PgrHnswNode *
 make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-			const PgrCode8 *head, const char *item, const Neighbour *neighbours, uint32 n)
+			const PgrCode8 *head, const char *row, const Neighbour *neighbours, uint32 n)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	PgrHnswNode *node = palloc0(meta->node_size);
@@ -598,8 +622,9 @@ make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 	node->more = PGR_HNSW_NO_ID;
 	node->owner = PGR_HNSW_NO_ID;
 	node->head = *head;
-	add_item(ix, node, item);
+	add_item(ix, node, row);
 	memcpy(PGR_HNSW_CODE(meta, node), code, meta->padded);
+	memcpy(PGR_HNSW_VALUE(meta, node), PGR_HNSW_ROW_VALUE(meta, row), meta->value_size);
 	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrCode8 *to;
@@ -613,11 +638,11 @@ make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 /* Returns the new node's number. */
 static PgrHnswId
 insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-			const PgrCode8 *head, const char *item, const HitDistance *sorted, uint32 nhits)
+			const PgrCode8 *head, const char *row, const HitDistance *sorted, uint32 nhits)
 {
 	Neighbour  *neighbours = palloc(ix->meta.degree * sizeof(Neighbour));
 	uint32		n = choose_neighbours(ix, s, sorted, nhits, neighbours);
-	PgrHnswNode *record = make_record(ix, s, code, head, item, neighbours, n);
+	PgrHnswNode *record = make_record(ix, s, code, head, row, neighbours, n);
 	NewNode		added = {0, code, *head};
 	Buffer		buffer;
 
@@ -633,7 +658,7 @@ insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 
 void
 pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-					 const char *item)
+					 const char *row)
 {
 	PgrHnswSearch *s;
 	HitDistance *sorted;
@@ -646,12 +671,12 @@ pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *h
 	sorted = sort_hits(ix, s, code, head, &n);
 	pgr_hnsw_search_hits(s, &hits);
 	if (n > 0 && is_equal(ix, s, sorted[0].hit, code, head) &&
-		add_tid(ix, &hits[sorted[0].hit], item))
+		add_tid(ix, &hits[sorted[0].hit], row))
 		id = hits[sorted[0].hit].id;
 	else
-		id = insert_node(ix, s, code, head, item, sorted, n);
+		id = insert_node(ix, s, code, head, row, sorted, n);
 	if (ix->filters != NULL)
-		pgr_hnsw_list_add(ix, id, item);
+		pgr_hnsw_list_add(ix, id, row);
 }
 
 /*
@@ -694,8 +719,9 @@ pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	MemoryContext context;
 	MemoryContext old;
 	PgrHnswIndex *ix;
+	struct varlena *value;
 	int8	   *code;
-	char	   *item;
+	char	   *row;
 	PgrCode8	head;
 
 	if (isnull[0])
@@ -704,14 +730,13 @@ pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	old = MemoryContextSwitchTo(context);
 	ix = pgr_hnsw_open(index);
 	code = palloc(ix->meta.padded);
-	if (pgr_hnsw_encode(ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, code, &head))
+	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
+	if (pgr_hnsw_encode(ix, value, false, code, &head))
 	{
-		item = palloc(PGR_HNSW_ITEM_SIZE(&ix->meta));
-		memcpy(item, tid, sizeof(ItemPointerData));
-		if (ix->filters != NULL)
-			pgr_filter_image(ix->filters, values, isnull, PGR_HNSW_ITEM_FILTER(item));
+		row = palloc(PGR_HNSW_ROW_SIZE(&ix->meta));
+		pgr_hnsw_make_row(ix, tid, value, values, isnull, row);
 		cover_norm(ix, &head);
-		pgr_hnsw_insert_code(ix, code, &head, item);
+		pgr_hnsw_insert_code(ix, code, &head, row);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -31,19 +31,20 @@ pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int lockmode, Page
 	return buffer;
 }
 
-const PgrHnswNode *
-pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, char *scratch)
+/* The first size bytes of a record. */
+static const PgrHnswNode *
+record_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, Size size, char *scratch)
 {
 	Size		done = PGR_PAGE_CAPACITY;
 	BlockNumber next;
 
-	if (ix->meta.parts == 1)
+	if (ix->meta.parts == 1 || size <= PGR_PAGE_CAPACITY)
 		return pgr_hnsw_slot(ix, page, id);
 	memcpy(scratch, PgrPageGetData(page), PGR_PAGE_CAPACITY);
 	next = PgrPageGetOpaque(page)->next;
-	while (done < ix->meta.node_size)
+	while (done < size)
 	{
-		Size		n = Min(ix->meta.node_size - done, PGR_PAGE_CAPACITY);
+		Size		n = Min(size - done, PGR_PAGE_CAPACITY);
 		Buffer		buffer = pgr_page_read(ix->rel, next, PGR_PAGE_HNSW_AUX, BUFFER_LOCK_SHARE);
 
 		page = BufferGetPage(buffer);
@@ -53,6 +54,43 @@ pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, char *scratch)
 		done += n;
 	}
 	return (PgrHnswNode *) scratch;
+}
+
+const PgrHnswNode *
+pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, char *scratch)
+{
+	return record_at(ix, page, id, ix->meta.node_size, scratch);
+}
+
+const PgrHnswNode *
+pgr_hnsw_node_links_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, char *scratch)
+{
+	return record_at(ix, page, id, PGR_HNSW_LINKED_SIZE(&ix->meta, ix->meta.degree), scratch);
+}
+
+const PgrHnswNode *
+pgr_hnsw_node_read_links(const PgrHnswIndex *ix, PgrHnswId id, char *scratch, Buffer *buffer)
+{
+	*buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(&ix->meta, id), PGR_PAGE_HNSW_NODE,
+							BUFFER_LOCK_SHARE);
+	return pgr_hnsw_node_links_at(ix, BufferGetPage(*buffer), id, scratch);
+}
+
+bool
+pgr_hnsw_node_value(const PgrHnswIndex *ix, PgrHnswId id, uint16 generation, char *value)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	char	   *scratch = meta->parts > 1 ? palloc(meta->node_size) : NULL;
+	Buffer		buffer;
+	const PgrHnswNode *node = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, scratch, &buffer);
+	bool		same = (node->flags & PGR_HNSW_USED) && node->generation == generation;
+
+	if (same)
+		memcpy(value, PGR_HNSW_VALUE(meta, node), meta->value_size);
+	UnlockReleaseBuffer(buffer);
+	if (scratch != NULL)
+		pfree(scratch);
+	return same;
 }
 
 const PgrHnswNode *

@@ -30,7 +30,9 @@ typedef struct PgrHnswMeta
 	uint16		parts;			/* pages of a node */
 	uint16		filter_size;	/* bytes of filter values beside a tid, even */
 	uint8		kind;			/* PgrDistanceKind */
-	uint8		unused[3];
+	uint8		storage;		/* PgrVecStorage */
+	uint8		edge_bits;		/* of an edge's code a coordinate: 1, 2, 4 */
+	uint8		unused;
 	float		max_aux;		/* see quant.h */
 	BlockNumber entry_block;	/* entry pages, contiguous */
 	uint32		entry_pages;
@@ -39,9 +41,11 @@ typedef struct PgrHnswMeta
 	BlockNumber node_block;		/* the first node page; nodes are all behind it */
 	BlockNumber filter_block;	/* the list of filter values, if there are any */
 	BlockNumber filter_insert;	/* its page where inserts look first; changes */
+	uint32		value_size;		/* bytes of the value kept in a node, a multiple of 4 */
+	uint32		unused2;
 } PgrHnswMeta;
 
-StaticAssertDecl(sizeof(PgrHnswMeta) == 80, "hnsw metapage content is 80 bytes");
+StaticAssertDecl(sizeof(PgrHnswMeta) == 88, "hnsw metapage content is 88 bytes");
 
 /*
  * A node's number: block * nodes_per_page + slot of its first page.
@@ -63,9 +67,10 @@ typedef uint32 PgrHnswId;
 
 /*
  * A slot of a node page: this head, then
- *	 node	items[4], code[padded], edges[degree]
+ *	 node	items[4], code[padded], edges[degree], value[value_size]
  *	 TIDS	items, as many as fit
- * An item is a tid and the filter values of its row.
+ * An item is a tid and the filter values of its row. The value is that of all the
+ * node's rows, as pgr_vecclass_keep leaves it; zeros if they have several.
  */
 typedef struct PgrHnswNode
 {
@@ -81,7 +86,7 @@ typedef struct PgrHnswNode
 
 StaticAssertDecl(sizeof(PgrHnswNode) == 28, "hnsw node head is 28 bytes");
 
-/* An edge: this head, then padded / 8 bytes of bits. */
+/* An edge: this head, then edge_bits planes of padded / 8 bytes. */
 typedef struct PgrHnswEdge
 {
 	PgrHnswId	id;
@@ -97,7 +102,7 @@ typedef struct PgrHnswEntryHead
 } PgrHnswEntryHead;
 
 #define PGR_HNSW_EDGE_SIZE(meta) \
-	(sizeof(PgrHnswEdge) + PGR_EDGE_BYTES((meta)->padded))
+	(sizeof(PgrHnswEdge) + PGR_EDGE_BYTES((meta)->padded, (meta)->edge_bits))
 #define PGR_HNSW_EDGE_BITS(meta) sizeof(PgrHnswEdge)
 
 #define PGR_HNSW_ITEM_SIZE(meta) (sizeof(ItemPointerData) + (meta)->filter_size)
@@ -113,8 +118,17 @@ typedef struct PgrHnswEntryHead
 #define PGR_HNSW_EDGE(meta, node, i) \
 	((PgrHnswEdge *) (PGR_HNSW_EDGES(meta, node) + (Size) (i) * PGR_HNSW_EDGE_SIZE(meta)))
 
-#define PGR_HNSW_NODE_SIZE(meta, degree) \
+/* bytes of a node before its value, and with it */
+#define PGR_HNSW_LINKED_SIZE(meta, degree) \
 	(PGR_HNSW_EDGES_OFFSET(meta) + (Size) (degree) * PGR_HNSW_EDGE_SIZE(meta))
+#define PGR_HNSW_NODE_SIZE(meta, degree) \
+	(PGR_HNSW_LINKED_SIZE(meta, degree) + (meta)->value_size)
+#define PGR_HNSW_VALUE(meta, node) \
+	((char *) (node) + PGR_HNSW_LINKED_SIZE(meta, (meta)->degree))
+
+/* A row on its way into the index: its item, then its value as a node keeps it. */
+#define PGR_HNSW_ROW_SIZE(meta) (PGR_HNSW_ITEM_SIZE(meta) + (meta)->value_size)
+#define PGR_HNSW_ROW_VALUE(meta, row) ((char *) (row) + PGR_HNSW_ITEM_SIZE(meta))
 
 /* tids of a TIDS slot, within its first page */
 #define PGR_HNSW_SLOT_TIDS(meta) \

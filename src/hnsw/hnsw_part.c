@@ -50,7 +50,7 @@
 /* each has an open file with a buffer */
 #define MAX_PARTS 4096
 
-/* A row in a file; its item (tid and filter values) and code follow. */
+/* A row in a file; what goes into the index and its code follow. */
 typedef struct SpoolRow
 {
 	PgrCode8	head;
@@ -100,12 +100,12 @@ create_file(PgrHnswBuild *b, const char *name)
 	return file;
 }
 
-/* The row at hand: b->item, b->code. */
+/* The row at hand: b->row, b->code. */
 static void
 write_row(const PgrHnswBuild *b, BufFile *file, const SpoolRow *row)
 {
 	BufFileWrite(file, unconstify(SpoolRow *, row), sizeof(SpoolRow));
-	BufFileWrite(file, b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+	BufFileWrite(file, b->row, PGR_HNSW_ROW_SIZE(&b->ix->meta));
 	BufFileWrite(file, b->code, b->ix->meta.padded);
 }
 
@@ -113,7 +113,7 @@ static void
 read_row(PgrHnswBuild *b, BufFile *file, SpoolRow *row)
 {
 	pgr_buffile_read(file, row, sizeof(SpoolRow));
-	pgr_buffile_read(file, b->item, PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+	pgr_buffile_read(file, b->row, PGR_HNSW_ROW_SIZE(&b->ix->meta));
 	pgr_buffile_read(file, b->code, b->ix->meta.padded);
 }
 
@@ -160,7 +160,7 @@ reopen_file(PgrHnswBuild *b, BufFile *file, const char *name)
  * ----------
  */
 
-/* The row at hand is in b->item and b->code. */
+/* The row at hand is in b->row and b->code. */
 typedef void (*RowFn) (PgrHnswBuild *b, const SpoolRow *row, void *arg);
 
 static uint64
@@ -185,7 +185,7 @@ each_graph_row(PgrHnswBuild *b, RowFn fn, void *arg)
 		SpoolRow	row = {node->head, i};
 
 		CHECK_FOR_INTERRUPTS();
-		memcpy(b->item, pgr_graph_extra(b->graph, node), PGR_HNSW_ITEM_SIZE(&b->ix->meta));
+		memcpy(b->row, pgr_graph_extra(b->graph, node), PGR_HNSW_ROW_SIZE(&b->ix->meta));
 		memcpy(b->code, pgr_graph_code(b->graph, node), b->ix->meta.padded);
 		fn(b, &row, arg);
 	}
@@ -493,7 +493,7 @@ insert_part(PgrHnswBuild *b, uint32 part, BufFile *own)
 {
 	char		name[MAXPGPATH];
 	BufFile    *file;
-	Size		size = sizeof(SpoolRow) + PGR_HNSW_ITEM_SIZE(&b->ix->meta) + b->ix->meta.padded;
+	Size		size = sizeof(SpoolRow) + PGR_HNSW_ROW_SIZE(&b->ix->meta) + b->ix->meta.padded;
 	uint64		from;
 
 	part_name(part, name);

@@ -65,6 +65,7 @@ typedef struct HnswScan
 	PgrHnswSearch *search;		/* NULL before the first row */
 	PgrHeapValue *heap;
 	struct varlena *query;		/* detoasted; NULL: any order */
+	char	   *value;			/* of a node, as it is kept; scratch */
 	double		norm2;			/* |query|^2, scaled */
 	PgrFilter  *filter;			/* NULL: no conditions */
 	uint32		ef;
@@ -319,12 +320,45 @@ search_more(HnswScan *s)
 	return !s->ended;
 }
 
+/*
+ * The operator's distance of the value that the node keeps, for all its rows; with
+ * hnsw.rerank off also where that is rounded. False if there is none to be had.
+ */
+static bool
+node_distance(HnswScan *s, const PgrHnswHit *hit, double *distance)
+{
+	const PgrHnswIndex *ix = s->ix;
+	const struct varlena *value;
+
+	if (s->query == NULL || ix->meta.storage == PGR_VEC_I8 ||
+		(ix->meta.storage == PGR_VEC_F16 && pgr_hnsw_rerank))
+		return false;
+	if (s->value == NULL)
+		s->value = palloc(ix->meta.value_size);
+	if (!pgr_hnsw_node_value(ix, hit->id, hit->generation, s->value))
+		return false;
+	value = pgr_vecclass_kept(ix->cls, ix->meta.storage, s->value);
+	if (value == NULL)
+		return false;
+	*distance = ix->cls->distance(value, s->query);
+	if ((const char *) value != s->value)
+		pfree(unconstify(struct varlena *, value));
+	return true;
+}
+
+/* known: that of the node's value, or NULL. */
 static void
-add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit)
+add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known)
 {
 	ScanRow		row = {0, *tid};
 
-	if (s->query != NULL && (pgr_hnsw_rerank || !s->ix->cls->exact))
+	if (known != NULL)
+	{
+		row.distance = *known;
+		s->counters.ranked++;
+	}
+	else if (s->query != NULL && (pgr_hnsw_rerank || !s->ix->cls->exact ||
+								  s->ix->meta.storage != PGR_VEC_I8))
 	{
 		struct varlena *value = pgr_heapvalue_get(s->heap, tid);
 
@@ -346,16 +380,18 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit)
 	}
 }
 
-/* Reads a node's rows from the heap. */
+/* Ranks a node's rows, by their values in the table if it does not keep them. */
 static void
 add_rows(HnswScan *s, const PgrHnswHit *hit)
 {
 	const PgrHnswMeta *meta = &s->ix->meta;
 	PgrHnswHit	h = *hit;		/* the array may move */
 	ItemPointerData *tids = palloc(PGR_HNSW_SLOT_TIDS(meta) * sizeof(ItemPointerData));
+	double		distance;
+	double	   *known = node_distance(s, &h, &distance) ? &distance : NULL;
 
 	for (int i = 0; i < h.ntids; i++)
-		add_row(s, &h.tids[i], &h);
+		add_row(s, &h.tids[i], &h, known);
 	for (PgrHnswId id = h.more; id != PGR_HNSW_NO_ID;)
 	{
 		uint32		n;
@@ -363,7 +399,7 @@ add_rows(HnswScan *s, const PgrHnswHit *hit)
 		CHECK_FOR_INTERRUPTS();
 		n = pgr_hnsw_slot_tids(s->ix, h.id, &id, s->filter, tids);
 		for (uint32 i = 0; i < n; i++)
-			add_row(s, &tids[i], &h);
+			add_row(s, &tids[i], &h, known);
 	}
 	pfree(tids);
 }

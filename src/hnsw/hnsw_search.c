@@ -62,6 +62,7 @@ struct PgrHnswSearch
 	const int8 *code;
 	PgrCode8	head;
 	PgrEdgeQuery query;
+	float		edge_error;		/* pgr_edge_error of the index */
 	const PgrFilter *filter;	/* NULL: all rows are wanted */
 	bool		started;
 	bool		keep_codes;
@@ -91,7 +92,7 @@ struct PgrHnswSearch
 	BlockNumber sweep_block;
 	uint64		visited;
 	char	   *scratch;		/* a node's record, of large nodes */
-	int32	   *sums;			/* per edge */
+	int32	   *sums;			/* two per edge */
 	float	   *estimates;
 };
 
@@ -254,10 +255,11 @@ pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *
 	s->keep_codes = keep_codes;
 	s->augmented = keep_codes && ix->cls->space == PGR_DISTANCE_NEG_IP;
 	s->further = further_coordinate(s, head);
-	pgr_edge_query(&s->query, head, code, ix->meta.padded);
+	s->edge_error = pgr_edge_error(ix->meta.edge_bits);
+	pgr_edge_query(&s->query, head, code, ix->meta.padded, ix->meta.edge_bits);
 	s->seen = pgr_hnsw_seen_create(s->context, 1024, NULL);
 	s->sweep_block = ix->meta.node_block;
-	s->sums = palloc(edges * sizeof(int32));
+	s->sums = palloc(2 * edges * sizeof(int32));
 	s->estimates = palloc(edges * sizeof(float));
 	if (ix->meta.parts > 1)
 		s->scratch = palloc(ix->meta.node_size);
@@ -413,7 +415,7 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswNode *node, double distance, float
 {
 	const PgrHnswMeta *meta = &s->ix->meta;
 	uint32		n = Min(node->nedges, meta->degree);
-	float		spread = PGR_EDGE_ERROR * sqrtf((float) Max(distance - node->head.aux, 0));
+	float		spread = s->edge_error * sqrtf((float) Max(distance - node->head.aux, 0));
 	float		shift = augment(s, further_coordinate(s, &node->head));
 
 	pgr_edge_estimate(&s->query, distance, PGR_HNSW_EDGES(meta, node), PGR_HNSW_EDGE_SIZE(meta),
@@ -450,7 +452,7 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	hits_reserve(s, 1);
 	candidates_reserve(s, &s->open, ix->meta.degree);
 	candidates_reserve(s, &s->later, ix->meta.degree);
-	node = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, s->scratch, &buffer);
+	node = pgr_hnsw_node_read_links(ix, id, s->scratch, &buffer);
 	s->visited++;
 	ix->counters->nodes++;
 	if (node->flags & PGR_HNSW_USED)
@@ -556,7 +558,7 @@ visit_listed_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
 
 			if (page == NULL || (seen != NULL && seen->visited))
 				continue;
-			node = pgr_hnsw_node_at(ix, page, ids[i], s->scratch);
+			node = pgr_hnsw_node_links_at(ix, page, ids[i], s->scratch);
 			ix->counters->nodes++;
 			if (node->flags == PGR_HNSW_USED && add_hit(s, ids[i], node, node_distance(s, node)))
 				confirm = s->hits[s->nhits - 1].ntids == 0;
@@ -663,7 +665,7 @@ pgr_hnsw_search_sweep(PgrHnswSearch *s)
 		PgrHnswId	id = block * ix->meta.nodes_per_page + slot;
 		const PgrHnswNode *node;
 
-		node = pgr_hnsw_node_at(ix, page, id, s->scratch);
+		node = pgr_hnsw_node_links_at(ix, page, id, s->scratch);
 		if (node->flags == PGR_HNSW_USED && see(s, id))
 			add_hit(s, id, node, node_distance(s, node));
 	}

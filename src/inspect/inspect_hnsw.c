@@ -127,19 +127,19 @@ check_edge_code(Check *c, PgrHnswId id, const PgrHnswEdge *edge, const PgrCode8 
 				const int8 *from_code)
 {
 	const PgrHnswMeta *meta = &c->ix->meta;
-	uint8	   *bits = palloc(PGR_EDGE_BYTES(meta->padded));
+	uint8	   *bits = palloc(PGR_EDGE_BYTES(meta->padded, meta->edge_bits));
 	PgrEdge		want;
 	double		tolerance;
 	uint64		differ;
 
 	pgr_edge_encode(from, from_code, &c->other->head, PGR_HNSW_CODE(meta, c->other),
-					meta->padded, &want, bits);
+					meta->padded, meta->edge_bits, &want, bits);
 	/* signs of what rounds to nothing depend on the instruction set */
 	differ = pgr_kernel->hamming(bits, (const uint8 *) edge + PGR_HNSW_EDGE_BITS(meta),
-								 PGR_EDGE_BYTES(meta->padded));
+								 PGR_EDGE_BYTES(meta->padded, meta->edge_bits));
 	tolerance = 1e-3 * (fabs(want.add) + from->norm2 + c->other->head.norm2) + 1e-30;
 	if (want.rescale != 0 &&
-		(differ > meta->padded / 64 || !(fabs(edge->factors.add - want.add) <= tolerance) ||
+		(differ > meta->padded * meta->edge_bits / 64 || !(fabs(edge->factors.add - want.add) <= tolerance) ||
 		 !(fabs(edge->factors.rescale - want.rescale) <= 1e-3 * fabs(want.rescale))))
 		report(c, id, "the edge to %u has a wrong code", edge->id);
 }
@@ -200,6 +200,23 @@ check_filter(Check *c, PgrHnswId id, const char *item, const Datum *values, cons
 		entry->met = true;
 }
 
+/* What the node keeps is the row's value, or nothing. */
+static void
+check_value(Check *c, PgrHnswId id, const PgrHnswNode *node, ItemPointer tid,
+			const struct varlena *value)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	char	   *kept;
+
+	if (meta->value_size == 0 || VARSIZE(PGR_HNSW_VALUE(meta, node)) == 0)
+		return;
+	kept = palloc(meta->value_size);
+	pgr_vecclass_keep(c->ix->cls, meta->storage, value, kept);
+	if (memcmp(kept, PGR_HNSW_VALUE(meta, node), meta->value_size) != 0)
+		report(c, id, "row (%u,%u) has another value than the node keeps",
+			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+}
+
 static void
 check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 {
@@ -226,6 +243,7 @@ check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 		return;
 	}
 	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
+	check_value(c, id, node, tid, value);
 	code = palloc(c->ix->meta.padded);
 	if (!pgr_hnsw_encode(c->ix, value, false, code, &head))
 		report(c, id, "row (%u,%u) has no distance", ItemPointerGetBlockNumber(tid),
@@ -491,8 +509,9 @@ pgr_hnsw_stats(PG_FUNCTION_ARGS)
 	int64		reached = 0;
 	int64		free_slots = 0;
 	TupleDesc	desc;
-	Datum		values[10];
-	bool		nulls[10] = {false};
+	Datum		values[12];
+	bool		nulls[12] = {false};
+	static const char *const storage[] = {"i8", "f16", "full"};
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
@@ -536,6 +555,8 @@ pgr_hnsw_stats(PG_FUNCTION_ARGS)
 	values[7] = Int32GetDatum(c.ix->meta.nodes_per_page);
 	values[8] = Int32GetDatum(c.ix->meta.parts);
 	values[9] = Int32GetDatum(c.ix->meta.node_size);
+	values[10] = CStringGetTextDatum(storage[c.ix->meta.storage]);
+	values[11] = Int32GetDatum(c.ix->meta.edge_bits);
 	index_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -5,9 +5,9 @@
  * No postgres.h here. Vectors are rotated at random so that every coordinate
  * carries a like share, then kept as
  *	 code8	 one signed byte a coordinate and a scale: x is about scale * code
- *	 edge	 one bit a coordinate for the difference of two code8 vectors, with
- *			 two factors from which a query's distance to the second is estimated
- *			 when its distance to the first is known (RaBitQ; README)
+ *	 edge	 one, two or four bits a coordinate for the difference of two code8
+ *			 vectors, with two factors from which a query's distance to the second
+ *			 is estimated when its distance to the first is known (RaBitQ; README)
  * All distances here are squared Euclidean distances, possibly shifted (aux).
  */
 #ifndef PGR_QUANT_H
@@ -96,32 +96,41 @@ typedef struct PgrEdgeQuery
 {
 	const int8_t *code;			/* code8 of the rotated query */
 	float		scale;
-	float		half_sum;		/* half the sum of its coordinates */
+	float		offset;			/* sum of its coordinates times the middle of the levels */
 	uint32_t	dim;
+	uint32_t	nbits;			/* of the edges it is compared with */
 } PgrEdgeQuery;
 
-/* bytes of the bits of an edge code */
-#define PGR_EDGE_BYTES(dim) ((dim) / 8)
+/*
+ * Bytes of an edge's bits, nbits = 1, 2 or 4 a coordinate: a plane of dim / 8
+ * bytes for each, that of the signs first.
+ */
+#define PGR_EDGE_PLANE(dim) ((dim) / 8)
+#define PGR_EDGE_BYTES(dim, nbits) ((nbits) * PGR_EDGE_PLANE(dim))
+#define PGR_EDGE_MAX_BITS 4
 
 /*
  * The standard deviation of an edge's estimate is this much of |rescale| times
- * the distance of query and node (vectorchord's E for one bit; README).
+ * the distance of query and node (README).
  */
-#define PGR_EDGE_ERROR 0.302f
+extern float pgr_edge_error(uint32_t nbits);
 
-/* The edge from one vector to another. */
+/* The length of an edge, from its factor, as its direction is on average. */
+extern double pgr_edge_length(const PgrEdge *edge, uint32_t dim, uint32_t nbits);
+
+/* The edge from one vector to another; bits: PGR_EDGE_BYTES(dim, nbits). */
 extern void pgr_edge_encode(const PgrCode8 *from, const int8_t *from_code,
 							const PgrCode8 *to, const int8_t *to_code, uint32_t dim,
-							PgrEdge *edge, uint8_t *bits);
+							uint32_t nbits, PgrEdge *edge, uint8_t *bits);
 
 extern void pgr_edge_query(PgrEdgeQuery *q, const PgrCode8 *head, const int8_t *code,
-						   uint32_t dim);
+						   uint32_t dim, uint32_t nbits);
 
 /*
  * Estimates of the query's distances to the ends of n edges of one node, given
  * its distance d from the node. Edges lie stride bytes apart from edges on,
  * each with its factors at factor_offset and its bits at bits_offset. sums is
- * scratch of n integers.
+ * scratch of 2 n integers.
  */
 extern void pgr_edge_estimate(const PgrEdgeQuery *q, double d, const void *edges,
 							  size_t stride, size_t factor_offset, size_t bits_offset,
