@@ -418,6 +418,19 @@ nearest_is_certain(const HnswScan *s)
 	return pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2) <= key_at(&s->hits, 0);
 }
 
+/*
+ * The ef nearest nodes are known; others that the search has passed are not the next
+ * ones until it has gone on. But whether the last rows of the ef nearest are in order
+ * depends on some of those others: a quarter more are ranked for it, or a scan with
+ * LIMIT ef would search twice as many nodes only to be sure of its last rows.
+ */
+static bool
+may_rank_more(const HnswScan *s)
+{
+	return s->popped < s->ef ||
+		(s->rows.n > 0 && s->returned < s->ef && s->popped - s->ef < s->ef / 4);
+}
+
 static bool
 next_row(HnswScan *s, ScanRow *row)
 {
@@ -430,11 +443,7 @@ next_row(HnswScan *s, ScanRow *row)
 			return true;
 		}
 
-		/*
-		 * The ef nearest nodes are known; others that the search has passed are
-		 * not the next ones until it has gone on.
-		 */
-		if (s->hits.n > 0 && (s->popped < s->ef || s->searched_all || s->ended))
+		if (s->hits.n > 0 && (may_rank_more(s) || s->searched_all || s->ended))
 		{
 			const PgrHnswHit *hits;
 			ScanHit		next;

@@ -139,7 +139,8 @@ check_edge_code(Check *c, PgrHnswId id, const PgrHnswEdge *edge, const PgrCode8 
 								 PGR_EDGE_BYTES(meta->padded, meta->edge_bits));
 	tolerance = 1e-3 * (fabs(want.add) + from->norm2 + c->other->head.norm2) + 1e-30;
 	if (want.rescale != 0 &&
-		(differ > meta->padded * meta->edge_bits / 64 || !(fabs(edge->factors.add - want.add) <= tolerance) ||
+		(differ > meta->padded * meta->edge_bits / 64 ||
+		 !(fabs(edge->factors.add - want.add) <= tolerance) ||
 		 !(fabs(edge->factors.rescale - want.rescale) <= 1e-3 * fabs(want.rescale))))
 		report(c, id, "the edge to %u has a wrong code", edge->id);
 }

@@ -295,8 +295,10 @@ test_errors(uint32_t dim, uint32_t nbits, bool inner)
 	}
 	sprintf(detail, "bias %g, %g standard deviations, %.3f within 1.9", mean, sqrt(var),
 			(double) inside / TRIALS);
-	sprintf(name, "edge estimates, dim %u, %u bits%s", dim, nbits, inner ? ", inner product" : "");
-	tap_ok(fabs(mean) < 0.01 && sqrt(var) > 0.85 && sqrt(var) < 1.15 && inside > (nbits == 4 ? 0.89 : 0.92) * TRIALS,
+	sprintf(name, "edge estimates, dim %u, %u bits%s", dim, nbits,
+			inner ? ", inner product" : "");
+	tap_ok(fabs(mean) < 0.01 && sqrt(var) > 0.85 && sqrt(var) < 1.15 &&
+		   inside > (nbits == 4 ? 0.89 : 0.92) * TRIALS,
 		   name, detail);
 	sprintf(detail, "%g times the distance", length);
 	sprintf(name, "edge lengths, dim %u, %u bits", dim, nbits);
