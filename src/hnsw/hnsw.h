@@ -50,7 +50,7 @@ typedef struct PgrHnswCounters
 	uint64		scans;			/* started, rescans too */
 	uint64		nodes;			/* records read */
 	uint64		codes;			/* neighbours scored by their codes */
-	uint64		ranked;			/* rows whose distance was computed from the table's value */
+	uint64		ranked;			/* rows whose distance was computed from their values */
 	uint64		resumes;		/* times the search went on for more rows */
 	uint64		held;			/* rows held back to the end */
 } PgrHnswCounters;

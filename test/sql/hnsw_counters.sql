@@ -20,6 +20,8 @@ BEGIN
 END $$;
 SELECT scans, nodes BETWEEN 40 AND 200 AS nodes, codes BETWEEN 10 * nodes AND 40 * nodes AS codes, ranked BETWEEN 10 AND 60 AS ranked, resumes, held FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 10');
 SELECT scans, nodes BETWEEN 300 AND 1500 AS nodes, ranked BETWEEN 300 AND 900 AS ranked, resumes FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 300');
+-- a LIMIT of ef_search is reached by one search
+SELECT scans, resumes <= 2 AS resumes FROM counted('SELECT (SELECT count(*) FROM (SELECT id FROM n ORDER BY v <-> q.v LIMIT 40) x) FROM (SELECT v FROM n WHERE id <= 20 OFFSET 0) q');
 -- to the end of the index: each node once, or twice where the last step reads all pages
 SELECT scans, nodes BETWEEN 2000 AND 4500 AS nodes, ranked FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)');
 -- without rereading values, and with each rescan counted
