@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include <float.h>
+
 #include "access/amapi.h"
 #include "access/genam.h"
 #include "am/filtercol.h"
@@ -58,15 +60,35 @@ typedef struct PgrHnswCounters
 /* of this session's scans that have ended; hnsw_scan.c */
 extern PgrHnswCounters pgr_hnsw_counters;
 
+/* bytes that a digest may have */
+#define PGR_HNSW_MAX_DIGEST 32
+
+/*
+ * The directory of the lists of filter values, as hnsw_page.h has it; all of it
+ * points into one piece of memory.
+ */
+typedef struct PgrHnswLists
+{
+	char	   *directory;
+	PgrDigestMap map;
+	const float *norm2;			/* of each centre */
+	const float *shift;
+	const float *centres;		/* map.n floats each */
+	uint32	   *filled;			/* during a build, entries of first pages; else NULL */
+	float	   *z;				/* scratch, map.n */
+	float	   *distances;		/* scratch, one for each list */
+} PgrHnswLists;
+
 /* An open index. What it points to lives in the context of pgr_hnsw_open. */
 typedef struct PgrHnswIndex
 {
 	Relation	rel;
 	const PgrVecClass *cls;
-	PgrHnswMeta meta;			/* insert_block, filter_insert may be out of date */
+	PgrHnswMeta meta;			/* insert_block may be out of date */
 	PgrRotation rotation;
 	float	   *centre;			/* dim floats, or NULL */
 	PgrFilterColumns *filters;	/* NULL if there are none */
+	PgrHnswLists *lists;		/* NULL before they are needed; pgr_hnsw_lists */
 	bool		building;		/* changes are not logged one by one */
 	float	   *floats;			/* scratch: padded floats */
 	double		query_scale;	/* queries are encoded so many times as long */
@@ -80,6 +102,9 @@ extern void pgr_hnsw_geometry(PgrHnswMeta *meta);
 
 /* The index as its metapage describes it, in the current context. */
 extern PgrHnswIndex *pgr_hnsw_open(Relation rel);
+
+/* Copies the directory of lists, PGR_HNSW_DIRECTORY_SIZE bytes, of an open index. */
+extern void pgr_hnsw_copy_directory(const PgrHnswIndex *ix, char *directory);
 
 /* An index about to be built, with the options of rel; has no centre yet. */
 extern PgrHnswIndex *pgr_hnsw_new(Relation rel);
@@ -176,27 +201,61 @@ extern PgrHnswId pgr_hnsw_node_alloc(const PgrHnswIndex *ix, Buffer *buffer);
 /* Appends pages for one more page of nodes, chained; the first stays locked. Build only. */
 extern Buffer pgr_hnsw_extend_nodes(const PgrHnswIndex *ix);
 
-/* --- hnsw_filter.c: the list of filter values --- */
+/* --- hnsw_list.c: which list a row is in --- */
 
-/* Adds a row's item (tid and filter values) to the list. */
-extern void pgr_hnsw_list_add(const PgrHnswIndex *ix, PgrHnswId id, const char *item);
+/* The directory, read when it is first asked for; an index with digests only. */
+extern PgrHnswLists *pgr_hnsw_lists(const PgrHnswIndex *ix);
 
 /*
- * Copies a page of the list, BLCKSZ bytes; returns the number of its entries, and
+ * How far the lists are from a query with coordinates z, up to what is the same
+ * for all; keys: one for each. An index with digests only.
+ */
+extern void pgr_hnsw_rank_lists(const PgrHnswIndex *ix, const float *z, float *keys);
+
+/* A code's digest, PGR_DIGEST_BYTES(digest_dims) bytes; an index with digests only. */
+extern void pgr_hnsw_list_digest(const PgrHnswIndex *ix, const PgrCode8 *head, const int8 *code,
+								 uint8 *digest);
+
+/* Adds a row, its node and its item (tid and filter values), to the list it belongs in. */
+extern void pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, const PgrCode8 *head,
+								const int8 *code, const char *item);
+
+/*
+ * Build: a sample of so many rows, from which the directory is made. NULL if the
+ * index has no filter columns. Rows are offered one after the other, numbered.
+ */
+typedef struct PgrHnswListSample PgrHnswListSample;
+extern PgrHnswListSample *pgr_hnsw_list_sample(PgrHnswIndex *ix, uint64 rows);
+extern void pgr_hnsw_list_sample_row(const PgrHnswIndex *ix, PgrHnswListSample *s, uint64 number,
+									 const PgrCode8 *head, const int8 *code);
+
+/* Appends the directory and empty lists, before any node; frees the sample. */
+extern void pgr_hnsw_create_lists(PgrHnswIndex *ix, PgrHnswListSample *s);
+
+/* The same of a directory that is there already, and without one, to any fork. */
+extern void pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork);
+
+/* --- hnsw_filter.c: the lists of filter values --- */
+
+/*
+ * Adds an entry, and its digest if the index has digests, to a list; false if
+ * there is no room and the list must not be extended.
+ */
+extern bool pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id, const char *item,
+							  const uint8 *digest, bool extend);
+
+/*
+ * Copies a page of a list, BLCKSZ bytes; returns the number of its entries, and
  * the next page's block.
  */
 extern uint32 pgr_hnsw_list_page(const PgrHnswIndex *ix, BlockNumber block, char *page,
 								 BlockNumber *next);
 
-/* Nodes of rows that pass, ascending without duplicates; palloc'd in context. */
-extern PgrHnswId *pgr_hnsw_list_match(const PgrHnswIndex *ix, const PgrFilter *filter,
-									  MemoryContext context, uint32 *n);
-
 /* Removes entries whose tid the callback says is dead. */
 extern void pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback,
 								void *state);
 
-/* estimated number of pages of the list */
+/* estimated number of pages of the lists, without digests */
 extern double pgr_hnsw_list_pages(const PgrHnswIndex *ix);
 
 /*
@@ -206,6 +265,39 @@ extern double pgr_hnsw_list_pages(const PgrHnswIndex *ix);
  */
 extern uint32 pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId *slot,
 								 const PgrFilter *filter, ItemPointerData *tids);
+
+/* --- hnsw_match.c: what the lists say passes --- */
+
+/* A node with a row that passes. */
+typedef struct PgrHnswMatch
+{
+	PgrHnswId	id;
+	float		estimate;		/* of its distance, or PGR_HNSW_NO_ESTIMATE */
+} PgrHnswMatch;
+
+#define PGR_HNSW_NO_ESTIMATE (-FLT_MAX)
+
+typedef struct PgrHnswMatches PgrHnswMatches;
+
+/* For a query's code; the filter must outlive it. In the current context. */
+extern PgrHnswMatches *pgr_hnsw_matches_begin(const PgrHnswIndex *ix, const int8 *code,
+											  const PgrCode8 *head, const PgrFilter *filter);
+
+/*
+ * Reads the next nearest list: the nodes of its rows that pass, some of them
+ * more than once, until the next call. digests: with estimates, where reading
+ * these costs less than visiting the nodes. False if all were read.
+ */
+extern bool pgr_hnsw_matches_next(PgrHnswMatches *m, bool digests, const PgrHnswMatch **matches,
+								  uint32 *n);
+
+/*
+ * About how many pages a search reads that finds the ef nearest by the lists, of
+ * so many rows and pages of lists, with or without digests, if a share of the rows
+ * passes.
+ */
+extern double pgr_hnsw_match_effort(double rows, double share, double pages, bool digests,
+									double ef);
 
 /* --- hnsw_search.c: search in pages --- */
 
@@ -246,7 +338,7 @@ extern bool pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef);
 /*
  * After pgr_hnsw_search_more has returned false: reads the node pages one after
  * the other and appends live nodes not met before, a page at a time; with a filter
- * those that the list names, all at once. False at the end of the index.
+ * those that the lists name, all at once. False at the end of the index.
  */
 extern bool pgr_hnsw_search_sweep(PgrHnswSearch *s);
 
@@ -307,7 +399,14 @@ extern void pgr_hnsw_build_empty(Relation index);
 
 /* --- hnsw_flush.c: from the graph in memory to pages --- */
 
-/* Writes metapage, entry pages and centre, with no node yet, to a fork. */
+/* Appends a formatted page to a fork; its content is the caller's to fill. Build only. */
+extern Buffer pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind,
+								   uint32 used);
+
+/*
+ * Writes metapage, entry pages, centre, and lists if meta says that there are any,
+ * with no node yet, to a fork.
+ */
 extern void pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows);
 
 /* What a build has written so far. */

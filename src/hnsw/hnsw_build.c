@@ -178,8 +178,16 @@ static void
 write_graph(PgrHnswBuild *b)
 {
 	PgrHnswWritten written = {NULL};
+	PgrHnswListSample *sample = pgr_hnsw_list_sample(b->ix, pgr_graph_count(b->graph));
 
 	pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
+	for (uint32 i = 0; i < pgr_graph_count(b->graph); i++)
+	{
+		const PgrGraphNode *node = pgr_graph_node(b->graph, i);
+
+		pgr_hnsw_list_sample_row(b->ix, sample, i, &node->head, pgr_graph_code(b->graph, node));
+	}
+	pgr_hnsw_create_lists(b->ix, sample);
 	for (uint32 i = 0; i < pgr_graph_count(b->graph); i++)
 		written.rows += pgr_graph_node(b->graph, i)->state == PGR_GRAPH_NODE;
 	pgr_hnsw_flush(b->ix, b->graph, &written);
@@ -423,6 +431,7 @@ pgr_hnsw_build_empty(Relation index)
 {
 	PgrHnswIndex *ix = pgr_hnsw_new(index);
 
+	ix->meta.lists = ix->filters != NULL;
 	pgr_hnsw_write_head(ix, INIT_FORKNUM, 0);
 	pgr_wal_log_build(index, INIT_FORKNUM);
 }

@@ -10,8 +10,8 @@
  * as it is.
  *
  * Conditions on filter columns are applied inside: the walk visits so many more
- * nodes as fewer pass, or all that pass are visited after the list was read,
- * whichever is less (README, "Filter columns").
+ * nodes as fewer pass, or those that the nearest lists name are visited, whichever
+ * is less (README, "Filter columns").
  */
 #include "postgres.h"
 
@@ -39,7 +39,7 @@
 /* evaluations of an operator that scoring a node's edges costs */
 #define OPERATORS_PER_NODE 8
 
-/* pages of the list of filter values: a node id, a tid, the values */
+/* pages of the lists of filter values, without digests: a node id, a tid, the values */
 static double
 list_pages(const IndexOptInfo *index, double tuples)
 {
@@ -86,7 +86,10 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 	{
 		rows = Max(tuples * quals_selectivity(root, index, quals), 1);
 		all = rows + list_pages(index, tuples);
-		visits = VISITS_PER_EF_FILTERED * pgr_hnsw_ef_search * tuples / rows +
+		visits = Min(VISITS_PER_EF_FILTERED * pgr_hnsw_ef_search * tuples / rows,
+					 pgr_hnsw_match_effort(tuples, rows / tuples, list_pages(index, tuples),
+										   list_pages(index, tuples) > 1,
+										   VISITS_PER_EF_FILTERED * pgr_hnsw_ef_search / 2)) +
 			VISITS_PER_LOG * log(tuples);
 	}
 	visits = Max(Min(all, visits), 1);

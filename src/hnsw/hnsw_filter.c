@@ -1,11 +1,15 @@
 /*
  * hnsw_filter.c
- *		The list of filter values: for each row the number of its node, its tid and
+ *		The lists of filter values: for each row the number of its node, its tid and
  *		the image of its filter columns. See README, "Filter columns".
  *
- * Pages are chained from meta.filter_block and never freed; entries lie in no
- * order and are named by nothing. An entry never moves to another page, so
- * whoever reads all pages once meets each entry that is there all the while.
+ * A list is a chain of pages, never freed, each with a page of digests of its
+ * entries, in the same order; entries lie in no order and are named by nothing.
+ * An entry never moves to another page, so whoever reads all pages once meets
+ * each entry that is there all the while. A page of digests is locked only under
+ * the lock of its page of entries, and both change in one WAL record; a reader
+ * that copies one after the other may meet digests of other entries, which is
+ * worse order and no wrong answer.
  */
 #include "postgres.h"
 
@@ -20,66 +24,101 @@
  * ----------
  */
 
-/*
- * Makes another page the one where inserts look: the next in the chain, or a new
- * one at its end. Under the metapage's lock, so that one process does it for all.
- */
-static void
-next_list_page(const PgrHnswIndex *ix, BlockNumber full)
+static PgrHnswListHead *
+chunk_head(Page page)
 {
-	Buffer		buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META,
-									   BUFFER_LOCK_EXCLUSIVE);
-	PgrHnswMeta *meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
-	Buffer		last;
-	Buffer		fresh = InvalidBuffer;
-	BlockNumber next;
-	Page		page;
-	PgrWalBatch batch;
-
-	if (meta->filter_insert != full)
-	{
-		UnlockReleaseBuffer(buffer);
-		return;
-	}
-	last = pgr_page_read(ix->rel, full, PGR_PAGE_HNSW_FILTER, BUFFER_LOCK_EXCLUSIVE);
-	next = PgrPageGetOpaque(BufferGetPage(last))->next;
-	if (next == InvalidBlockNumber)
-	{
-		fresh = pgr_page_extend(ix->rel, MAIN_FORKNUM);
-		next = BufferGetBlockNumber(fresh);
-	}
-	else
-		UnlockReleaseBuffer(last);
-	pgr_wal_begin(&batch, ix->rel, ix->building);
-	meta = (PgrHnswMeta *) PgrPageGetData(pgr_wal_add(&batch, buffer, false));
-	meta->filter_insert = next;
-	if (BufferIsValid(fresh))
-	{
-		PgrPageGetOpaque(pgr_wal_add(&batch, last, false))->next = next;
-		page = pgr_wal_add(&batch, fresh, true);
-		pgr_page_init(page, PGR_PAGE_HNSW_FILTER, 0);
-		memset(PgrPageGetData(page), 0, sizeof(PgrHnswListHead));
-		pgr_page_set_used(page, sizeof(PgrHnswListHead));
-	}
-	pgr_wal_commit(&batch);
+	return (PgrHnswListHead *) PgrPageGetData(page);
 }
 
 static void
-set_count(const PgrHnswMeta *meta, Page page, uint32 count)
+set_count(const PgrHnswMeta *meta, Page page, Page digests, uint32 count)
 {
-	((PgrHnswListHead *) PgrPageGetData(page))->count = count;
+	chunk_head(page)->count = count;
 	pgr_page_set_used(page, sizeof(PgrHnswListHead) + count * PGR_HNSW_LIST_ENTRY_SIZE(meta));
+	if (digests != NULL)
+		pgr_page_set_used(digests, count * PGR_DIGEST_BYTES(meta->digest_dims));
+}
+
+/* Formats the pages of a new chunk and chains it behind the last of a list. */
+static void
+add_chunk(const PgrHnswIndex *ix, PgrWalBatch *batch, Page last, Buffer buffer, Buffer digests)
+{
+	Page		page = pgr_wal_add(batch, buffer, true);
+
+	PgrPageGetOpaque(last)->next = BufferGetBlockNumber(buffer);
+	pgr_page_init(page, PGR_PAGE_HNSW_FILTER, 0);
+	chunk_head(page)->insert = InvalidBlockNumber;
+	chunk_head(page)->digests = InvalidBlockNumber;
+	if (BufferIsValid(digests))
+	{
+		chunk_head(page)->digests = BufferGetBlockNumber(digests);
+		pgr_page_init(pgr_wal_add(batch, digests, true), PGR_PAGE_HNSW_DIGEST, 0);
+	}
+	set_count(&ix->meta, page, NULL, 0);
+}
+
+/*
+ * Makes another page the one where inserts into a list look: the next in its
+ * chain, or if it may be extended a new one at its end; false if there is none.
+ * Under the lock of the list's first page, so that one process does it for all.
+ */
+static bool
+next_list_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber full, bool extend)
+{
+	Buffer		buffer = pgr_page_read(ix->rel, first, PGR_PAGE_HNSW_FILTER,
+									   BUFFER_LOCK_EXCLUSIVE);
+	Buffer		last = InvalidBuffer;
+	Buffer		fresh = InvalidBuffer;
+	Buffer		digests = InvalidBuffer;
+	BlockNumber next;
+	PgrWalBatch batch;
+	Page		page;
+
+	if (chunk_head(BufferGetPage(buffer))->insert != full)
+	{
+		UnlockReleaseBuffer(buffer);
+		return true;
+	}
+	if (full != first)
+		last = pgr_page_read(ix->rel, full, PGR_PAGE_HNSW_FILTER, BUFFER_LOCK_EXCLUSIVE);
+	next = PgrPageGetOpaque(BufferGetPage(full != first ? last : buffer))->next;
+	if (next == InvalidBlockNumber && !extend)
+	{
+		if (BufferIsValid(last))
+			UnlockReleaseBuffer(last);
+		UnlockReleaseBuffer(buffer);
+		return false;
+	}
+	if (next == InvalidBlockNumber)
+	{
+		fresh = pgr_page_extend(ix->rel, MAIN_FORKNUM);
+		if (ix->meta.digest_dims > 0)
+			digests = pgr_page_extend(ix->rel, MAIN_FORKNUM);
+		next = BufferGetBlockNumber(fresh);
+	}
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	page = pgr_wal_add(&batch, buffer, false);
+	chunk_head(page)->insert = next;
+	if (BufferIsValid(last))
+		page = pgr_wal_add(&batch, last, false);
+	if (BufferIsValid(fresh))
+		add_chunk(ix, &batch, page, fresh, digests);
+	pgr_wal_commit(&batch);
+	return true;
 }
 
 /* Adds an entry to a page; false if it is full. */
 static bool
-add_to_page(const PgrHnswIndex *ix, BlockNumber block, PgrHnswId id, const char *item)
+add_to_page(const PgrHnswIndex *ix, BlockNumber block, PgrHnswId id, const char *item,
+			const uint8 *digest)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	Buffer		buffer = pgr_page_read(ix->rel, block, PGR_PAGE_HNSW_FILTER,
 									   BUFFER_LOCK_EXCLUSIVE);
 	Page		page = BufferGetPage(buffer);
-	uint32		n = ((PgrHnswListHead *) PgrPageGetData(page))->count;
+	Page		digests = NULL;
+	uint32		n = chunk_head(page)->count;
+	Buffer		second = InvalidBuffer;
 	PgrWalBatch batch;
 	char	   *entry;
 
@@ -88,28 +127,50 @@ add_to_page(const PgrHnswIndex *ix, BlockNumber block, PgrHnswId id, const char 
 		UnlockReleaseBuffer(buffer);
 		return false;
 	}
+	if (meta->digest_dims > 0)
+		second = pgr_page_read(ix->rel, chunk_head(page)->digests, PGR_PAGE_HNSW_DIGEST,
+							   BUFFER_LOCK_EXCLUSIVE);
 	pgr_wal_begin(&batch, ix->rel, ix->building);
 	page = pgr_wal_add(&batch, buffer, false);
 	entry = PGR_HNSW_LIST_ENTRY(meta, page, n);
 	memcpy(entry, &id, sizeof(id));
 	memcpy(PGR_HNSW_LIST_ITEM(entry), item, PGR_HNSW_ITEM_SIZE(meta));
-	set_count(meta, page, n + 1);
+	if (BufferIsValid(second))
+	{
+		digests = pgr_wal_add(&batch, second, false);
+		memcpy(PGR_HNSW_DIGEST(meta, digests, n), digest, PGR_DIGEST_BYTES(meta->digest_dims));
+	}
+	set_count(meta, page, digests, n + 1);
 	pgr_wal_commit(&batch);
 	return true;
 }
 
-void
-pgr_hnsw_list_add(const PgrHnswIndex *ix, PgrHnswId id, const char *item)
+/* Where inserts into a list look first. */
+static BlockNumber
+insert_page(const PgrHnswIndex *ix, BlockNumber first)
 {
+	Buffer		buffer = pgr_page_read(ix->rel, first, PGR_PAGE_HNSW_FILTER, BUFFER_LOCK_SHARE);
+	BlockNumber block = chunk_head(BufferGetPage(buffer))->insert;
+
+	UnlockReleaseBuffer(buffer);
+	return block;
+}
+
+bool
+pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id, const char *item,
+				  const uint8 *digest, bool extend)
+{
+	BlockNumber first = PGR_HNSW_LIST_FIRST(&ix->meta, list);
+
 	for (;;)
 	{
-		PgrHnswMeta meta;
+		BlockNumber block = insert_page(ix, first);
 
 		CHECK_FOR_INTERRUPTS();
-		pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &meta, sizeof(meta));
-		if (add_to_page(ix, meta.filter_insert, id, item))
-			return;
-		next_list_page(ix, meta.filter_insert);
+		if (add_to_page(ix, block, id, item, digest))
+			return true;
+		if (!next_list_page(ix, first, block, extend))
+			return false;
 	}
 }
 
@@ -121,67 +182,16 @@ pgr_hnsw_list_add(const PgrHnswIndex *ix, PgrHnswId id, const char *item)
 uint32
 pgr_hnsw_list_page(const PgrHnswIndex *ix, BlockNumber block, char *page, BlockNumber *next)
 {
-	uint32		n;
-
 	pgr_page_copy(ix->rel, block, PGR_PAGE_HNSW_FILTER, 0, page);
 	*next = PgrPageGetOpaque(page)->next;
-	n = ((PgrHnswListHead *) PgrPageGetData(page))->count;
-	return Min(n, PGR_HNSW_LIST_PER_PAGE(&ix->meta));
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	PgrHnswId	x = *(const PgrHnswId *) a;
-	PgrHnswId	y = *(const PgrHnswId *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-PgrHnswId *
-pgr_hnsw_list_match(const PgrHnswIndex *ix, const PgrFilter *filter, MemoryContext context,
-					uint32 *n)
-{
-	const PgrHnswMeta *meta = &ix->meta;
-	PGAlignedBlock page;
-	BlockNumber block = meta->filter_block;
-	Size		size = PGR_HNSW_LIST_PER_PAGE(meta);
-	Size		found = 0;
-	Size		kept = 0;
-	PgrHnswId  *ids = MemoryContextAlloc(context, size * sizeof(PgrHnswId));
-
-	while (block != InvalidBlockNumber)
-	{
-		uint32		entries;
-
-		CHECK_FOR_INTERRUPTS();
-		entries = pgr_hnsw_list_page(ix, block, page.data, &block);
-		if (found + entries > size)
-		{
-			size = mul_size(size, 2);
-			ids = repalloc_huge(ids, mul_size(size, sizeof(PgrHnswId)));
-		}
-		for (uint32 i = 0; i < entries; i++)
-		{
-			const char *entry = PGR_HNSW_LIST_ENTRY(meta, page.data, i);
-
-			/* written in any case, kept if it passes */
-			memcpy(&ids[found], entry, sizeof(PgrHnswId));
-			found += pgr_filter_match(filter, PGR_HNSW_ITEM_FILTER(PGR_HNSW_LIST_ITEM(entry)));
-		}
-	}
-	qsort(ids, found, sizeof(PgrHnswId), compare_ids);
-	for (Size i = 0; i < found; i++)
-		if (i == 0 || ids[i] != ids[kept - 1])
-			ids[kept++] = ids[i];
-	*n = (uint32) kept;
-	return ids;
+	return Min(chunk_head(page)->count, PGR_HNSW_LIST_PER_PAGE(&ix->meta));
 }
 
 double
 pgr_hnsw_list_pages(const PgrHnswIndex *ix)
 {
-	return pgr_hnsw_count_estimate(ix) / PGR_HNSW_LIST_PER_PAGE(&ix->meta) + 1;
+	return Max(pgr_hnsw_count_estimate(ix) / PGR_HNSW_LIST_PER_PAGE(&ix->meta) + 1,
+			   ix->meta.lists);
 }
 
 uint32
@@ -221,57 +231,85 @@ prune_list_page(const PgrHnswIndex *ix, BlockNumber block, IndexBulkDeleteCallba
 				void *state, BlockNumber *next)
 {
 	const PgrHnswMeta *meta = &ix->meta;
+	Size		size = PGR_DIGEST_BYTES(meta->digest_dims);
 	Buffer		buffer = pgr_page_read(ix->rel, block, PGR_PAGE_HNSW_FILTER,
 									   BUFFER_LOCK_EXCLUSIVE);
 	PgrWalBatch batch;
 	Page		page;
+	Page		digests = NULL;
 	uint32		n;
 	uint32		before;
 
 	pgr_wal_begin(&batch, ix->rel, false);
 	page = pgr_wal_add(&batch, buffer, false);
 	*next = PgrPageGetOpaque(page)->next;
-	before = n = ((PgrHnswListHead *) PgrPageGetData(page))->count;
+	if (meta->digest_dims > 0)
+		digests = pgr_wal_add(&batch, pgr_page_read(ix->rel, chunk_head(page)->digests,
+													PGR_PAGE_HNSW_DIGEST,
+													BUFFER_LOCK_EXCLUSIVE), false);
+	before = n = chunk_head(page)->count;
 	for (uint32 i = 0; i < n;)
 	{
 		char	   *entry = PGR_HNSW_LIST_ENTRY(meta, page, i);
 
 		if (!callback(PGR_HNSW_ITEM_TID(PGR_HNSW_LIST_ITEM(entry)), state))
+		{
 			i++;
-		else if (i < --n)
-			memcpy(entry, PGR_HNSW_LIST_ENTRY(meta, page, n), PGR_HNSW_LIST_ENTRY_SIZE(meta));
+			continue;
+		}
+		if (i == --n)
+			break;
+		memcpy(entry, PGR_HNSW_LIST_ENTRY(meta, page, n), PGR_HNSW_LIST_ENTRY_SIZE(meta));
+		if (digests != NULL)
+			memcpy(PGR_HNSW_DIGEST(meta, digests, i), PGR_HNSW_DIGEST(meta, digests, n), size);
 	}
 	if (n == before)
 		pgr_wal_abort(&batch);
 	else
 	{
-		set_count(meta, page, n);
+		set_count(meta, page, digests, n);
 		pgr_wal_commit(&batch);
 	}
 	return n < PGR_HNSW_LIST_PER_PAGE(meta);
 }
 
+/* Lets inserts into a list look at a page that has room. */
+static void
+set_insert_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber room)
+{
+	Buffer		buffer = pgr_page_read(ix->rel, first, PGR_PAGE_HNSW_FILTER,
+									   BUFFER_LOCK_EXCLUSIVE);
+	PgrWalBatch batch;
+
+	if (chunk_head(BufferGetPage(buffer))->insert == room)
+	{
+		UnlockReleaseBuffer(buffer);
+		return;
+	}
+	pgr_wal_begin(&batch, ix->rel, false);
+	chunk_head(pgr_wal_add(&batch, buffer, false))->insert = room;
+	pgr_wal_commit(&batch);
+}
+
 void
 pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback, void *state)
 {
-	BlockNumber block = ix->meta.filter_block;
-	BlockNumber room = InvalidBlockNumber;
-	Buffer		buffer;
-	PgrWalBatch batch;
-
-	while (block != InvalidBlockNumber)
+	for (uint32 k = 0; k < ix->meta.lists; k++)
 	{
-		BlockNumber next;
+		BlockNumber first = PGR_HNSW_LIST_FIRST(&ix->meta, k);
+		BlockNumber block = first;
+		BlockNumber room = InvalidBlockNumber;
 
-		pgr_vacuum_delay();
-		if (prune_list_page(ix, block, callback, state, &next) && room == InvalidBlockNumber)
-			room = block;
-		block = next;
+		while (block != InvalidBlockNumber)
+		{
+			BlockNumber next;
+
+			pgr_vacuum_delay();
+			if (prune_list_page(ix, block, callback, state, &next) && room == InvalidBlockNumber)
+				room = block;
+			block = next;
+		}
+		if (room != InvalidBlockNumber)
+			set_insert_page(ix, first, room);
 	}
-	if (room == InvalidBlockNumber)
-		return;
-	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
-	pgr_wal_begin(&batch, ix->rel, false);
-	((PgrHnswMeta *) PgrPageGetData(pgr_wal_add(&batch, buffer, false)))->filter_insert = room;
-	pgr_wal_commit(&batch);
 }

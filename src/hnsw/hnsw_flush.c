@@ -13,9 +13,8 @@
 /* entry pages grow with the square root of the rows, up to so many */
 #define MAX_ENTRY_PAGES 4
 
-/* Appends a formatted page to a fork; its content is the caller's to fill. */
-static Buffer
-append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, uint32 used)
+Buffer
+pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, uint32 used)
 {
 	Buffer		buffer = pgr_page_extend(ix->rel, fork);
 	Page		page = BufferGetPage(buffer);
@@ -33,7 +32,7 @@ write_centre(const PgrHnswIndex *ix, ForkNumber fork)
 	for (uint32 done = 0; done < ix->meta.dim;)
 	{
 		uint32		n = Min(ix->meta.dim - done, PGR_HNSW_FLOATS_PER_PAGE);
-		Buffer		buffer = append_page(ix, fork, PGR_PAGE_HNSW_AUX, n * sizeof(float));
+		Buffer		buffer = pgr_hnsw_append_page(ix, fork, PGR_PAGE_HNSW_AUX, n * sizeof(float));
 
 		memcpy(PgrPageGetData(BufferGetPage(buffer)), ix->centre + done, n * sizeof(float));
 		UnlockReleaseBuffer(buffer);
@@ -46,25 +45,23 @@ pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
 {
 	PgrHnswMeta *meta = &ix->meta;
 	double		pages = ceil(sqrt(Max(rows, 1)) / PGR_HNSW_ENTRIES_PER_PAGE(meta));
-	Buffer		buffer = append_page(ix, fork, PGR_PAGE_META, sizeof(PgrHnswMeta));
+	Buffer		buffer = pgr_hnsw_append_page(ix, fork, PGR_PAGE_META, sizeof(PgrHnswMeta));
 
 	meta->entry_block = PGR_META_BLOCK + 1;
 	meta->entry_pages = (uint32) Max(1, Min(pages, MAX_ENTRY_PAGES));
 	meta->centre_block = meta->entry_block + meta->entry_pages;
 	meta->centre_pages = ix->centre == NULL ? 0
 		: (meta->dim + PGR_HNSW_FLOATS_PER_PAGE - 1) / PGR_HNSW_FLOATS_PER_PAGE;
-	meta->filter_block = meta->filter_size == 0 ? InvalidBlockNumber
-		: meta->centre_block + meta->centre_pages;
-	meta->filter_insert = meta->filter_block;
-	meta->node_block = meta->centre_block + meta->centre_pages + (meta->filter_size != 0);
+	meta->list_block = meta->centre_block + meta->centre_pages;
+	meta->node_block = meta->list_block + meta->lists;
 	memcpy(PgrPageGetData(BufferGetPage(buffer)), meta, sizeof(PgrHnswMeta));
 	UnlockReleaseBuffer(buffer);
 	for (uint32 i = 0; i < meta->entry_pages; i++)
-		UnlockReleaseBuffer(append_page(ix, fork, PGR_PAGE_HNSW_ENTRY, sizeof(PgrHnswEntryHead)));
+		UnlockReleaseBuffer(pgr_hnsw_append_page(ix, fork, PGR_PAGE_HNSW_ENTRY,
+												 sizeof(PgrHnswEntryHead)));
 	if (meta->centre_pages > 0)
 		write_centre(ix, fork);
-	if (meta->filter_size != 0)
-		UnlockReleaseBuffer(append_page(ix, fork, PGR_PAGE_HNSW_FILTER, sizeof(PgrHnswListHead)));
+	pgr_hnsw_write_lists(ix, fork);
 }
 
 /* ----------
@@ -319,8 +316,8 @@ put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, uint32 first,
 }
 
 /*
- * Remembers which node new rows of a group are in, and enters them in the list
- * of filter values. After all nodes, because the list takes pages of its own.
+ * Remembers which node new rows of a group are in, and enters them in the lists
+ * of filter values. After all nodes, because lists may take further pages.
  */
 static void
 enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 first, const PgrHnswWritten *w)
@@ -333,7 +330,8 @@ enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 first, const PgrHns
 		const PgrGraphNode *row = pgr_graph_node(g, i);
 
 		if (ix->meta.filter_size > 0)
-			pgr_hnsw_list_add(ix, id, pgr_graph_extra(g, row));
+			pgr_hnsw_list_enter(ix, id, &row->head, pgr_graph_code(g, row),
+								pgr_graph_extra(g, row));
 		if (w->ids != NULL)
 			w->ids[row->number] = id;
 	}

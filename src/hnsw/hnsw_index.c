@@ -106,32 +106,52 @@ pgr_hnsw_new(Relation rel)
 	return ix;
 }
 
+/* Copies what contiguous pages hold, one after the other. */
+static void
+copy_pages(Relation rel, BlockNumber block, char *to, Size size)
+{
+	for (Size done = 0; done < size; done += PGR_PAGE_CAPACITY, block++)
+	{
+		Buffer		buffer = pgr_page_read(rel, block, PGR_PAGE_HNSW_AUX, BUFFER_LOCK_SHARE);
+
+		memcpy(to + done, PgrPageGetData(BufferGetPage(buffer)),
+			   Min(size - done, PGR_PAGE_CAPACITY));
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
 /*
  * What does not change while the relation's files stay the same is kept with
- * the relation's cache entry: the metapage and the centre behind it.
+ * the relation's cache entry: the metapage, the centre behind it, the directory
+ * of lists behind that.
  */
 static void
 fill_cache(Relation rel)
 {
 	PgrHnswMeta meta;
 	char	   *cache;
-	float	   *centre;
+	Size		centre;
+	Size		directory;
 
 	pgr_meta_copy(rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &meta, sizeof(meta));
-	cache = MemoryContextAlloc(rel->rd_indexcxt, sizeof(meta) + meta.dim * sizeof(float));
+	centre = meta.dim * sizeof(float);
+	directory = PGR_HNSW_DIRECTORY_SIZE(&meta);
+	cache = MemoryContextAllocHuge(rel->rd_indexcxt, sizeof(meta) + centre + directory);
 	memcpy(cache, &meta, sizeof(meta));
-	centre = (float *) (cache + sizeof(meta));
-	for (uint32 p = 0, done = 0; p < meta.centre_pages; p++)
-	{
-		uint32		n = Min(meta.dim - done, PGR_HNSW_FLOATS_PER_PAGE);
-		Buffer		buffer = pgr_page_read(rel, meta.centre_block + p, PGR_PAGE_HNSW_AUX,
-										   BUFFER_LOCK_SHARE);
-
-		memcpy(centre + done, PgrPageGetData(BufferGetPage(buffer)), n * sizeof(float));
-		UnlockReleaseBuffer(buffer);
-		done += n;
-	}
+	if (meta.centre_pages > 0)
+		copy_pages(rel, meta.centre_block, cache + sizeof(meta), centre);
+	copy_pages(rel, meta.list_block, cache + sizeof(meta) + centre, directory);
 	rel->rd_amcache = cache;
+}
+
+void
+pgr_hnsw_copy_directory(const PgrHnswIndex *ix, char *directory)
+{
+	/* an invalidation may have taken it away since the index was opened */
+	if (ix->rel->rd_amcache == NULL)
+		fill_cache(ix->rel);
+	memcpy(directory, (char *) ix->rel->rd_amcache + sizeof(PgrHnswMeta) +
+		   ix->meta.dim * sizeof(float), PGR_HNSW_DIRECTORY_SIZE(&ix->meta));
 }
 
 PgrHnswIndex *

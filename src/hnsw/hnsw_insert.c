@@ -676,7 +676,7 @@ pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *h
 	else
 		id = insert_node(ix, s, code, head, row, sorted, n);
 	if (ix->filters != NULL)
-		pgr_hnsw_list_add(ix, id, row);
+		pgr_hnsw_list_enter(ix, id, head, code, row);
 }
 
 /*

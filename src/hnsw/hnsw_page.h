@@ -14,7 +14,7 @@
 #define PGR_HNSW_MAGIC 0x57534E48	/* "HNSW" */
 #define PGR_HNSW_VERSION 1
 
-/* Content of block 0. Only insert_block and filter_insert change after the build. */
+/* Content of block 0. Only insert_block and max_aux change after the build. */
 typedef struct PgrHnswMeta
 {
 	PgrMetaHead head;
@@ -39,10 +39,10 @@ typedef struct PgrHnswMeta
 	BlockNumber centre_block;	/* the centre's floats, contiguous pages */
 	uint32		centre_pages;	/* 0: the centre is the origin */
 	BlockNumber node_block;		/* the first node page; nodes are all behind it */
-	BlockNumber filter_block;	/* the list of filter values, if there are any */
-	BlockNumber filter_insert;	/* its page where inserts look first; changes */
+	BlockNumber list_block;		/* the directory of lists of filter values, if there are any */
+	uint32		lists;			/* number of lists; their first pages follow the directory */
+	uint32		digest_dims;	/* coordinates of an entry's digest; 0: there are none */
 	uint32		value_size;		/* bytes of the value kept in a node, a multiple of 4 */
-	uint32		unused2;
 } PgrHnswMeta;
 
 StaticAssertDecl(sizeof(PgrHnswMeta) == 88, "hnsw metapage content is 88 bytes");
@@ -141,20 +141,52 @@ typedef struct PgrHnswEntryHead
 					  (Size) (i) * PGR_HNSW_EDGE_SIZE(meta)))
 
 /*
- * A page of the list of filter values: this head, then for each row the number of
- * its node and its item. Aligned to 2 bytes only.
+ * The directory of the lists, content of contiguous pages one after the other:
+ *	 float	scale[digest_dims], step[digest_dims]		PgrDigestMap
+ *	 float	norm2[lists], shift[lists]					of centres, see hnsw_list.c
+ *	 float	centres[lists][digest_dims]
+ *	 int8	axes[digest_dims][padded]
+ * Nothing without digests: then there is one list.
+ */
+#define PGR_HNSW_DIRECTORY_FLOATS(meta) \
+	(2 * (Size) (meta)->digest_dims + (Size) (meta)->lists * (2 + (meta)->digest_dims))
+#define PGR_HNSW_DIRECTORY_SIZE(meta) \
+	((meta)->digest_dims == 0 ? 0 : PGR_HNSW_DIRECTORY_FLOATS(meta) * sizeof(float) + \
+	 (Size) (meta)->digest_dims * (meta)->padded)
+#define PGR_HNSW_DIRECTORY_PAGES(meta) \
+	((BlockNumber) ((PGR_HNSW_DIRECTORY_SIZE(meta) + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY))
+
+/* pages of one chunk of a list: entries, and digests if there are any */
+#define PGR_HNSW_CHUNK_PAGES(meta) ((meta)->digest_dims > 0 ? 2 : 1)
+
+/* the first page of a list, which the digests of its entries follow */
+#define PGR_HNSW_LIST_FIRST(meta, list) \
+	((meta)->list_block + PGR_HNSW_DIRECTORY_PAGES(meta) + (list) * PGR_HNSW_CHUNK_PAGES(meta))
+
+/*
+ * A page of a list: this head, then for each row the number of its node and its
+ * item. Aligned to 2 bytes only.
  */
 typedef struct PgrHnswListHead
 {
 	uint32		count;
+	BlockNumber digests;		/* the page of digests of its entries, in their order */
+	BlockNumber insert;			/* on a list's first page: where inserts look first */
 } PgrHnswListHead;
+
+StaticAssertDecl(sizeof(PgrHnswListHead) == 12, "hnsw list head is 12 bytes");
 
 #define PGR_HNSW_LIST_ENTRY_SIZE(meta) (sizeof(PgrHnswId) + PGR_HNSW_ITEM_SIZE(meta))
 #define PGR_HNSW_LIST_PER_PAGE(meta) \
-	((PGR_PAGE_CAPACITY - sizeof(PgrHnswListHead)) / PGR_HNSW_LIST_ENTRY_SIZE(meta))
+	Min((PGR_PAGE_CAPACITY - sizeof(PgrHnswListHead)) / PGR_HNSW_LIST_ENTRY_SIZE(meta), \
+		PGR_PAGE_CAPACITY / PGR_DIGEST_BYTES((meta)->digest_dims))
 #define PGR_HNSW_LIST_ENTRY(meta, page, i) \
 	(PgrPageGetData(page) + sizeof(PgrHnswListHead) + (Size) (i) * PGR_HNSW_LIST_ENTRY_SIZE(meta))
 #define PGR_HNSW_LIST_ITEM(entry) ((char *) (entry) + sizeof(PgrHnswId))
+
+/* of a page of digests */
+#define PGR_HNSW_DIGEST(meta, page, i) \
+	((uint8 *) PgrPageGetData(page) + (Size) (i) * PGR_DIGEST_BYTES((meta)->digest_dims))
 
 #define PGR_HNSW_FLOATS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(float))
 

@@ -419,6 +419,23 @@ assign_row(PgrHnswBuild *b, const SpoolRow *row, void *arg)
 	}
 }
 
+static void
+add_to_list_sample(PgrHnswBuild *b, const SpoolRow *row, void *arg)
+{
+	pgr_hnsw_list_sample_row(b->ix, arg, row->number, &row->head, b->code);
+}
+
+/* The lists of filter values, if there are to be any. */
+static void
+make_lists(PgrHnswBuild *b, uint64 nrows)
+{
+	PgrHnswListSample *sample = pgr_hnsw_list_sample(b->ix, nrows);
+
+	if (sample != NULL)
+		each_row(b, add_to_list_sample, sample);
+	pgr_hnsw_create_lists(b->ix, sample);
+}
+
 static uint32
 number_of_parts(const PgrHnswBuild *b, uint64 nrows)
 {
@@ -463,6 +480,7 @@ divide_rows(PgrHnswBuild *b)
 		part_name(k, name);
 		b->parts[k] = create_file(b, name);
 	}
+	make_lists(b, nrows);
 	find_parts(b, &d, Max(nrows, 1));
 	each_row(b, assign_row, &d);
 	if (b->spool != NULL)

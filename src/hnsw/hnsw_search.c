@@ -13,20 +13,36 @@
 
 #include "common/hashfn.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_heap.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* nodes that a search with a filter visits before it thinks of the list */
-#define LEAST_VISITS 32
+/* nodes that a search with a filter visits before it thinks of the lists */
+#define LEAST_VISITS 16
 
 /* nodes it visits for one of ef, times the share that passes: 1.6 to 9 measured */
 #define VISITS_PER_PASSED 2
+
+/* how much cheaper the lists must seem than going on, since both are estimates */
+#define LISTS_MARGIN 1.6
+
+/*
+ * A search by the lists reads no more of them once so many, and as many as brought
+ * something (times the factor), have added nothing to the ef nearest. When more are
+ * wanted later, of those read then this share counts as having brought something.
+ */
+#define PATIENCE 16
+#define PATIENCE_FACTOR 1.0
+#define RESUME_SHARE 0.65
+
+/* standard deviations of digests' errors by which a match may be nearer than it seems */
+#define DIGEST_ERRORS 3
 
 typedef struct SeenEntry
 {
 	PgrHnswId	id;
 	uint16		status;
-	uint16		visited;		/* kept with a filter only */
+	uint16		met;			/* kept with a filter: visited, or among the matches */
 } SeenEntry;
 
 #define SH_PREFIX pgr_hnsw_seen
@@ -39,21 +55,6 @@ typedef struct SeenEntry
 #define SH_DECLARE
 #define SH_DEFINE
 #include "lib/simplehash.h"
-
-/* A node not yet visited. */
-typedef struct Candidate
-{
-	float		key;
-	PgrHnswId	id;
-} Candidate;
-
-/* A growing array of them. */
-typedef struct Candidates
-{
-	Candidate  *at;
-	uint32		n;
-	uint32		size;
-} Candidates;
 
 struct PgrHnswSearch
 {
@@ -70,8 +71,8 @@ struct PgrHnswSearch
 	double		further;		/* then the code's further coordinate */
 
 	pgr_hnsw_seen_hash *seen;	/* ids that are or were among the candidates */
-	Candidates	open;			/* min-heap */
-	Candidates	later;			/* beyond the bound when met; may be seen already */
+	PgrHnswCandidates open;		/* min-heap */
+	PgrHnswCandidates later;	/* beyond the bound when met; may be seen already */
 
 	PgrHnswHit *hits;
 	uint32		nhits;
@@ -82,9 +83,15 @@ struct PgrHnswSearch
 	uint32		nbound;
 	uint32		bound_size;
 
-	PgrHnswId  *listed;			/* nodes that the list says pass; NULL before it was read */
-	uint32		nlisted;
-	bool		complete;		/* all of them were visited */
+	PgrHnswMatches *matches;	/* the lists; NULL while the search walks the graph */
+	PgrHnswCandidates waiting;	/* min-heap of matches not yet visited, by their estimates */
+	PgrHnswId  *at_once;		/* scratch: those to be visited without an estimate */
+	uint32		at_once_size;
+	uint32		lists_read;
+	uint32		last_gain;		/* of them, when one last brought something */
+	double		error_sum;		/* of squared errors of estimates, of so many */
+	uint32		errors;
+	bool		complete;		/* all that pass were visited */
 	double		list_pages;
 	double		nodes;			/* of the index, estimated */
 	ItemPointerData *slot_tids;	/* scratch */
@@ -97,74 +104,9 @@ struct PgrHnswSearch
 };
 
 /* ----------
- * Heaps
+ * Bound
  * ----------
  */
-
-static void
-candidates_grow(PgrHnswSearch *s, Candidates *c)
-{
-	Size		size = c->size == 0 ? 1024 : mul_size(c->size, 2);
-
-	if (size > PG_UINT32_MAX / 2)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("too many candidates in a search of index \"%s\"",
-						RelationGetRelationName(s->ix->rel))));
-	c->at = c->at == NULL
-		? MemoryContextAllocHuge(s->context, mul_size(size, sizeof(Candidate)))
-		: repalloc_huge(c->at, mul_size(size, sizeof(Candidate)));
-	c->size = size;
-}
-
-/* Room for one more node's edges, so that nothing is allocated under a lock. */
-static void
-candidates_reserve(PgrHnswSearch *s, Candidates *c, uint32 more)
-{
-	while (c->size - c->n < more)
-		candidates_grow(s, c);
-}
-
-static void
-open_push(Candidates *c, float key, PgrHnswId id)
-{
-	uint32		i = c->n++;
-
-	while (i > 0)
-	{
-		uint32		parent = (i - 1) / 2;
-
-		if (c->at[parent].key <= key)
-			break;
-		c->at[i] = c->at[parent];
-		i = parent;
-	}
-	c->at[i] = (Candidate) {key, id};
-}
-
-static PgrHnswId
-open_pop(Candidates *c)
-{
-	PgrHnswId	id = c->at[0].id;
-	Candidate	last = c->at[--c->n];
-	uint32		i = 0;
-
-	for (;;)
-	{
-		uint32		child = 2 * i + 1;
-
-		if (child >= c->n)
-			break;
-		if (child + 1 < c->n && c->at[child + 1].key < c->at[child].key)
-			child++;
-		if (last.key <= c->at[child].key)
-			break;
-		c->at[i] = c->at[child];
-		i = child;
-	}
-	c->at[i] = last;
-	return id;
-}
 
 /* Takes a distance into the bound: the ef smallest are kept, largest on top. */
 static void
@@ -286,7 +228,7 @@ see(PgrHnswSearch *s, PgrHnswId id)
 
 	entry = pgr_hnsw_seen_insert(s->seen, id, &found);
 	if (!found)
-		entry->visited = 0;
+		entry->met = 0;
 	return !found;
 }
 
@@ -428,9 +370,9 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswNode *node, double distance, float
 		float		key = s->estimates[i] + shift - spread * fabsf(edge->factors.rescale);
 
 		if (!(key < limit))
-			s->later.at[s->later.n++] = (Candidate) {key, edge->id};
+			s->later.at[s->later.n++] = (PgrHnswCandidate) {key, edge->id};
 		else if (see(s, edge->id))
-			open_push(&s->open, key, edge->id);
+			pgr_hnsw_push(&s->open, key, edge->id);
 	}
 }
 
@@ -450,8 +392,8 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	bool		hit = false;
 
 	hits_reserve(s, 1);
-	candidates_reserve(s, &s->open, ix->meta.degree);
-	candidates_reserve(s, &s->later, ix->meta.degree);
+	pgr_hnsw_reserve(s->context, &s->open, ix->meta.degree);
+	pgr_hnsw_reserve(s->context, &s->later, ix->meta.degree);
 	node = pgr_hnsw_node_read_links(ix, id, s->scratch, &buffer);
 	s->visited++;
 	ix->counters->nodes++;
@@ -467,7 +409,7 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	UnlockReleaseBuffer(buffer);
 	if (s->filter == NULL)
 		return;
-	pgr_hnsw_seen_lookup(s->seen, id)->visited = 1;
+	pgr_hnsw_seen_lookup(s->seen, id)->met = 1;
 	if (hit && confirm_hit(s))
 		bound_push(s, ef, (float) judged);
 }
@@ -485,7 +427,7 @@ start(PgrHnswSearch *s)
 		Page		page;
 		uint32		n;
 
-		candidates_reserve(s, &s->later, PGR_HNSW_ENTRIES_PER_PAGE(meta));
+		pgr_hnsw_reserve(s->context, &s->later, PGR_HNSW_ENTRIES_PER_PAGE(meta));
 		buffer = pgr_page_read(s->ix->rel, meta->entry_block + p, PGR_PAGE_HNSW_ENTRY,
 							   BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buffer);
@@ -498,10 +440,10 @@ start(PgrHnswSearch *s)
 		s->ix->counters->codes += n;
 		for (uint32 i = 0; i < n; i++)
 			s->later.at[s->later.n++] =
-				(Candidate) {s->estimates[i] + shift, PGR_HNSW_ENTRY(meta, page, i)->id};
+				(PgrHnswCandidate) {s->estimates[i] + shift, PGR_HNSW_ENTRY(meta, page, i)->id};
 		UnlockReleaseBuffer(buffer);
 	}
-	candidates_reserve(s, &s->open, 2);
+	pgr_hnsw_reserve(s->context, &s->open, 2);
 	for (int k = 0; k < 2 && s->later.n > 0; k++)
 	{
 		uint32		best = 0;
@@ -510,7 +452,7 @@ start(PgrHnswSearch *s)
 			if (s->later.at[i].key < s->later.at[best].key)
 				best = i;
 		if (see(s, s->later.at[best].id))
-			open_push(&s->open, -FLT_MAX, s->later.at[best].id);
+			pgr_hnsw_push(&s->open, -FLT_MAX, s->later.at[best].id);
 		s->later.at[best] = s->later.at[--s->later.n];
 	}
 	s->started = true;
@@ -522,10 +464,10 @@ reopen(PgrHnswSearch *s)
 {
 	uint32		n = s->later.n;
 
-	candidates_reserve(s, &s->open, n);
+	pgr_hnsw_reserve(s->context, &s->open, n);
 	for (uint32 i = 0; i < n; i++)
 		if (see(s, s->later.at[i].id))
-			open_push(&s->open, s->later.at[i].key, s->later.at[i].id);
+			pgr_hnsw_push(&s->open, s->later.at[i].key, s->later.at[i].id);
 	s->later.n = 0;
 	return s->open.n > 0;
 }
@@ -535,9 +477,9 @@ reopen(PgrHnswSearch *s)
  * ----------
  */
 
-/* Makes hits of the nodes on a page that are listed and were not visited; n > 0. */
+/* Makes hits of the nodes on a page that are given, ascending, n > 0; returns how many. */
 static uint32
-visit_listed_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
+visit_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
 {
 	const PgrHnswIndex *ix = s->ix;
 	BlockNumber block = PGR_HNSW_BLOCK(&ix->meta, ids[0]);
@@ -553,10 +495,9 @@ visit_listed_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
 		buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
 		for (; !confirm && i < n && PGR_HNSW_BLOCK(&ix->meta, ids[i]) == block; i++)
 		{
-			SeenEntry  *seen = pgr_hnsw_seen_lookup(s->seen, ids[i]);
 			const PgrHnswNode *node;
 
-			if (page == NULL || (seen != NULL && seen->visited))
+			if (page == NULL)
 				continue;
 			node = pgr_hnsw_node_links_at(ix, page, ids[i], s->scratch);
 			ix->counters->nodes++;
@@ -572,41 +513,188 @@ visit_listed_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
 	return i;
 }
 
-/* Makes hits of all nodes that pass and are not yet hits. */
-static void
-visit_listed(PgrHnswSearch *s)
+static int
+compare_ids(const void *a, const void *b)
 {
-	if (s->listed == NULL)
-		s->listed = pgr_hnsw_list_match(s->ix, s->filter, s->context, &s->nlisted);
-	for (uint32 i = 0; i < s->nlisted;)
+	PgrHnswId	x = *(const PgrHnswId *) a;
+	PgrHnswId	y = *(const PgrHnswId *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Visits nodes in the order of their pages; hits among the ef nearest go into the bound. */
+static void
+visit_nodes(PgrHnswSearch *s, PgrHnswId *ids, uint32 n, uint32 ef)
+{
+	uint32		before = s->nhits;
+
+	qsort(ids, n, sizeof(PgrHnswId), compare_ids);
+	for (uint32 i = 0; i < n;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		i += visit_listed_page(s, s->listed + i, s->nlisted - i);
+		i += visit_page(s, ids + i, n - i);
 	}
-	s->complete = true;
+	for (uint32 i = before; ef > 0 && i < s->nhits; i++)
+		bound_push(s, ef, (float) s->hits[i].distance);
+}
+
+/* True if a node was not visited, nor among the matches before. */
+static bool
+meet(PgrHnswSearch *s, PgrHnswId id)
+{
+	SeenEntry  *entry;
+
+	see(s, id);
+	entry = pgr_hnsw_seen_lookup(s->seen, id);
+	if (entry->met)
+		return false;
+	entry->met = 1;
+	return true;
+}
+
+static void
+at_once_reserve(PgrHnswSearch *s, uint32 n)
+{
+	if (n <= s->at_once_size)
+		return;
+	if (s->at_once != NULL)
+		pfree(s->at_once);
+	s->at_once = MemoryContextAllocHuge(s->context, mul_size(n, sizeof(PgrHnswId)));
+	s->at_once_size = n;
 }
 
 /*
- * Whether all that pass are found with less effort by the list than by going on;
- * reads the list if it seems so. README, "Filter columns".
+ * Reads the next list. Matches with an estimate wait, the others are visited;
+ * the bound takes either. Returns false if there is no list left; gain is set if
+ * something came among the ef nearest.
  */
 static bool
-list_is_cheaper(PgrHnswSearch *s, uint32 ef)
+read_list(PgrHnswSearch *s, uint32 ef, bool *gain)
 {
-	double		passed = s->nhits + 0.5;
-	double		to_come = VISITS_PER_PASSED * ef * s->visited / passed - s->visited;
-	double		matches = s->nodes * passed / Max(s->visited, 1);
+	const PgrHnswMatch *matches;
+	uint32		n;
+	uint32		nat_once = 0;
+	uint32		nbound = s->nbound;
+	float		limit = bound_limit(s, ef);
 
-	if (s->visited < LEAST_VISITS)
+	if (!pgr_hnsw_matches_next(s->matches, true, &matches, &n))
 		return false;
-	to_come = Max(to_come, s->visited);
-	if (s->listed == NULL)
+	at_once_reserve(s, n);
+	pgr_hnsw_reserve(s->context, &s->waiting, n);
+	for (uint32 i = 0; i < n; i++)
 	{
-		if (to_come < s->list_pages + matches)
-			return false;
-		s->listed = pgr_hnsw_list_match(s->ix, s->filter, s->context, &s->nlisted);
+		if (!meet(s, matches[i].id))
+			continue;
+		if (matches[i].estimate == PGR_HNSW_NO_ESTIMATE)
+			s->at_once[nat_once++] = matches[i].id;
+		else
+		{
+			pgr_hnsw_push(&s->waiting, matches[i].estimate, matches[i].id);
+			bound_push(s, ef, matches[i].estimate);
+		}
 	}
-	return s->nlisted < to_come;
+	visit_nodes(s, s->at_once, nat_once, ef);
+	*gain = s->nbound > nbound || bound_limit(s, ef) < limit;
+	return true;
+}
+
+/* Reads lists until those that follow seem to have none of the ef nearest. */
+static void
+read_lists(PgrHnswSearch *s, uint32 ef)
+{
+	bool		gain;
+
+	bound_reset(s, ef);
+	for (uint32 i = 0; i < s->waiting.n; i++)
+		bound_push(s, ef, s->waiting.at[i].key);
+	s->last_gain = (uint32) (RESUME_SHARE * s->lists_read);
+	while (s->nbound < ef || s->lists_read - s->last_gain < PATIENCE ||
+		   s->lists_read - s->last_gain < PATIENCE_FACTOR * s->last_gain)
+	{
+		if (!read_list(s, ef, &gain))
+			return;
+		s->lists_read++;
+		if (gain)
+			s->last_gain = s->lists_read;
+	}
+}
+
+/* Visits matches, the nearest by estimate first, while they may be among the ef nearest. */
+static void
+visit_waiting(PgrHnswSearch *s, uint32 ef)
+{
+	bound_reset(s, ef);
+	while (s->waiting.n > 0)
+	{
+		float		estimate = s->waiting.at[0].key;
+		double		error = s->errors > 0 ? sqrt(s->error_sum / s->errors) : 0;
+		uint32		before = s->nhits;
+		PgrHnswId	id;
+
+		if (s->nbound == ef && estimate - DIGEST_ERRORS * error >= bound_limit(s, ef))
+			break;
+		id = pgr_hnsw_pop(&s->waiting);
+		visit_nodes(s, &id, 1, ef);
+		if (s->nhits > before)
+		{
+			error = s->hits[before].distance - estimate;
+			s->error_sum += error * error;
+			s->errors++;
+		}
+	}
+}
+
+/* The ef nearest by the lists; false if all that pass were visited. */
+static bool
+search_lists(PgrHnswSearch *s, uint32 ef)
+{
+	if (s->matches == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(s->context);
+
+		s->matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
+		MemoryContextSwitchTo(old);
+	}
+	read_lists(s, ef);
+	visit_waiting(s, ef);
+	s->complete = s->waiting.n == 0 && s->lists_read == s->ix->meta.lists;
+	return !s->complete;
+}
+
+/* Makes hits of all nodes that pass and are not yet hits. */
+static void
+visit_all(PgrHnswSearch *s)
+{
+	const PgrHnswMatch *matches;
+	uint32		n;
+
+	if (s->matches == NULL)
+		s->matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
+	while (pgr_hnsw_matches_next(s->matches, false, &matches, &n))
+	{
+		pgr_hnsw_reserve(s->context, &s->waiting, n);
+		for (uint32 i = 0; i < n; i++)
+			if (meet(s, matches[i].id))
+				s->waiting.at[s->waiting.n++].id = matches[i].id;
+	}
+	at_once_reserve(s, s->waiting.n);
+	for (uint32 i = 0; i < s->waiting.n; i++)
+		s->at_once[i] = s->waiting.at[i].id;
+	visit_nodes(s, s->at_once, s->waiting.n, 0);
+	s->waiting.n = 0;
+	s->complete = true;
+}
+
+/* Whether the ef nearest are found with less effort by the lists than by going on. */
+static bool
+lists_are_cheaper(const PgrHnswSearch *s, uint32 ef)
+{
+	double		share = Min((s->nhits + 1.5) / Max(s->visited, 1), 1);
+	double		to_come = Max(VISITS_PER_PASSED * ef / share - s->visited, s->visited);
+
+	return s->visited >= LEAST_VISITS &&
+		LISTS_MARGIN * pgr_hnsw_match_effort(s->nodes, share, s->list_pages,
+											 s->ix->meta.digest_dims > 0, ef) < to_come;
 }
 
 bool
@@ -614,6 +702,8 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 {
 	if (s->complete)
 		return false;
+	if (s->matches != NULL)
+		return search_lists(s, ef);
 	bound_reset(s, ef);
 	if (!s->started)
 		start(s);
@@ -631,12 +721,9 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 		}
 		if (!(s->open.at[0].key < bound_limit(s, ef)))
 			return true;
-		if (s->filter != NULL && list_is_cheaper(s, ef))
-		{
-			visit_listed(s);
-			return false;
-		}
-		visit(s, open_pop(&s->open), ef);
+		if (s->filter != NULL && lists_are_cheaper(s, ef))
+			return search_lists(s, ef);
+		visit(s, pgr_hnsw_pop(&s->open), ef);
 	}
 }
 
@@ -652,7 +739,7 @@ pgr_hnsw_search_sweep(PgrHnswSearch *s)
 		return false;
 	if (s->filter != NULL)
 	{
-		visit_listed(s);
+		visit_all(s);
 		return true;
 	}
 	if (block >= RelationGetNumberOfBlocks(ix->rel))
@@ -699,7 +786,7 @@ pgr_hnsw_search_visited(const PgrHnswSearch *s)
 Size
 pgr_hnsw_search_memory(const PgrHnswSearch *s)
 {
-	return (Size) s->open.size * sizeof(Candidate) + (Size) s->later.size * sizeof(Candidate) +
-		(Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->seen->size * sizeof(SeenEntry) +
-		(Size) s->nlisted * sizeof(PgrHnswId);
+	return (Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->seen->size * sizeof(SeenEntry) +
+		((Size) s->open.size + s->later.size + s->waiting.size) * sizeof(PgrHnswCandidate) +
+		(Size) s->at_once_size * sizeof(PgrHnswId);
 }

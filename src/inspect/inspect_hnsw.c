@@ -5,9 +5,9 @@
  *
  * What is checked: slots and their links (edges and entries name nodes, TIDS
  * slots belong to the node that names them), edge codes against the codes of
- * both ends, node codes and filter values against the values in the table, the list
- * of filter values against the nodes. Pages are locked one at a time, so with
- * writers about a finding may be a change in progress.
+ * both ends, node codes and filter values against the values in the table, the
+ * lists of filter values and their digests against the nodes. Pages are locked
+ * one at a time, so with writers about a finding may be a change in progress.
  */
 #include "postgres.h"
 
@@ -31,14 +31,14 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-/* An entry of the list of filter values, by its tid. */
+/* An entry of the lists of filter values, by its tid. */
 typedef struct ListEntry
 {
 	uint64		tid;
 	uint32		status;			/* of the hash table */
 	PgrHnswId	id;
 	bool		met;			/* the node has the row */
-	char	   *filter;
+	char	   *filter;			/* and the digest behind it */
 } ListEntry;
 
 #define SH_PREFIX pgr_hnsw_listed
@@ -177,7 +177,32 @@ tid_key(ItemPointer tid)
 	return (uint64) ItemPointerGetBlockNumber(tid) << 16 | ItemPointerGetOffsetNumber(tid);
 }
 
-/* A visible row's filter values are those in its node and in the list. */
+/* Digests are alike but for what instruction sets round to either side. */
+static bool
+same_digest(const uint8 *a, const uint8 *b, uint32 dims)
+{
+	int			apart = 0;
+
+	for (uint32 i = 2; i < PGR_DIGEST_BYTES(dims); i++)
+		apart = Max(apart, Max(abs((a[i] & 15) - (b[i] & 15)), abs((a[i] >> 4) - (b[i] >> 4))));
+	return apart <= 1;
+}
+
+/* An entry's digest is that of its node's code. */
+static void
+check_digest(Check *c, PgrHnswId id, const ListEntry *entry)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	uint8		want[PGR_HNSW_MAX_DIGEST];
+
+	if (meta->digest_dims == 0)
+		return;
+	pgr_hnsw_list_digest(c->ix, &c->node->head, PGR_HNSW_CODE(meta, c->node), want);
+	if (!same_digest(want, (uint8 *) entry->filter + meta->filter_size, meta->digest_dims))
+		report(c, id, "a row has a wrong digest in the lists of filter values");
+}
+
+/* A visible row's filter values are those in its node and in the lists. */
 static void
 check_filter(Check *c, PgrHnswId id, const char *item, const Datum *values, const bool *isnull)
 {
@@ -192,13 +217,16 @@ check_filter(Check *c, PgrHnswId id, const char *item, const Datum *values, cons
 			   ItemPointerGetOffsetNumber(tid));
 	entry = pgr_hnsw_listed_lookup(c->list, tid_key(tid));
 	if (entry == NULL)
-		report(c, id, "row (%u,%u) is not in the list of filter values",
+		report(c, id, "row (%u,%u) is not in the lists of filter values",
 			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 	else if (entry->id != id || memcmp(want, entry->filter, size) != 0)
-		report(c, id, "row (%u,%u) is wrong in the list of filter values",
+		report(c, id, "row (%u,%u) is wrong in the lists of filter values",
 			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 	else
+	{
 		entry->met = true;
+		check_digest(c, id, entry);
+	}
 }
 
 /* What the node keeps is the row's value, or nothing. */
@@ -327,40 +355,78 @@ check_entries(Check *c)
 	}
 }
 
-/* Reads the list of filter values; a row is in it once. */
+/* Remembers the entries of a page of a list; a row is in all lists once. */
 static void
-read_list(Check *c)
+read_list_page(Check *c, const char *page, uint32 n, const char *digests)
 {
 	const PgrHnswMeta *meta = &c->ix->meta;
-	PGAlignedBlock page;
-	BlockNumber block = meta->filter_block;
 
-	c->list = pgr_hnsw_listed_create(CurrentMemoryContext, 1024, NULL);
-	while (block != InvalidBlockNumber)
+	for (uint32 i = 0; i < n; i++)
 	{
-		uint32		n = pgr_hnsw_list_page(c->ix, block, page.data, &block);
+		const char *at = PGR_HNSW_LIST_ENTRY(meta, page, i);
+		const char *item = PGR_HNSW_LIST_ITEM(at);
+		ItemPointer tid = PGR_HNSW_ITEM_TID(item);
+		bool		found;
+		ListEntry  *entry = pgr_hnsw_listed_insert(c->list, tid_key(tid), &found);
 
-		CHECK_FOR_INTERRUPTS();
-		for (uint32 i = 0; i < n; i++)
-		{
-			const char *at = PGR_HNSW_LIST_ENTRY(meta, page.data, i);
-			const char *item = PGR_HNSW_LIST_ITEM(at);
-			ItemPointer tid = PGR_HNSW_ITEM_TID(item);
-			bool		found;
-			ListEntry  *entry = pgr_hnsw_listed_insert(c->list, tid_key(tid), &found);
-
-			memcpy(&entry->id, at, sizeof(PgrHnswId));
-			if (found)
-				report(c, entry->id, "row (%u,%u) is twice in the list of filter values",
-					   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
-			entry->met = false;
-			entry->filter = palloc(meta->filter_size);
-			memcpy(entry->filter, PGR_HNSW_ITEM_FILTER(item), meta->filter_size);
-		}
+		memcpy(&entry->id, at, sizeof(PgrHnswId));
+		if (found)
+			report(c, entry->id, "row (%u,%u) is twice in the lists of filter values",
+				   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+		entry->met = false;
+		entry->filter = palloc(meta->filter_size + PGR_HNSW_MAX_DIGEST);
+		memcpy(entry->filter, PGR_HNSW_ITEM_FILTER(item), meta->filter_size);
+		if (digests != NULL)
+			memcpy(entry->filter + meta->filter_size, PGR_HNSW_DIGEST(meta, digests, i),
+				   PGR_DIGEST_BYTES(meta->digest_dims));
 	}
 }
 
-/* What the list has and no node: a row that the snapshot sees must not be there. */
+/* Reads one list: its chain ends, inserts look at a page of it, pages hold what they say. */
+static void
+read_list(Check *c, uint32 list)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	BlockNumber first = PGR_HNSW_LIST_FIRST(meta, list);
+	BlockNumber insert = InvalidBlockNumber;
+	BlockNumber pages = 0;
+	bool		insert_met = false;
+
+	for (BlockNumber block = first, next; block != InvalidBlockNumber; block = next)
+	{
+		PGAlignedBlock page;
+		PGAlignedBlock digests;
+		uint32		n = pgr_hnsw_list_page(c->ix, block, page.data, &next);
+		const PgrHnswListHead *head = (PgrHnswListHead *) PgrPageGetData(page.data);
+
+		CHECK_FOR_INTERRUPTS();
+		if (block == first)
+			insert = head->insert;
+		insert_met |= block == insert;
+		if (head->count > n)
+			report(c, block, "%u entries on a page of list %u", head->count, list);
+		if (++pages > c->nblocks)
+		{
+			report(c, block, "list %u has no end", list);
+			return;
+		}
+		if (meta->digest_dims > 0)
+			pgr_page_copy(c->ix->rel, head->digests, PGR_PAGE_HNSW_DIGEST, 0, digests.data);
+		read_list_page(c, page.data, n, meta->digest_dims > 0 ? digests.data : NULL);
+	}
+	if (!insert_met)
+		report(c, first, "inserts into list %u look at block %u, which is not in it", list, insert);
+}
+
+static void
+read_lists(Check *c)
+{
+	c->list = pgr_hnsw_listed_create(CurrentMemoryContext, 1024, NULL);
+	for (uint32 k = 0; k < c->ix->meta.lists; k++)
+		read_list(c, k);
+}
+
+/* What the lists have and no node: a row that the snapshot sees must not be there. */
 static void
 check_unmet(Check *c)
 {
@@ -377,7 +443,7 @@ check_unmet(Check *c)
 		CHECK_FOR_INTERRUPTS();
 		ItemPointerSet(&tid, (BlockNumber) (entry->tid >> 16), (OffsetNumber) entry->tid);
 		if (!entry->met && pgr_heapvalue_row(c->heap, &tid, values, isnull))
-			report(c, entry->id, "row (%u,%u) is in the list of filter values, but not in its node",
+			report(c, entry->id, "row (%u,%u) is in the lists of filter values, but not in its node",
 				   ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid));
 	}
 }
@@ -474,7 +540,7 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 										   ALLOCSET_DEFAULT_SIZES);
 	check_entries(&c);
 	if (c.ix->filters != NULL)
-		read_list(&c);
+		read_lists(&c);
 	for (Size id = (Size) c.ix->meta.node_block * c.ix->meta.nodes_per_page; id < nids; id++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(c.node_context);

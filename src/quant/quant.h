@@ -5,6 +5,7 @@
  * No postgres.h here. Vectors are rotated at random so that every coordinate
  * carries a like share, then kept as
  *	 code8	 one signed byte a coordinate and a scale: x is about scale * code
+ *	 digest	 four bits for each of the largest principal coordinates only
  *	 edge	 one, two or four bits a coordinate for the difference of two code8
  *			 vectors, with two factors from which a query's distance to the second
  *			 is estimated when its distance to the first is known (RaBitQ; README)
@@ -141,5 +142,44 @@ extern void pgr_edge_estimate(const PgrEdgeQuery *q, double d, const void *edges
 /* A sparse vector of n values as a dense one of dim > 1 elements, in out. */
 extern void pgr_sketch(const int32_t *indices, const float *values, uint32_t n,
 					   uint32_t dim, float *out);
+
+/* --- digest.c --- */
+
+/* How vectors become digests: n axes, an even number, of code8 vectors. */
+typedef struct PgrDigestMap
+{
+	uint32_t	dim;			/* coordinates of a code8, a multiple of 64 */
+	uint32_t	n;
+	const float *scale;			/* of each axis: it is scale * its bytes */
+	const float *step;			/* of each coordinate's 16 levels */
+	const int8_t *axes;			/* n * dim */
+} PgrDigestMap;
+
+/* bytes of a digest, and floats of a query's table */
+#define PGR_DIGEST_BYTES(n) (2 + (n) / 2)
+#define PGR_DIGEST_TABLE(n) ((n) / 2 * 256)
+
+/*
+ * About the n largest principal axes of nrows vectors, orthonormal, in axes
+ * (n * dim floats); zero where the vectors span fewer. scratch: n + n * dim.
+ */
+extern void pgr_digest_axes(const float *rows, uint32_t nrows, uint32_t dim, uint32_t n,
+							float *axes, float *scratch);
+
+/* The steps of n coordinates from those of nrows vectors, n floats each. */
+extern void pgr_digest_steps(const float *z, uint32_t nrows, uint32_t n, float *step);
+
+/* The coordinates of a vector or a query along the axes. */
+extern void pgr_digest_project(const PgrDigestMap *map, const PgrCode8 *head, const int8_t *code,
+							   float *z);
+
+/* The digest of a stored vector with coordinates z. */
+extern void pgr_digest_encode(const PgrDigestMap *map, const PgrCode8 *head, const float *z,
+							  uint8_t *digest);
+
+/* Prepares for estimates of the distance of a query with coordinates z, norm2 = |q|^2. */
+extern void pgr_digest_query(const PgrDigestMap *map, const float *z, float *table);
+extern float pgr_digest_estimate(const float *table, uint32_t n, float norm2,
+								 const uint8_t *digest);
 
 #endif							/* PGR_QUANT_H */

@@ -74,7 +74,7 @@ INSERT INTO conditions (cond) VALUES
   ('tz < ''2024-01-05'''), ('tz < ''2024-01-05''::date'), ('tz <= ''2024-01-05 03:00''::timestamp'), ('tz IN (''2024-01-05 03:00'', ''2024-01-06 03:00'')'),
   ('u = md5(''7'')::uuid'), ('u IN (md5(''7'')::uuid, md5(''8'')::uuid)'), ('u < ''10000000-0000-0000-0000-000000000000'''), ('u >= md5(''7'')::uuid AND u <= md5(''7'')::uuid'), ('u > md5(''7'')::uuid'),
   ('e = ''fair'''), ('e IN (''low'', ''high'')'), ('e IS NULL'), ('e > ''low'''),
-  ('t = ''word 7'''), ('t IN (''word 7'', ''word 8'', ''x'')'), ('t IS NULL'), ('t > ''word'''), ('t = ''word 7'' COLLATE "POSIX"'),
+  ('t = ''word 7'''), ('t IN (''word 7'', ''word 8'', ''x'')'), ('t IS NULL'), ('t > ''word'''), ('t IN (''word 1'' COLLATE "POSIX", ''word 2'', ''word 3'', ''word 4'', ''word 5'', ''word 6'', ''word 7'', ''word 8'')'),
   ('c = ''5'''), ('c IN (''5'', ''6  '')'),
   ('ia && ''{5}'''), ('ia && ''{5, 7}'''), ('ia && ''{}'''), ('ia @> ''{1, 2}'''), ('ia @> ''{}'''), ('ia && ''{NULL}'''), ('ia @> ARRAY[1, NULL]'),
   ('ta && ARRAY[''tag 5'']'), ('ta @> ARRAY[''tag 5'', ''tag 15'']'), ('ta IS NULL'), ('ta && ''{x}'''),
@@ -83,7 +83,7 @@ SELECT n, cond, same(cond) FROM conditions ORDER BY n;
 SELECT * FROM hnsw_check('f_v');
 
 -- limits above ef_search, few and no rows, other settings
-SET hnsw.ef_search = 400;
+SET hnsw.ef_search = 1500;
 SELECT same('i4 < 300', 200);
 SET hnsw.ef_search = 100;
 SELECT same('i4 < 2', 50), same('i4 < 0', 50), same('i2 = 3', 1);

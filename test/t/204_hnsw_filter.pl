@@ -108,8 +108,46 @@ sub check_index
 		is($filled, '1.0000', "$what, $cond: all rows");
 		cmp_ok($pages, '<=', $conditions{$cond}, "$what, $cond: pages");
 	}
+	# to the end: all rows that pass, each once
+	for my $cond (sort keys %conditions)
+	{
+		my $all = "SELECT id FROM t WHERE $cond ORDER BY v <=> (SELECT v FROM q LIMIT 1)";
+		is($server->safe_psql('postgres', "SET enable_seqscan = off; SET enable_sort = off; SELECT count(*), sum(hashint4(id)::bigint) FROM ($all) x"),
+			$server->safe_psql('postgres', "SET enable_indexscan = off; SELECT count(*), sum(hashint4(id)::bigint) FROM ($all) x"), "$what, $cond: complete");
+	}
 	is($server->safe_psql('postgres', "SELECT * FROM hnsw_check('t_i') LIMIT 5"), '', "$what: checker");
 	return;
+}
+
+# damage(KIND, OFFSET, CODE): changes 4 bytes of the content of the fullest page of a kind
+# while the server is down; what the checker says then
+sub damage
+{
+	my ($kind, $offset, $code) = @_;
+	my $file = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('t_i')");
+	my ($used, $at) = (0, undef);
+	$node->stop;
+	open my $f, '+<:raw', $file or die "$file: $!";
+	for (my $block = 0; read($f, my $page, 8192) == 8192; $block++)
+	{
+		my $lower = unpack 'S', substr($page, 12, 2);
+		next unless unpack('S', substr($page, 8184, 2)) == $kind && $lower > $used;
+		($used, $at) = ($lower, $block * 8192 + 24 + $offset);
+	}
+	seek $f, $at, 0;
+	read $f, my $old, 4;
+	seek $f, $at, 0;
+	print $f pack('L', $code->(unpack 'L', $old));
+	close $f;
+	$node->start;
+	my $said = $node->safe_psql('postgres', "SELECT problem FROM hnsw_check('t_i') LIMIT 5");
+	$node->stop;
+	open $f, '+<:raw', $file or die "$file: $!";
+	seek $f, $at, 0;
+	print $f $old;
+	close $f;
+	$node->start;
+	return $said;
 }
 
 truth();
@@ -138,6 +176,19 @@ $node->safe_psql('postgres', 'UPDATE t SET thousand = (thousand + 500) % 1000 WH
 truth();
 check_index('after updates of a filter column');
 
+# what the checker finds: a list page (kind 0x23) that has an entry less, an entry of
+# another node, a digest (a page of kind 0x24) of another row
 $standby->stop;
+$node->safe_psql('postgres', 'VACUUM t');
+like(damage(0x23, 0, sub { $_[0] - 1 }), qr/^row \(\d+,\d+\) is not in the lists of filter values$/m, 'checker: a row that is missing');
+like(damage(0x23, 12, sub { $_[0] + 1 }), qr/is wrong in the lists of filter values/, 'checker: a row with another node');
+like(damage(0x24, 2, sub { $_[0] ^ 0x88888888 }), qr/^a row has a wrong digest in the lists of filter values$/m, 'checker: a digest');
+is($node->safe_psql('postgres', "SELECT * FROM hnsw_check('t_i') LIMIT 5"), '', 'checker: mended');
+
+# built empty: one list, without digests, until REINDEX
+$node->safe_psql('postgres', "CREATE TABLE copy AS SELECT * FROM t; TRUNCATE t; INSERT INTO t SELECT * FROM copy");
+check_index('built empty, then filled');
+$node->safe_psql('postgres', "SET maintenance_work_mem = '256MB'; REINDEX INDEX t_i");
+check_index('after REINDEX');
 $node->stop;
 done_testing();

@@ -381,6 +381,98 @@ test_sketch(void)
 	tap_ok(fabs(mean) < 0.08 && sqrt(var) > 0.5 && sqrt(var) < 1.5, "sketches keep inner products", detail);
 }
 
+/*
+ * Digests of vectors whose spread falls from axis to axis: the estimates' error is
+ * at most half of the spread of distances, their mean that of the distances.
+ */
+static void
+test_digest(uint32_t dim, uint32_t n)
+{
+	enum
+	{
+		ROWS = 400
+	};
+	float	   *rows = malloc(sizeof(float) * ROWS * dim);
+	float	   *scratch = malloc(sizeof(float) * n * (dim + 1));
+	float	   *axes = malloc(sizeof(float) * n * dim);
+	float	   *z = malloc(sizeof(float) * ROWS * n);
+	float	   *table = malloc(sizeof(float) * PGR_DIGEST_TABLE(n));
+	float	   *scale = malloc(sizeof(float) * n);
+	float	   *step = malloc(sizeof(float) * n);
+	int8_t	   *codes = malloc((size_t) ROWS * dim);
+	int8_t	   *axis_codes = malloc((size_t) n * dim);
+	uint8_t    *digest = malloc(PGR_DIGEST_BYTES(n));
+	PgrCode8	heads[ROWS];
+	PgrDigestMap map = {dim, n, scale, step, axis_codes};
+	PgrRotation r;
+	uint8_t    *signs = malloc(pgr_rotation_size(dim));
+	double		errors = 0;
+	double		error = 0;
+	double		sum = 0;
+	double		squares = 0;
+	double		worst = 0;
+	char		name[100];
+	char		detail[200];
+
+	pgr_rotation_init(&r, dim, 7, signs);
+	for (int i = 0; i < ROWS; i++)
+	{
+		for (uint32_t j = 0; j < dim; j++)
+			rows[i * dim + j] = (float) (gaussian() * exp(-(double) j / 20));
+		pgr_rotate(&r, rows + i * dim);
+		pgr_code8_encode(rows + i * dim, dim, 0, codes + (size_t) i * dim, &heads[i]);
+	}
+	pgr_digest_axes(rows, ROWS, dim, n, axes, scratch);
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t j = 0; j <= i; j++)
+			worst = fmax(worst, fabs(dot(axes + i * dim, axes + j * dim, dim) - (i == j)));
+	for (uint32_t i = 0; i < n; i++)
+	{
+		PgrCode8	head;
+
+		pgr_code8_encode(axes + i * dim, dim, 0, axis_codes + (size_t) i * dim, &head);
+		scale[i] = head.scale;
+	}
+	for (int i = 0; i < ROWS; i++)
+		pgr_digest_project(&map, &heads[i], codes + (size_t) i * dim, z + i * n);
+	pgr_digest_steps(z, ROWS, n, step);
+	pgr_digest_query(&map, z, table);
+	for (int i = 1; i < ROWS; i++)
+	{
+		double		d = distance2(rows, rows + i * dim, dim);
+		double		e;
+
+		pgr_digest_encode(&map, &heads[i], z + i * n, digest);
+		e = pgr_digest_estimate(table, n, heads[0].norm2, digest) - d;
+		error += e;
+		errors += e * e;
+		sum += d;
+		squares += d * d;
+	}
+	error /= ROWS - 1;
+	errors = sqrt(errors / (ROWS - 1));
+	sum /= ROWS - 1;
+	squares = sqrt(squares / (ROWS - 1) - sum * sum);
+	snprintf(name, sizeof(name), "digests of %u: axes are orthonormal", dim);
+	snprintf(detail, sizeof(detail), "off by %g", worst);
+	tap_ok(worst < 1e-3, name, detail);
+	snprintf(name, sizeof(name), "digests of %u: estimates of distances", dim);
+	snprintf(detail, sizeof(detail), "error %g, mean %g, spread of distances %g", errors, error,
+			 squares);
+	tap_ok(errors < 0.5 * squares && fabs(error) < 0.2 * squares, name, detail);
+	free(rows);
+	free(scratch);
+	free(axes);
+	free(z);
+	free(table);
+	free(scale);
+	free(step);
+	free(codes);
+	free(axis_codes);
+	free(digest);
+	free(signs);
+}
+
 int
 main(void)
 {
@@ -408,5 +500,7 @@ main(void)
 	}
 	test_corners();
 	test_sketch();
+	test_digest(128, 24);
+	test_digest(768, 32);
 	return tap_done();
 }
