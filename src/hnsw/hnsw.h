@@ -391,7 +391,8 @@ typedef enum PgrHnswPhase
 	PGR_HNSW_PHASE_GRAPH,
 	PGR_HNSW_PHASE_WRITE,
 	PGR_HNSW_PHASE_DIVIDE,
-	PGR_HNSW_PHASE_PARTS
+	PGR_HNSW_PHASE_PARTS,
+	PGR_HNSW_PHASE_LINK
 } PgrHnswPhase;
 
 extern IndexBuildResult *pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info);
@@ -416,6 +417,7 @@ typedef struct PgrHnswWritten
 								 * first graph is the only one */
 	double		rows;			/* about as many nodes as there will be */
 	double		seen;			/* nodes so far */
+	uint64		reported;		/* rows that the progress view counted before this graph */
 	double		entries;		/* and those that became entries */
 } PgrHnswWritten;
 
@@ -424,6 +426,14 @@ typedef struct PgrHnswWritten
  * written again: that node gets the graph's edges, as far as they are worth it.
  */
 extern void pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *w);
+
+/* --- hnsw_reach.c: ways to all nodes --- */
+
+/*
+ * Gives each node that no way leads to from the entries an edge from one that is
+ * reached. nodes: how many there are. Build only.
+ */
+extern void pgr_hnsw_link_all(const PgrHnswIndex *ix, double nodes);
 
 /* --- hnsw_scan.c --- */
 

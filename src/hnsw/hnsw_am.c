@@ -126,6 +126,8 @@ hnsw_phase_name(int64 phase)
 			return "dividing rows into parts";
 		case PGR_HNSW_PHASE_PARTS:
 			return "building parts";
+		case PGR_HNSW_PHASE_LINK:
+			return "linking nodes";
 		default:
 			return NULL;
 	}

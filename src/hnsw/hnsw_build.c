@@ -177,20 +177,20 @@ make_scratch(const PgrGraph *g)
 static void
 write_graph(PgrHnswBuild *b)
 {
-	PgrHnswWritten written = {NULL};
-	PgrHnswListSample *sample = pgr_hnsw_list_sample(b->ix, pgr_graph_count(b->graph));
+	uint32		n = pgr_graph_count(b->graph);
+	PgrHnswListSample *sample = pgr_hnsw_list_sample(b->ix, n);
 
 	pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
-	for (uint32 i = 0; i < pgr_graph_count(b->graph); i++)
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, n);
+	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrGraphNode *node = pgr_graph_node(b->graph, i);
 
 		pgr_hnsw_list_sample_row(b->ix, sample, i, &node->head, pgr_graph_code(b->graph, node));
+		b->written.rows += node->state == PGR_GRAPH_NODE;
 	}
 	pgr_hnsw_create_lists(b->ix, sample);
-	for (uint32 i = 0; i < pgr_graph_count(b->graph); i++)
-		written.rows += pgr_graph_node(b->graph, i)->state == PGR_GRAPH_NODE;
-	pgr_hnsw_flush(b->ix, b->graph, &written);
+	pgr_hnsw_flush(b->ix, b->graph, &b->written);
 }
 
 /* What follows the scan of the table, in the leader. */
@@ -201,6 +201,8 @@ finish_build(PgrHnswBuild *b)
 		pgr_hnsw_build_parts(b);
 	else
 		write_graph(b);
+	pgr_hnsw_report_phase(PGR_HNSW_PHASE_LINK);
+	pgr_hnsw_link_all(b->ix, b->written.seen);
 }
 
 /* ----------

@@ -7,8 +7,10 @@
 
 #include <math.h>
 
+#include "commands/progress.h"
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 
 /* entry pages grow with the square root of the rows, up to so many */
 #define MAX_ENTRY_PAGES 4
@@ -386,6 +388,24 @@ set_insert_block(PgrHnswIndex *ix, BlockNumber block)
 	UnlockReleaseBuffer(buffer);
 }
 
+/* Steps in which a graph is written, each over all its nodes. */
+typedef enum Step
+{
+	STEP_MERGE,
+	STEP_PUT,
+	STEP_ENTER,
+	STEPS
+} Step;
+
+static void
+report_step(const PgrGraph *g, const PgrHnswWritten *written, Step step, uint32 i)
+{
+	CHECK_FOR_INTERRUPTS();
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+								 (int64) (written->reported +
+										  ((uint64) pgr_graph_count(g) * step + i) / STEPS));
+}
+
 /* For each node of a graph, by number. */
 #define FOREACH_NODE(g, i) \
 	for (uint32 i = 0; i < pgr_graph_count(g); i++) \
@@ -401,7 +421,10 @@ pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *written)
 	/* before the new ones have their numbers */
 	if (written->ids != NULL)
 		FOREACH_NODE(g, i)
+		{
+			report_step(g, written, STEP_MERGE, i);
 			merge_group(ix, g, i, written, record);
+		}
 	FOREACH_NODE(g, i)
 	{
 		const PgrGraphNode *node = pgr_graph_node(g, i);
@@ -409,6 +432,7 @@ pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *written)
 
 		if (first == PGR_GRAPH_NONE)
 			continue;
+		report_step(g, written, STEP_PUT, i);
 		put_node(&w, g, node, first, record);
 		put_entry(ix, g, node, written);
 	}
@@ -418,6 +442,9 @@ pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *written)
 		set_insert_block(ix, w.last);
 	}
 	FOREACH_NODE(g, i)
+	{
+		report_step(g, written, STEP_ENTER, i);
 		enter_rows(ix, g, i, written);
+	}
 	pfree(record);
 }

@@ -531,7 +531,7 @@ insert_part(PgrHnswBuild *b, uint32 part, BufFile *own)
 				elog(ERROR, "a part has more rows than its graph has room for");
 		}
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-									 (int64) (b->shared->parts_done + from));
+									 (int64) (2 * b->shared->parts_done + from));
 	}
 	BufFileClose(file);
 }
@@ -554,6 +554,7 @@ report_full(const PgrHnswBuild *b)
 			 errhint("Increase maintenance_work_mem to speed up builds.")));
 }
 
+/* Rows count twice in each part: when they are inserted and when they are written. */
 static void
 report_total(const PgrHnswBuild *b)
 {
@@ -561,7 +562,7 @@ report_total(const PgrHnswBuild *b)
 
 	for (uint32 k = 0; k < b->shared->nparts; k++)
 		total += b->nrows[k];
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, total);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, 2 * total);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 }
 
@@ -585,10 +586,14 @@ pgr_hnsw_build_parts(PgrHnswBuild *b)
 		arrive(b);
 		insert_part(b, k, b->parts[k]);
 		arrive(b);
+		b->written.reported = 2 * b->shared->parts_done + b->nrows[k];
 		b->shared->parts_done += b->nrows[k];
 		pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
 		pgr_hnsw_flush(b->ix, g, &b->written);
 	}
+	if (b->written.ids != NULL)
+		pfree(b->written.ids);
+	b->written.ids = NULL;
 }
 
 void

@@ -1,0 +1,413 @@
+/*
+ * hnsw_reach.c
+ *		At the end of a build: an edge to each node that no way leads to. See
+ *		README, "Build".
+ *
+ * A node keeps its edges to others, but theirs to it may all have been dropped
+ * for nearer ones: far outliers, and what lies between parts. Such a node would
+ * only be found by a scan that reads the whole index.
+ *
+ * Invariant: no step makes a node unreachable. An edge is dropped only from a node
+ * that no way leads to yet, or where another way of two edges leads from the same
+ * node to its end, or by putting the new node between both.
+ *
+ * Nobody else sees the index meanwhile.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "commands/progress.h"
+#include "hnsw/hnsw.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "port/pg_bitutils.h"
+#include "utils/memutils.h"
+
+/* nearest nodes of one to be linked that are looked at for room */
+#define TRIES 8
+
+typedef struct Reach
+{
+	const PgrHnswIndex *ix;
+	Size		nids;			/* ids are below it */
+	uint64	   *reached;		/* one bit an id: a way leads there */
+	uint64	   *pending;		/* and its own edges were not followed yet */
+	Size		words;			/* of each */
+	Size		low;			/* words of pending before it are 0 */
+	Size		nreached;
+	Size		npending;
+	char	   *scratch;		/* node_size */
+} Reach;
+
+/* ----------
+ * Ways
+ * ----------
+ */
+
+static bool
+is_reached(const Reach *r, PgrHnswId id)
+{
+	return r->reached[id / 64] >> id % 64 & 1;
+}
+
+static void
+reach(Reach *r, PgrHnswId id)
+{
+	if (id >= r->nids || is_reached(r, id))
+		return;
+	r->reached[id / 64] |= UINT64CONST(1) << id % 64;
+	r->pending[id / 64] |= UINT64CONST(1) << id % 64;
+	r->low = Min(r->low, id / 64);
+	r->nreached++;
+	r->npending++;
+}
+
+static void
+follow_node(Reach *r, PgrHnswId id)
+{
+	const PgrHnswMeta *meta = &r->ix->meta;
+	Buffer		buffer;
+	const PgrHnswNode *node = pgr_hnsw_node_read_links(r->ix, id, r->scratch, &buffer);
+
+	for (uint32 i = 0; i < Min(node->nedges, meta->degree); i++)
+		reach(r, PGR_HNSW_EDGE(meta, node, i)->id);
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Follows what is pending, in ascending rounds, so that pages are read in streams. */
+static void
+follow(Reach *r)
+{
+	while (r->npending > 0)
+	{
+		Size		word = r->low;
+
+		r->low = r->words;
+		for (; r->npending > 0 && word < r->words; word++)
+			while (r->pending[word] != 0)
+			{
+				int			bit = pg_rightmost_one_pos64(r->pending[word]);
+
+				CHECK_FOR_INTERRUPTS();
+				r->pending[word] &= ~(UINT64CONST(1) << bit);
+				r->npending--;
+				follow_node(r, (PgrHnswId) (word * 64 + bit));
+				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+											 (int64) (r->nreached - r->npending));
+			}
+	}
+}
+
+static void
+reach_entries(Reach *r)
+{
+	const PgrHnswMeta *meta = &r->ix->meta;
+
+	for (uint32 p = 0; p < meta->entry_pages; p++)
+	{
+		Buffer		buffer = pgr_page_read(r->ix->rel, meta->entry_block + p, PGR_PAGE_HNSW_ENTRY,
+										   BUFFER_LOCK_SHARE);
+		Page		page = BufferGetPage(buffer);
+
+		for (uint32 i = 0; i < ((PgrHnswEntryHead *) PgrPageGetData(page))->count; i++)
+			reach(r, PGR_HNSW_ENTRY(meta, page, i)->id);
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+/* ----------
+ * Linking a node
+ * ----------
+ */
+
+/* A node with what its neighbours' pages say. */
+typedef struct Surroundings
+{
+	PgrHnswId	id;
+	PgrHnswNode *node;			/* a copy */
+	PgrHnswNode **ends;			/* of its edges, copies */
+} Surroundings;
+
+/* A copy of a node's record, palloc'd. */
+static PgrHnswNode *
+copy_node(const PgrHnswIndex *ix, PgrHnswId id)
+{
+	PgrHnswNode *copy = palloc(ix->meta.node_size);
+	Buffer		buffer;
+	const PgrHnswNode *node = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, (char *) copy, &buffer);
+
+	if (node != copy)
+		memcpy(copy, node, ix->meta.node_size);
+	UnlockReleaseBuffer(buffer);
+	return copy;
+}
+
+/* The same without its value, which is not to be stored again. */
+static PgrHnswNode *
+copy_links(const PgrHnswIndex *ix, PgrHnswId id)
+{
+	PgrHnswNode *copy = palloc(ix->meta.node_size);
+	Buffer		buffer;
+	const PgrHnswNode *node = pgr_hnsw_node_read_links(ix, id, (char *) copy, &buffer);
+
+	if (node != copy)
+		memcpy(copy, node, PGR_HNSW_LINKED_SIZE(&ix->meta, ix->meta.degree));
+	UnlockReleaseBuffer(buffer);
+	return copy;
+}
+
+static double
+node_pair(const PgrHnswMeta *meta, const PgrHnswNode *a, const PgrHnswNode *b)
+{
+	return pgr_code8_pair_distance(&a->head, PGR_HNSW_CODE(meta, a), &b->head,
+								   PGR_HNSW_CODE(meta, b), meta->padded, meta->max_aux);
+}
+
+static void
+look_around(const PgrHnswIndex *ix, PgrHnswId id, Surroundings *s)
+{
+	s->id = id;
+	s->node = copy_node(ix, id);
+	s->ends = palloc(Max(s->node->nedges, 1) * sizeof(PgrHnswNode *));
+	for (uint32 i = 0; i < s->node->nedges; i++)
+		s->ends[i] = copy_links(ix, PGR_HNSW_EDGE(&ix->meta, s->node, i)->id);
+}
+
+static bool
+leads_to(const PgrHnswMeta *meta, const PgrHnswNode *node, PgrHnswId to)
+{
+	for (uint32 i = 0; i < node->nedges; i++)
+		if (PGR_HNSW_EDGE(meta, node, i)->id == to)
+			return true;
+	return false;
+}
+
+/*
+ * The longest edge that a search does not need: another neighbour is nearer to its
+ * end and leads there. The number of edges if there is none.
+ */
+static uint32
+needless_edge(const PgrHnswMeta *meta, const Surroundings *s)
+{
+	uint32		found = s->node->nedges;
+	double		longest = -1;
+
+	for (uint32 x = 0; x < s->node->nedges; x++)
+	{
+		double		length = node_pair(meta, s->node, s->ends[x]);
+
+		for (uint32 y = 0; length > longest && y < s->node->nedges; y++)
+			if (y != x && leads_to(meta, s->ends[y], PGR_HNSW_EDGE(meta, s->node, x)->id) &&
+				node_pair(meta, s->ends[y], s->ends[x]) < length)
+			{
+				longest = length;
+				found = x;
+			}
+	}
+	return found;
+}
+
+/* Sets the i-th edge of a copy, or one behind the last. */
+static void
+set_edge(const PgrHnswMeta *meta, PgrHnswNode *from, uint32 i, PgrHnswId id, const PgrHnswNode *to)
+{
+	PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, from, i);
+	PgrEdge		factors;
+
+	pgr_edge_encode(&from->head, PGR_HNSW_CODE(meta, from), &to->head, PGR_HNSW_CODE(meta, to),
+					meta->padded, meta->edge_bits, &factors,
+					(uint8 *) edge + PGR_HNSW_EDGE_BITS(meta));
+	edge->id = id;
+	edge->factors = factors;
+	from->nedges = Max(from->nedges, i + 1);
+}
+
+static void
+store_copy(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *copy)
+{
+	pgr_hnsw_node_store(ix, id, copy, pgr_page_read(ix->rel, PGR_HNSW_BLOCK(&ix->meta, id),
+													PGR_PAGE_HNSW_NODE, BUFFER_LOCK_EXCLUSIVE));
+}
+
+/* An edge of a node that no way leads to may be dropped: the longest. */
+static uint32
+longest_edge(const PgrHnswMeta *meta, const PgrHnswNode *node)
+{
+	uint32		found = 0;
+	double		longest = -1;
+
+	for (uint32 i = 0; i < node->nedges; i++)
+	{
+		PgrEdge		factors = PGR_HNSW_EDGE(meta, node, i)->factors;
+		double		length = pgr_edge_length(&factors, meta->padded, meta->edge_bits);
+
+		if (length > longest)
+		{
+			longest = length;
+			found = i;
+		}
+	}
+	return found;
+}
+
+/*
+ * The node takes the place of the neighbour nearest to it, and leads there itself.
+ */
+static void
+put_between(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, PgrHnswNode *node)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	uint32		at = 0;
+	PgrHnswId	next;
+
+	for (uint32 i = 1; i < s->node->nedges; i++)
+		if (node_pair(meta, node, s->ends[i]) < node_pair(meta, node, s->ends[at]))
+			at = i;
+	next = PGR_HNSW_EDGE(meta, s->node, at)->id;
+	if (!leads_to(meta, node, next))
+	{
+		set_edge(meta, node, node->nedges < meta->degree ? node->nedges : longest_edge(meta, node),
+				 next, s->ends[at]);
+		store_copy(ix, id, node);
+	}
+	set_edge(meta, s->node, at, id, node);
+	store_copy(ix, s->id, s->node);
+}
+
+/* Adds an edge where there is room, or one that is not needed makes it. */
+static bool
+add_edge(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, const PgrHnswNode *node)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	uint32		at = s->node->nedges < meta->degree ? s->node->nedges : needless_edge(meta, s);
+
+	if (at == meta->degree)
+		return false;
+	set_edge(meta, s->node, at, id, node);
+	store_copy(ix, s->id, s->node);
+	return true;
+}
+
+typedef struct Near
+{
+	double		distance;
+	PgrHnswId	id;
+} Near;
+
+static int
+compare_near(const void *a, const void *b)
+{
+	double		x = ((const Near *) a)->distance;
+	double		y = ((const Near *) b)->distance;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Gives a node an edge from one of the nearest of those that a search finds, which
+ * are reached for that reason. Memory in the current context.
+ */
+static void
+link_node(const PgrHnswIndex *ix, PgrHnswId id)
+{
+	PgrHnswNode *node = copy_node(ix, id);
+	PgrHnswSearch *search = pgr_hnsw_search_begin(ix, PGR_HNSW_CODE(&ix->meta, node), &node->head,
+												  true);
+	const PgrHnswHit *hits;
+	Surroundings s[TRIES];
+	Near	   *near;
+	uint32		n;
+
+	pgr_hnsw_search_exclude(search, id);
+	pgr_hnsw_search_more(search, ix->meta.ef_construction);
+	n = pgr_hnsw_search_hits(search, &hits);
+	if (n == 0)
+	{
+		pgr_hnsw_offer_entry(ix, id, PGR_HNSW_CODE(&ix->meta, node), &node->head, 0, true);
+		return;
+	}
+	near = palloc(n * sizeof(Near));
+	for (uint32 i = 0; i < n; i++)
+		near[i] = (Near) {hits[i].distance, hits[i].id};
+	qsort(near, n, sizeof(Near), compare_near);
+	for (uint32 i = 0; i < Min(n, TRIES); i++)
+	{
+		look_around(ix, near[i].id, &s[i]);
+		if (add_edge(ix, &s[i], id, node))
+			return;
+	}
+	put_between(ix, &s[0], id, node);
+}
+
+/* The nodes of a page that no way leads to; returns their number. */
+static uint32
+unreached(const Reach *r, BlockNumber block, PgrHnswId *ids)
+{
+	const PgrHnswMeta *meta = &r->ix->meta;
+	Page		page;
+	Buffer		buffer = pgr_hnsw_node_page(r->ix, block, BUFFER_LOCK_SHARE, &page);
+	uint32		n = 0;
+
+	for (uint32 slot = 0; page != NULL && slot < meta->nodes_per_page; slot++)
+	{
+		PgrHnswId	id = block * meta->nodes_per_page + slot;
+
+		if ((pgr_hnsw_slot(r->ix, page, id)->flags & PGR_HNSW_USED) && !is_reached(r, id))
+			ids[n++] = id;
+	}
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+	return n;
+}
+
+/* Links each node that is not reached, and takes what it leads to for reached. */
+static void
+link_unreached(Reach *r, BlockNumber nblocks)
+{
+	PgrHnswId  *ids = palloc(r->ix->meta.nodes_per_page * sizeof(PgrHnswId));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw link",
+												  ALLOCSET_DEFAULT_SIZES);
+
+	for (BlockNumber block = r->ix->meta.node_block; block < nblocks; block++)
+	{
+		uint32		n = unreached(r, block, ids);
+
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 i = 0; i < n; i++)
+		{
+			MemoryContext old;
+
+			if (is_reached(r, ids[i]))
+				continue;		/* since the one before was linked */
+			old = MemoryContextSwitchTo(context);
+			link_node(r->ix, ids[i]);
+			MemoryContextSwitchTo(old);
+			MemoryContextReset(context);
+			reach(r, ids[i]);
+			follow(r);
+		}
+	}
+	MemoryContextDelete(context);
+}
+
+void
+pgr_hnsw_link_all(const PgrHnswIndex *ix, double nodes)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(ix->rel);
+	Reach		r = {ix, (Size) nblocks * ix->meta.nodes_per_page};
+
+	r.words = r.nids / 64 + 1;
+	r.reached = palloc_extended(r.words * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	r.pending = palloc_extended(r.words * sizeof(uint64), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	r.low = r.words;
+	r.scratch = palloc(ix->meta.node_size);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) nodes);
+	reach_entries(&r);
+	follow(&r);
+	if (r.nreached < nodes)
+		link_unreached(&r, nblocks);
+	pfree(r.reached);
+	pfree(r.pending);
+	pfree(r.scratch);
+}
