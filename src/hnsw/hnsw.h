@@ -55,6 +55,7 @@ typedef struct PgrHnswCounters
 	uint64		ranked;			/* rows whose distance was computed from their values */
 	uint64		resumes;		/* times the search went on for more rows */
 	uint64		held;			/* rows held back to the end */
+	uint64		spilled;		/* nodes sorted because memory had no room for a search */
 } PgrHnswCounters;
 
 /* of this session's scans that have ended; hnsw_scan.c */
@@ -354,6 +355,39 @@ extern void pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id);
 /* nodes visited so far, and bytes of memory in use */
 extern uint64 pgr_hnsw_search_visited(const PgrHnswSearch *s);
 extern Size pgr_hnsw_search_memory(const PgrHnswSearch *s);
+
+/* --- hnsw_spill.c: scans larger than their memory --- */
+
+/* The search stops when it needs more bytes; 0: no limit, as at the beginning. */
+extern void pgr_hnsw_search_limit(PgrHnswSearch *s, Size budget);
+
+/* It needs more, and is not where pgr_hnsw_search_more was to lead. */
+extern bool pgr_hnsw_search_over(const PgrHnswSearch *s);
+
+/*
+ * Gives the walk up: hits stay, the rest of its memory is freed. From then on only
+ * pgr_hnsw_search_rest, which appends the hits of the next page of the index, those
+ * left out that there were when the walk was given up; false at the end.
+ */
+extern void pgr_hnsw_search_give_up(PgrHnswSearch *s);
+extern bool pgr_hnsw_search_rest(PgrHnswSearch *s);
+
+/* Appends a node that was a hit once more; false if it has gone meanwhile. */
+extern bool pgr_hnsw_search_again(PgrHnswSearch *s, PgrHnswId id, uint16 generation);
+
+/* Forgets all hits but the first n. */
+extern void pgr_hnsw_search_forget(PgrHnswSearch *s, uint32 n);
+
+/* Pairs sorted by their key, ascending, in work_mem and beyond it on disk. */
+typedef struct PgrHnswSort PgrHnswSort;
+
+/* Memory in the current context; pgr_hnsw_sort_end must come before its end. */
+extern PgrHnswSort *pgr_hnsw_sort_begin(void);
+extern void pgr_hnsw_sort_put(PgrHnswSort *sort, double key, uint64 value);
+
+/* The next pair, false if there is none; none can be put after the first call. */
+extern bool pgr_hnsw_sort_next(PgrHnswSort *sort, double *key, uint64 *value);
+extern void pgr_hnsw_sort_end(PgrHnswSort *sort);
 
 /* --- hnsw_insert.c --- */
 

@@ -88,7 +88,7 @@ pgr_hnsw_init(void)
 							 &pgr_hnsw_rerank, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomRealVariable("hnsw.scan_mem_multiplier",
 							 "Sets the multiple of work_mem to use for iterative scans",
-							 "Accepted for compatibility; a scan is never ended by its memory.",
+							 "A scan that needs more goes on with a sort, on disk if need be.",
 							 &pgr_hnsw_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
 	MarkGUCPrefixReserved("hnsw");

@@ -3,10 +3,11 @@
  *		Index scans: rows in the order of the operator's own distance. See README,
  *		"Scan".
  *
- * Three stages, each a heap of what the one before has found:
- *	 hits		nodes by the lower bound of their distance
+ * Three stages, each ordered by distance, of what the one before has found:
+ *	 hits		nodes by the lower bound of their distance: a heap, and beside it a
+ *				sort once memory had no room for the search (hnsw_spill.c)
  *	 rows		by the operator's distance, of the values read from the heap
- *	 held back	rows found too late, nearer than one returned already
+ *	 held back	rows found too late, nearer than one returned already: a sort
  * A row is returned when no hit can be nearer; more nodes are searched when all
  * hits are used up.
  */
@@ -74,7 +75,11 @@ typedef struct HnswScan
 	uint32		taken;			/* hits that were put into the heap */
 	ScanHeap	hits;
 	ScanHeap	rows;
-	ScanHeap	held;
+	PgrHnswSort *sorted;		/* hits that memory had no room for, or NULL */
+	bool		has_sorted;		/* the next of them, with its key: */
+	double		sorted_lower;
+	uint64		sorted_node;	/* id, generation << 32 */
+	PgrHnswSort *held;			/* NULL: none yet */
 	double		last;			/* the largest distance returned */
 	uint32		returned;
 	uint32		popped;			/* hits that became rows */
@@ -172,6 +177,10 @@ forget(HnswScan *s)
 
 	if (s->heap != NULL)
 		pgr_heapvalue_end(s->heap);
+	if (s->sorted != NULL)
+		pgr_hnsw_sort_end(s->sorted);
+	if (s->held != NULL)
+		pgr_hnsw_sort_end(s->held);
 	memset(s, 0, sizeof(*s));
 	s->context = context;
 	s->counters = counters;
@@ -200,6 +209,7 @@ pgr_hnsw_end_scan(IndexScanDesc scan)
 	pgr_hnsw_counters.ranked += s->counters.ranked;
 	pgr_hnsw_counters.resumes += s->counters.resumes;
 	pgr_hnsw_counters.held += s->counters.held;
+	pgr_hnsw_counters.spilled += s->counters.spilled;
 	MemoryContextDelete(s->context);
 	pfree(s);
 	scan->opaque = NULL;
@@ -269,6 +279,13 @@ start_scan(IndexScanDesc scan, HnswScan *s)
  * ----------
  */
 
+/* What hits are ordered by. */
+static double
+lower_bound(const HnswScan *s, const PgrHnswHit *hit)
+{
+	return s->ix->cls->exact ? hit->distance - CODE_ERRORS * hit->error : hit->distance;
+}
+
 /* Puts the hits that the search has added into the heap. */
 static void
 take_hits(HnswScan *s)
@@ -278,14 +295,59 @@ take_hits(HnswScan *s)
 
 	for (; s->taken < n; s->taken++)
 	{
-		const PgrHnswHit *h = &hits[s->taken];
-		ScanHit		e = {h->distance, s->taken};
-
-		if (s->ix->cls->exact)
-			e.lower -= CODE_ERRORS * h->error;
+		ScanHit		e = {lower_bound(s, &hits[s->taken]), s->taken};
 
 		heap_push(s->context, &s->hits, &e);
 	}
+}
+
+static void
+next_sorted(HnswScan *s)
+{
+	s->has_sorted = pgr_hnsw_sort_next(s->sorted, &s->sorted_lower, &s->sorted_node);
+}
+
+/* Gives the walk up; all nodes that are not yet hits are sorted. */
+static void
+spill(HnswScan *s)
+{
+	const PgrHnswHit *hits;
+
+	take_hits(s);
+	pgr_hnsw_search_give_up(s->search);
+	s->sorted = pgr_hnsw_sort_begin();
+	while (pgr_hnsw_search_rest(s->search))
+	{
+		uint32		n = pgr_hnsw_search_hits(s->search, &hits);
+
+		CHECK_FOR_INTERRUPTS();
+		for (uint32 i = s->taken; i < n; i++)
+			pgr_hnsw_sort_put(s->sorted, lower_bound(s, &hits[i]),
+							  hits[i].id | (uint64) hits[i].generation << 32);
+		s->counters.spilled += n - s->taken;
+		pgr_hnsw_search_forget(s->search, s->taken);
+	}
+	next_sorted(s);
+	s->searched_all = s->ended = true;
+}
+
+/*
+ * Lets the search go on with the memory that a scan may have: the first step has what
+ * ef_search takes. Where max_scan_tuples ends a scan before all nodes were visited, it
+ * bounds the memory too, and all nodes must not be visited.
+ */
+static void
+limit_memory(HnswScan *s)
+{
+	Size		budget = (Size) (work_mem * 1024.0 * pgr_hnsw_scan_mem_multiplier);
+	Size		heaps = ((Size) s->hits.size + s->rows.size) * sizeof(ScanRow);
+
+	if (pgr_hnsw_search_visited(s->search) + pgr_hnsw_count_estimate(s->ix) >
+		pgr_hnsw_max_scan_tuples)
+		budget = 0;
+	else
+		budget = budget > heaps ? budget - heaps : 1;
+	pgr_hnsw_search_limit(s->search, budget);
 }
 
 /* More hits; false at the end of the index. */
@@ -309,13 +371,22 @@ search_more(HnswScan *s)
 			s->ef = Max(s->ef / FILTER_EF, 1);
 		if (!first)
 		{
+			limit_memory(s);
 			s->counters.resumes++;
 			s->ef = s->ef > PG_INT32_MAX / 2 ? s->ef : s->ef * 2;
 		}
 		s->searched_all = !pgr_hnsw_search_more(s->search, s->ef);
 	}
-	else if (!pgr_hnsw_search_sweep(s->search))
-		s->ended = true;
+	else
+	{
+		limit_memory(s);
+		s->ended = !pgr_hnsw_search_sweep(s->search);
+	}
+	if (!s->ended && pgr_hnsw_search_over(s->search))
+	{
+		spill(s);
+		return true;
+	}
 	take_hits(s);
 	return !s->ended;
 }
@@ -375,9 +446,25 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known
 		heap_push(s->context, &s->rows, &row);
 	else
 	{
+		if (s->held == NULL)
+			s->held = pgr_hnsw_sort_begin();
 		s->counters.held++;
-		heap_push(s->context, &s->held, &row);
+		pgr_hnsw_sort_put(s->held, row.distance,
+						  (uint64) ItemPointerGetBlockNumber(tid) << 16 |
+						  ItemPointerGetOffsetNumber(tid));
 	}
+}
+
+/* The nearest row held back; false if there is none. */
+static bool
+next_held(HnswScan *s, ScanRow *row)
+{
+	uint64		tid;
+
+	if (s->held == NULL || !pgr_hnsw_sort_next(s->held, &row->distance, &tid))
+		return false;
+	ItemPointerSet(&row->tid, (BlockNumber) (tid >> 16), (OffsetNumber) (tid & 0xffff));
+	return true;
 }
 
 /* Ranks a node's rows, by their values in the table if it does not keep them. */
@@ -404,18 +491,58 @@ add_rows(HnswScan *s, const PgrHnswHit *hit)
 	pfree(tids);
 }
 
+static bool
+has_hits(const HnswScan *s)
+{
+	return s->hits.n > 0 || s->has_sorted;
+}
+
+/* the lower bound of the next hit; there is one */
+static double
+next_lower(const HnswScan *s)
+{
+	if (!s->has_sorted)
+		return key_at(&s->hits, 0);
+	return s->hits.n > 0 ? Min(key_at(&s->hits, 0), s->sorted_lower) : s->sorted_lower;
+}
+
+/* Makes rows of the next hit; there is one. */
+static void
+pop_hit(HnswScan *s)
+{
+	const PgrHnswHit *hits;
+
+	if (s->hits.n > 0 && key_at(&s->hits, 0) <= next_lower(s))
+	{
+		ScanHit		next;
+
+		heap_pop(&s->hits, &next);
+		pgr_hnsw_search_hits(s->search, &hits);
+		add_rows(s, &hits[next.hit]);
+		return;
+	}
+	if (pgr_hnsw_search_again(s->search, (PgrHnswId) s->sorted_node,
+							  (uint16) (s->sorted_node >> 32)))
+	{
+		pgr_hnsw_search_hits(s->search, &hits);
+		add_rows(s, &hits[s->taken]);
+		pgr_hnsw_search_forget(s->search, s->taken);
+	}
+	next_sorted(s);
+}
+
 /* No hit that is not yet a row can be nearer than the nearest row. */
 static bool
 nearest_is_certain(const HnswScan *s)
 {
 	if (s->rows.n == 0)
 		return false;
-	if (s->hits.n == 0 || s->query == NULL)
+	if (!has_hits(s) || s->query == NULL)
 		return true;
 	/* a distance that only leads gives no bound: the ef nearest by it must do */
 	if (!s->ix->cls->exact)
 		return s->popped >= s->ef;
-	return pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2) <= key_at(&s->hits, 0);
+	return pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2) <= next_lower(s);
 }
 
 /*
@@ -443,25 +570,15 @@ next_row(HnswScan *s, ScanRow *row)
 			return true;
 		}
 
-		if (s->hits.n > 0 && (may_rank_more(s) || s->searched_all || s->ended))
+		if (has_hits(s) && (may_rank_more(s) || s->searched_all || s->ended))
 		{
-			const PgrHnswHit *hits;
-			ScanHit		next;
-
-			heap_pop(&s->hits, &next);
+			pop_hit(s);
 			/* as in pgvector: no more than ef_search nodes */
 			if (++s->popped >= s->ef && pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF)
 				s->hits.n = 0;
-			pgr_hnsw_search_hits(s->search, &hits);
-			add_rows(s, &hits[next.hit]);
 		}
-		else if (!search_more(s) && s->hits.n == 0)
-		{
-			if (s->held.n == 0)
-				return false;
-			heap_pop(&s->held, row);
-			return true;
-		}
+		else if (!search_more(s) && !has_hits(s))
+			return next_held(s, row);
 	}
 }
 

@@ -11,9 +11,7 @@
 #include <float.h>
 #include <math.h>
 
-#include "common/hashfn.h"
-#include "hnsw/hnsw.h"
-#include "hnsw/hnsw_heap.h"
+#include "hnsw/hnsw_search.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -37,71 +35,6 @@
 
 /* standard deviations of digests' errors by which a match may be nearer than it seems */
 #define DIGEST_ERRORS 3
-
-typedef struct SeenEntry
-{
-	PgrHnswId	id;
-	uint16		status;
-	uint16		met;			/* kept with a filter: visited, or among the matches */
-} SeenEntry;
-
-#define SH_PREFIX pgr_hnsw_seen
-#define SH_ELEMENT_TYPE SeenEntry
-#define SH_KEY_TYPE PgrHnswId
-#define SH_KEY id
-#define SH_HASH_KEY(tb, key) murmurhash32(key)
-#define SH_EQUAL(tb, a, b) ((a) == (b))
-#define SH_SCOPE static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
-
-struct PgrHnswSearch
-{
-	const PgrHnswIndex *ix;
-	MemoryContext context;
-	const int8 *code;
-	PgrCode8	head;
-	PgrEdgeQuery query;
-	float		edge_error;		/* pgr_edge_error of the index */
-	const PgrFilter *filter;	/* NULL: all rows are wanted */
-	bool		started;
-	bool		keep_codes;
-	bool		augmented;		/* see pgr_hnsw_search_begin */
-	double		further;		/* then the code's further coordinate */
-
-	pgr_hnsw_seen_hash *seen;	/* ids that are or were among the candidates */
-	PgrHnswCandidates open;		/* min-heap */
-	PgrHnswCandidates later;	/* beyond the bound when met; may be seen already */
-
-	PgrHnswHit *hits;
-	uint32		nhits;
-	uint32		hits_size;
-	int8	   *codes;			/* with keep_codes, padded bytes for each hit */
-	PgrCode8   *heads;
-	float	   *bound;			/* max-heap of the nearest hits' distances */
-	uint32		nbound;
-	uint32		bound_size;
-
-	PgrHnswMatches *matches;	/* the lists; NULL while the search walks the graph */
-	PgrHnswCandidates waiting;	/* min-heap of matches not yet visited, by their estimates */
-	PgrHnswId  *at_once;		/* scratch: those to be visited without an estimate */
-	uint32		at_once_size;
-	uint32		lists_read;
-	uint32		last_gain;		/* of them, when one last brought something */
-	double		error_sum;		/* of squared errors of estimates, of so many */
-	uint32		errors;
-	bool		complete;		/* all that pass were visited */
-	double		list_pages;
-	double		nodes;			/* of the index, estimated */
-	ItemPointerData *slot_tids;	/* scratch */
-
-	BlockNumber sweep_block;
-	uint64		visited;
-	char	   *scratch;		/* a node's record, of large nodes */
-	int32	   *sums;			/* two per edge */
-	float	   *estimates;
-};
 
 /* ----------
  * Bound
@@ -223,7 +156,7 @@ pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter)
 static bool
 see(PgrHnswSearch *s, PgrHnswId id)
 {
-	SeenEntry  *entry;
+	PgrHnswSeen *entry;
 	bool		found;
 
 	entry = pgr_hnsw_seen_insert(s->seen, id, &found);
@@ -522,8 +455,11 @@ compare_ids(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Visits nodes in the order of their pages; hits among the ef nearest go into the bound. */
-static void
+/*
+ * Visits nodes in the order of their pages; hits among the ef nearest go into the bound.
+ * False if the search got above its budget first.
+ */
+static bool
 visit_nodes(PgrHnswSearch *s, PgrHnswId *ids, uint32 n, uint32 ef)
 {
 	uint32		before = s->nhits;
@@ -532,17 +468,20 @@ visit_nodes(PgrHnswSearch *s, PgrHnswId *ids, uint32 n, uint32 ef)
 	for (uint32 i = 0; i < n;)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (pgr_hnsw_search_over(s))
+			return false;
 		i += visit_page(s, ids + i, n - i);
 	}
 	for (uint32 i = before; ef > 0 && i < s->nhits; i++)
 		bound_push(s, ef, (float) s->hits[i].distance);
+	return true;
 }
 
 /* True if a node was not visited, nor among the matches before. */
 static bool
 meet(PgrHnswSearch *s, PgrHnswId id)
 {
-	SeenEntry  *entry;
+	PgrHnswSeen *entry;
 
 	see(s, id);
 	entry = pgr_hnsw_seen_lookup(s->seen, id);
@@ -611,7 +550,7 @@ read_lists(PgrHnswSearch *s, uint32 ef)
 	while (s->nbound < ef || s->lists_read - s->last_gain < PATIENCE ||
 		   s->lists_read - s->last_gain < PATIENCE_FACTOR * s->last_gain)
 	{
-		if (!read_list(s, ef, &gain))
+		if (pgr_hnsw_search_over(s) || !read_list(s, ef, &gain))
 			return;
 		s->lists_read++;
 		if (gain)
@@ -624,7 +563,7 @@ static void
 visit_waiting(PgrHnswSearch *s, uint32 ef)
 {
 	bound_reset(s, ef);
-	while (s->waiting.n > 0)
+	while (s->waiting.n > 0 && !pgr_hnsw_search_over(s))
 	{
 		float		estimate = s->waiting.at[0].key;
 		double		error = s->errors > 0 ? sqrt(s->error_sum / s->errors) : 0;
@@ -644,7 +583,7 @@ visit_waiting(PgrHnswSearch *s, uint32 ef)
 	}
 }
 
-/* The ef nearest by the lists; false if all that pass were visited. */
+/* The ef nearest by the lists, or less above the budget; false if all that pass were visited. */
 static bool
 search_lists(PgrHnswSearch *s, uint32 ef)
 {
@@ -661,7 +600,10 @@ search_lists(PgrHnswSearch *s, uint32 ef)
 	return !s->complete;
 }
 
-/* Makes hits of all nodes that pass and are not yet hits. */
+/*
+ * Makes hits of all nodes that pass and are not yet hits; stops short of that if the
+ * search gets above its budget.
+ */
 static void
 visit_all(PgrHnswSearch *s)
 {
@@ -672,6 +614,8 @@ visit_all(PgrHnswSearch *s)
 		s->matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
 	while (pgr_hnsw_matches_next(s->matches, false, &matches, &n))
 	{
+		if (pgr_hnsw_search_over(s))
+			return;
 		pgr_hnsw_reserve(s->context, &s->waiting, n);
 		for (uint32 i = 0; i < n; i++)
 			if (meet(s, matches[i].id))
@@ -680,9 +624,8 @@ visit_all(PgrHnswSearch *s)
 	at_once_reserve(s, s->waiting.n);
 	for (uint32 i = 0; i < s->waiting.n; i++)
 		s->at_once[i] = s->waiting.at[i].id;
-	visit_nodes(s, s->at_once, s->waiting.n, 0);
+	s->complete = visit_nodes(s, s->at_once, s->waiting.n, 0);
 	s->waiting.n = 0;
-	s->complete = true;
 }
 
 /* Whether the ef nearest are found with less effort by the lists than by going on. */
@@ -695,6 +638,18 @@ lists_are_cheaper(const PgrHnswSearch *s, uint32 ef)
 	return s->visited >= LEAST_VISITS &&
 		LISTS_MARGIN * pgr_hnsw_match_effort(s->nodes, share, s->list_pages,
 											 s->ix->meta.digest_dims > 0, ef) < to_come;
+}
+
+void
+pgr_hnsw_search_reserve(PgrHnswSearch *s, uint32 more)
+{
+	hits_reserve(s, more);
+}
+
+bool
+pgr_hnsw_search_take(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node)
+{
+	return add_hit(s, id, node, node_distance(s, node));
 }
 
 bool
@@ -723,6 +678,8 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 			return true;
 		if (s->filter != NULL && lists_are_cheaper(s, ef))
 			return search_lists(s, ef);
+		if (pgr_hnsw_search_over(s) && !pgr_hnsw_search_compact(s))
+			return true;
 		visit(s, pgr_hnsw_pop(&s->open), ef);
 	}
 }
@@ -786,7 +743,8 @@ pgr_hnsw_search_visited(const PgrHnswSearch *s)
 Size
 pgr_hnsw_search_memory(const PgrHnswSearch *s)
 {
-	return (Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->seen->size * sizeof(SeenEntry) +
-		((Size) s->open.size + s->later.size + s->waiting.size) * sizeof(PgrHnswCandidate) +
-		(Size) s->at_once_size * sizeof(PgrHnswId);
+	return ((Size) s->open.size + s->later.size + s->waiting.size) * sizeof(PgrHnswCandidate) +
+		(Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->bound_size * sizeof(float) +
+		(s->seen == NULL ? 0 : s->seen->size * sizeof(PgrHnswSeen)) +
+		((Size) s->at_once_size + s->nlisted + s->ntaken) * sizeof(PgrHnswId);
 }

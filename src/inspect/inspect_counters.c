@@ -23,7 +23,7 @@
 #include "commands/explain_state.h"
 #endif
 
-#define MAX_COUNTERS 6
+#define MAX_COUNTERS 7
 
 /* A row of as many bigints as the function's result has columns. */
 static Datum
@@ -55,7 +55,8 @@ Datum
 pgr_hnsw_scan_totals(PG_FUNCTION_ARGS)
 {
 	const PgrHnswCounters *c = &pgr_hnsw_counters;
-	uint64		counters[] = {c->scans, c->nodes, c->codes, c->ranked, c->resumes, c->held};
+	uint64		counters[] = {c->scans, c->nodes, c->codes, c->ranked, c->resumes, c->held,
+	c->spilled};
 
 	PG_RETURN_DATUM(counters_row(fcinfo, counters, lengthof(counters)));
 }
@@ -72,8 +73,11 @@ show_hnsw_counters(const PgrHnswCounters *c, ExplainState *es)
 		ExplainIndentText(es);
 		appendStringInfo(es->str, "Graph Search: nodes=" UINT64_FORMAT " codes=" UINT64_FORMAT
 						 " ranked=" UINT64_FORMAT " resumes=" UINT64_FORMAT
-						 " held=" UINT64_FORMAT "\n",
+						 " held=" UINT64_FORMAT,
 						 c->nodes, c->codes, c->ranked, c->resumes, c->held);
+		if (c->spilled > 0)
+			appendStringInfo(es->str, " spilled=" UINT64_FORMAT, c->spilled);
+		appendStringInfoChar(es->str, '\n');
 		return;
 	}
 	ExplainPropertyUInteger("Graph Nodes Read", NULL, c->nodes, es);
@@ -81,6 +85,7 @@ show_hnsw_counters(const PgrHnswCounters *c, ExplainState *es)
 	ExplainPropertyUInteger("Graph Rows Ranked", NULL, c->ranked, es);
 	ExplainPropertyUInteger("Graph Resumes", NULL, c->resumes, es);
 	ExplainPropertyUInteger("Graph Rows Held Back", NULL, c->held, es);
+	ExplainPropertyUInteger("Graph Nodes Spilled", NULL, c->spilled, es);
 }
 
 static void

@@ -22,6 +22,23 @@ SELECT scans, nodes BETWEEN 40 AND 200 AS nodes, codes BETWEEN 10 * nodes AND 40
 SELECT scans, nodes BETWEEN 300 AND 1500 AS nodes, ranked BETWEEN 300 AND 900 AS ranked, resumes FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 300');
 -- a LIMIT of ef_search is reached by one search
 SELECT scans, resumes <= 2 AS resumes FROM counted('SELECT (SELECT count(*) FROM (SELECT id FROM n ORDER BY v <-> q.v LIMIT 40) x) FROM (SELECT v FROM n WHERE id <= 20 OFFSET 0) q');
+-- with too little memory for it the rest of the nodes is sorted
+CREATE FUNCTION spilled(mem text, stmt text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  before bigint;
+BEGIN
+  PERFORM set_config('work_mem', mem, true);
+  SET LOCAL enable_seqscan = off;
+  SELECT nodes_spilled INTO before FROM hnsw_counters();
+  EXECUTE stmt;
+  RETURN (SELECT nodes_spilled FROM hnsw_counters()) - before;
+END $$;
+SELECT spilled('64kB', 'SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)') BETWEEN 1500 AND 1990 AS spilled;
+SELECT spilled('4MB', 'SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)') AS fits;
+SELECT spilled('64kB', 'SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 10') AS short;
+SET hnsw.scan_mem_multiplier = 64;
+SELECT spilled('64kB', 'SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)') AS multiplied;
+RESET hnsw.scan_mem_multiplier;
 -- to the end of the index: each node once, or twice where the last step reads all pages
 SELECT scans, nodes BETWEEN 2000 AND 4500 AS nodes, ranked FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)');
 -- without rereading values, and with each rescan counted
@@ -38,6 +55,11 @@ END $$;
 SELECT count(*) = (current_setting('server_version_num')::int >= 180000)::int AS shown, coalesce(bool_and(x ~ 'Graph Search: nodes=\d{2,3} codes=\d{3,4} ranked=\d{2} resumes=0 held=0$'), true) AS well
   FROM explained(', ANALYZE, TIMING OFF', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x WHERE x ~ 'Graph Search';
 SELECT count(*) FROM explained('', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x WHERE x ~ 'Graph';
-SELECT count(*) = 5 * (current_setting('server_version_num')::int >= 180000)::int AS properties FROM explained(', ANALYZE, TIMING OFF, FORMAT YAML', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x, regexp_matches(x, '\sGraph [A-Z][A-Za-z ]+: \d+', 'g');
+SELECT count(*) = 6 * (current_setting('server_version_num')::int >= 180000)::int AS properties FROM explained(', ANALYZE, TIMING OFF, FORMAT YAML', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x, regexp_matches(x, '\sGraph [A-Z][A-Za-z ]+: \d+', 'g');
+BEGIN;
+SET LOCAL work_mem = '64kB';
+SELECT count(*) = (current_setting('server_version_num')::int >= 180000)::int AS shown
+  FROM explained(', ANALYZE, TIMING OFF', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]''') x WHERE x ~ 'Graph Search: .* spilled=\d{4}$';
+COMMIT;
 DROP TABLE n;
-DROP FUNCTION counted, explained;
+DROP FUNCTION spilled, counted, explained;

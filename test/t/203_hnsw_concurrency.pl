@@ -42,6 +42,13 @@ $node->pgbench(
 			SET enable_seqscan = off;
 			SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> vec(:i, 16) LIMIT 60) x;
 		},
+		'whole@5' => q{
+			\set i random(1, 1000)
+			SET enable_seqscan = off;
+			SET work_mem = '64kB';
+			SELECT 1 / (count(*) = count(DISTINCT id))::int FROM (SELECT id FROM t ORDER BY v <-> vec(:i, 16)) x;
+			RESET work_mem;
+		},
 		'filtered@15' => q{
 			\set i random(1, 1000)
 			SET enable_seqscan = off;

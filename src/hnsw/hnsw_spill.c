@@ -1,0 +1,304 @@
+/*
+ * hnsw_spill.c
+ *		Scans that need more memory than they may have. See README, "Memory".
+ *
+ * A walk of the graph remembers every node it has met. When that gets too much it
+ * is given up: the node pages are read one after the other, nodes that were not hits
+ * go into a sort by distance, on disk if need be, and each is read again when its turn
+ * comes.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_operator_d.h"
+#include "catalog/pg_type_d.h"
+#include "executor/tuptable.h"
+#include "hnsw/hnsw_search.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/tuplesort.h"
+
+/* ----------
+ * Candidates
+ * ----------
+ */
+
+#define ST_SORT sort_candidates
+#define ST_ELEMENT_TYPE PgrHnswCandidate
+#define ST_COMPARE(a, b) \
+	((a)->id != (b)->id ? ((a)->id < (b)->id ? -1 : 1) \
+	 : (a)->key < (b)->key ? -1 : (a)->key > (b)->key)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+#define ST_SORT sort_ids
+#define ST_ELEMENT_TYPE PgrHnswId
+#define ST_COMPARE(a, b) (*(a) < *(b) ? -1 : *(a) > *(b))
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+void
+pgr_hnsw_search_limit(PgrHnswSearch *s, Size budget)
+{
+	s->budget = budget;
+}
+
+bool
+pgr_hnsw_search_over(const PgrHnswSearch *s)
+{
+	return s->budget > 0 && pgr_hnsw_search_memory(s) > s->budget;
+}
+
+bool
+pgr_hnsw_search_compact(PgrHnswSearch *s)
+{
+	PgrHnswCandidates *c = &s->later;
+	uint32		kept = 0;
+
+	/* sorting must not become what the search does all the time */
+	if (c->n < 1024 || c->n / 2 < s->later_kept)
+		return false;
+	sort_candidates(c->at, c->n);
+	for (uint32 i = 0; i < c->n; i++)
+		if ((kept == 0 || c->at[i].id != c->at[kept - 1].id) &&
+			pgr_hnsw_seen_lookup(s->seen, c->at[i].id) == NULL)
+			c->at[kept++] = c->at[i];
+	c->n = kept;
+	c->size = Max(kept, 1024);
+	c->at = repalloc_huge(c->at, c->size * sizeof(PgrHnswCandidate));
+	s->later_kept = kept;
+	return !pgr_hnsw_search_over(s);
+}
+
+/* ----------
+ * The rest of the index
+ * ----------
+ */
+
+static void
+free_candidates(PgrHnswCandidates *c)
+{
+	if (c->at != NULL)
+		pfree(c->at);
+	memset(c, 0, sizeof(*c));
+}
+
+/* The nodes that the lists say pass, ascending; a node may be there more than once. */
+static void
+read_lists(PgrHnswSearch *s)
+{
+	const PgrHnswMatch *matches;
+	uint32		n;
+	Size		size = 1024;
+	PgrHnswMatches *m = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
+
+	s->listed = MemoryContextAlloc(s->context, size * sizeof(PgrHnswId));
+	while (pgr_hnsw_matches_next(m, false, &matches, &n))
+	{
+		if (s->nlisted + n > size)
+		{
+			size = mul_size(s->nlisted + n, 2);
+			s->listed = repalloc_huge(s->listed, mul_size(size, sizeof(PgrHnswId)));
+		}
+		for (uint32 i = 0; i < n; i++)
+			s->listed[s->nlisted++] = matches[i].id;
+	}
+	sort_ids(s->listed, s->nlisted);
+}
+
+/*
+ * With conditions, of which few rows seem to pass, the lists say which pages need not
+ * be read, if their answer seems to fit the budget.
+ */
+static bool
+lists_help(const PgrHnswSearch *s)
+{
+	double		matches = s->nodes * (s->nhits + 0.5) / Max(s->visited, 1);
+
+	return matches * sizeof(PgrHnswId) < s->budget &&
+		s->list_pages + matches < s->nodes / s->ix->meta.nodes_per_page;
+}
+
+void
+pgr_hnsw_search_give_up(PgrHnswSearch *s)
+{
+	free_candidates(&s->open);
+	free_candidates(&s->later);
+	free_candidates(&s->waiting);
+	if (s->bound != NULL)
+		pfree(s->bound);
+	s->bound = NULL;
+	s->bound_size = 0;
+	pgr_hnsw_seen_destroy(s->seen);
+	s->seen = NULL;
+	s->ntaken = s->nhits;
+	s->taken = MemoryContextAllocHuge(s->context, Max(s->ntaken, 1) * sizeof(PgrHnswId));
+	for (uint32 i = 0; i < s->ntaken; i++)
+		s->taken[i] = s->hits[i].id;
+	sort_ids(s->taken, s->ntaken);
+	s->sweep_block = s->ix->meta.node_block;
+	if (s->filter != NULL && lists_help(s))
+		read_lists(s);
+}
+
+/* Whether a node was a hit before; ids ascend from call to call. */
+static bool
+was_taken(PgrHnswSearch *s, PgrHnswId id)
+{
+	while (s->next_taken < s->ntaken && s->taken[s->next_taken] < id)
+		s->next_taken++;
+	return s->next_taken < s->ntaken && s->taken[s->next_taken] == id;
+}
+
+/* Whether the list names a node, if it was read; likewise. */
+static bool
+is_listed(PgrHnswSearch *s, PgrHnswId id)
+{
+	if (s->listed == NULL)
+		return true;
+	while (s->next_listed < s->nlisted && s->listed[s->next_listed] < id)
+		s->next_listed++;
+	return s->next_listed < s->nlisted && s->listed[s->next_listed] == id;
+}
+
+/* The next page to be read, or InvalidBlockNumber. */
+static BlockNumber
+next_block(PgrHnswSearch *s)
+{
+	const PgrHnswMeta *meta = &s->ix->meta;
+	BlockNumber block = s->sweep_block;
+
+	if (s->listed != NULL)
+	{
+		(void) is_listed(s, block * meta->nodes_per_page);
+		if (s->next_listed == s->nlisted)
+			return InvalidBlockNumber;
+		block = PGR_HNSW_BLOCK(meta, s->listed[s->next_listed]);
+	}
+	if (block >= RelationGetNumberOfBlocks(s->ix->rel))
+		return InvalidBlockNumber;
+	s->sweep_block = block + 1;
+	return block;
+}
+
+bool
+pgr_hnsw_search_rest(PgrHnswSearch *s)
+{
+	const PgrHnswIndex *ix = s->ix;
+	BlockNumber block = next_block(s);
+	Buffer		buffer;
+	Page		page;
+
+	if (block == InvalidBlockNumber)
+		return false;
+	pgr_hnsw_search_reserve(s, ix->meta.nodes_per_page);
+	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
+	for (int slot = 0; page != NULL && slot < ix->meta.nodes_per_page; slot++)
+	{
+		PgrHnswId	id = block * ix->meta.nodes_per_page + slot;
+		const PgrHnswNode *node = pgr_hnsw_node_links_at(ix, page, id, s->scratch);
+
+		if (node->flags == PGR_HNSW_USED && is_listed(s, id) && !was_taken(s, id))
+			pgr_hnsw_search_take(s, id, node);
+	}
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+	s->visited += ix->meta.nodes_per_page;
+	ix->counters->nodes += ix->meta.nodes_per_page;
+	return true;
+}
+
+/*
+ * A slot that was freed, or has another node by now, had only rows that no snapshot
+ * sees any more (README, "Vacuum").
+ */
+bool
+pgr_hnsw_search_again(PgrHnswSearch *s, PgrHnswId id, uint16 generation)
+{
+	const PgrHnswNode *node;
+	Buffer		buffer;
+	bool		taken;
+
+	pgr_hnsw_search_reserve(s, 1);
+	node = pgr_hnsw_node_read_links(s->ix, id, s->scratch, &buffer);
+	s->ix->counters->nodes++;
+	taken = node->flags == PGR_HNSW_USED && node->generation == generation &&
+		pgr_hnsw_search_take(s, id, node);
+	UnlockReleaseBuffer(buffer);
+	return taken;
+}
+
+void
+pgr_hnsw_search_forget(PgrHnswSearch *s, uint32 n)
+{
+	s->nhits = Min(s->nhits, n);
+}
+
+/* ----------
+ * Sorting
+ * ----------
+ */
+
+struct PgrHnswSort
+{
+	Tuplesortstate *state;
+	TupleTableSlot *in;
+	TupleTableSlot *out;
+	bool		performed;
+};
+
+PgrHnswSort *
+pgr_hnsw_sort_begin(void)
+{
+	PgrHnswSort *sort = palloc0(sizeof(PgrHnswSort));
+	TupleDesc	desc = CreateTemplateTupleDesc(2);
+	AttrNumber	columns[] = {1, 2};
+	Oid			operators[] = {Float8LessOperator, Int8LessOperator};
+	Oid			collations[] = {InvalidOid, InvalidOid};
+	bool		nulls_first[] = {false, false};
+
+	TupleDescInitEntry(desc, 1, "key", FLOAT8OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "value", INT8OID, -1, 0);
+	sort->in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+	sort->out = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	sort->state = tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first,
+									   work_mem, NULL, TUPLESORT_NONE);
+	return sort;
+}
+
+void
+pgr_hnsw_sort_put(PgrHnswSort *sort, double key, uint64 value)
+{
+	TupleTableSlot *slot = sort->in;
+
+	ExecClearTuple(slot);
+	slot->tts_values[0] = Float8GetDatum(key);
+	slot->tts_values[1] = Int64GetDatum((int64) value);
+	slot->tts_isnull[0] = slot->tts_isnull[1] = false;
+	ExecStoreVirtualTuple(slot);
+	tuplesort_puttupleslot(sort->state, slot);
+}
+
+bool
+pgr_hnsw_sort_next(PgrHnswSort *sort, double *key, uint64 *value)
+{
+	if (!sort->performed)
+		tuplesort_performsort(sort->state);
+	sort->performed = true;
+	if (!tuplesort_gettupleslot(sort->state, true, false, sort->out, NULL))
+		return false;
+	slot_getallattrs(sort->out);
+	*key = DatumGetFloat8(sort->out->tts_values[0]);
+	*value = (uint64) DatumGetInt64(sort->out->tts_values[1]);
+	return true;
+}
+
+void
+pgr_hnsw_sort_end(PgrHnswSort *sort)
+{
+	ExecDropSingleTupleTableSlot(sort->in);
+	ExecDropSingleTupleTableSlot(sort->out);
+	tuplesort_end(sort->state);
+	pfree(sort);
+}
