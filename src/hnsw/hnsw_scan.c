@@ -332,8 +332,8 @@ spill(HnswScan *s)
 }
 
 /*
- * Lets the search go on with the memory that a scan may have: the first step has what
- * ef_search takes. Where max_scan_tuples ends a scan before all nodes were visited, it
+ * Lets the search go on with the memory that a scan may have. Without conditions the
+ * first step has what ef_search takes. Where max_scan_tuples ends a scan before all nodes were visited, it
  * bounds the memory too, and all nodes must not be visited.
  */
 static void
@@ -369,9 +369,10 @@ search_more(HnswScan *s)
 		else if (first && s->filter != NULL &&
 				 pgr_hnsw_iterative_scan != PGR_HNSW_ITERATIVE_OFF)
 			s->ef = Max(s->ef / FILTER_EF, 1);
+		if (!first || s->filter != NULL)
+			limit_memory(s);
 		if (!first)
 		{
-			limit_memory(s);
 			s->counters.resumes++;
 			s->ef = s->ef > PG_INT32_MAX / 2 ? s->ef : s->ef * 2;
 		}
@@ -575,7 +576,10 @@ next_row(HnswScan *s, ScanRow *row)
 			pop_hit(s);
 			/* as in pgvector: no more than ef_search nodes */
 			if (++s->popped >= s->ef && pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF)
+			{
 				s->hits.n = 0;
+				s->has_sorted = false;
+			}
 		}
 		else if (!search_more(s) && !has_hits(s))
 			return next_held(s, row);
