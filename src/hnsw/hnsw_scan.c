@@ -333,8 +333,8 @@ spill(HnswScan *s)
 
 /*
  * Lets the search go on with the memory that a scan may have. Without conditions the
- * first step has what ef_search takes. Where max_scan_tuples ends a scan before all nodes were visited, it
- * bounds the memory too, and all nodes must not be visited.
+ * first step has what ef_search takes. Where max_scan_tuples ends a scan before all
+ * nodes were visited, it bounds the memory too, and all nodes must not be visited.
  */
 static void
 limit_memory(HnswScan *s)
