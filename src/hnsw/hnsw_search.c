@@ -456,10 +456,10 @@ compare_ids(const void *a, const void *b)
 }
 
 /*
- * Visits nodes in the order of their pages; hits among the ef nearest go into the bound.
- * False if the search got above its budget first.
+ * Visits nodes in the order of their pages; hits among the ef nearest go into the
+ * bound. Stops short of that, as what follows does, when the search is above its budget.
  */
-static bool
+static void
 visit_nodes(PgrHnswSearch *s, PgrHnswId *ids, uint32 n, uint32 ef)
 {
 	uint32		before = s->nhits;
@@ -469,12 +469,11 @@ visit_nodes(PgrHnswSearch *s, PgrHnswId *ids, uint32 n, uint32 ef)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (pgr_hnsw_search_over(s))
-			return false;
+			break;
 		i += visit_page(s, ids + i, n - i);
 	}
 	for (uint32 i = before; ef > 0 && i < s->nhits; i++)
 		bound_push(s, ef, (float) s->hits[i].distance);
-	return true;
 }
 
 /* True if a node was not visited, nor among the matches before. */
@@ -583,7 +582,7 @@ visit_waiting(PgrHnswSearch *s, uint32 ef)
 	}
 }
 
-/* The ef nearest by the lists, or less above the budget; false if all that pass were visited. */
+/* The ef nearest by the lists; false if all that pass were visited. */
 static bool
 search_lists(PgrHnswSearch *s, uint32 ef)
 {
@@ -600,10 +599,7 @@ search_lists(PgrHnswSearch *s, uint32 ef)
 	return !s->complete;
 }
 
-/*
- * Makes hits of all nodes that pass and are not yet hits; stops short of that if the
- * search gets above its budget.
- */
+/* Makes hits of all nodes that pass and are not yet hits. */
 static void
 visit_all(PgrHnswSearch *s)
 {
@@ -612,10 +608,8 @@ visit_all(PgrHnswSearch *s)
 
 	if (s->matches == NULL)
 		s->matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
-	while (pgr_hnsw_matches_next(s->matches, false, &matches, &n))
+	while (!pgr_hnsw_search_over(s) && pgr_hnsw_matches_next(s->matches, false, &matches, &n))
 	{
-		if (pgr_hnsw_search_over(s))
-			return;
 		pgr_hnsw_reserve(s->context, &s->waiting, n);
 		for (uint32 i = 0; i < n; i++)
 			if (meet(s, matches[i].id))
@@ -624,8 +618,9 @@ visit_all(PgrHnswSearch *s)
 	at_once_reserve(s, s->waiting.n);
 	for (uint32 i = 0; i < s->waiting.n; i++)
 		s->at_once[i] = s->waiting.at[i].id;
-	s->complete = visit_nodes(s, s->at_once, s->waiting.n, 0);
+	visit_nodes(s, s->at_once, s->waiting.n, 0);
 	s->waiting.n = 0;
+	s->complete = true;
 }
 
 /* Whether the ef nearest are found with less effort by the lists than by going on. */
@@ -743,8 +738,8 @@ pgr_hnsw_search_visited(const PgrHnswSearch *s)
 Size
 pgr_hnsw_search_memory(const PgrHnswSearch *s)
 {
-	return ((Size) s->open.size + s->later.size + s->waiting.size) * sizeof(PgrHnswCandidate) +
-		(Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->bound_size * sizeof(float) +
-		(s->seen == NULL ? 0 : s->seen->size * sizeof(PgrHnswSeen)) +
-		((Size) s->at_once_size + s->nlisted + s->ntaken) * sizeof(PgrHnswId);
+	return (Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->bound_size * sizeof(float) +
+		((Size) s->open.size + s->later.size + s->waiting.size) * sizeof(PgrHnswCandidate) +
+		((Size) s->at_once_size + s->ntaken) * sizeof(PgrHnswId) +
+		(s->seen == NULL ? 0 : s->seen->size * sizeof(PgrHnswSeen));
 }

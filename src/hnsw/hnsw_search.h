@@ -76,9 +76,10 @@ struct PgrHnswSearch
 	PgrHnswId  *taken;			/* once the walk was given up: ids of hits, ascending */
 	uint32		ntaken;
 	uint32		next_taken;		/* of them, the first that the sweep has not passed */
-	PgrHnswId  *listed;			/* nodes that the lists say pass, ascending, or NULL */
-	uint32		nlisted;
-	uint32		next_listed;	/* likewise */
+	PgrHnswSort *wanted;		/* with a filter: ids that the lists name */
+	bool		has_wanted;		/* the next of them */
+	PgrHnswId	next_wanted;
+	PgrHnswId  *page_ids;		/* scratch, nodes_per_page */
 
 	uint64		visited;
 	char	   *scratch;		/* a node's record, of large nodes */

@@ -84,40 +84,29 @@ free_candidates(PgrHnswCandidates *c)
 	memset(c, 0, sizeof(*c));
 }
 
-/* The nodes that the lists say pass, ascending; a node may be there more than once. */
+static void
+next_wanted(PgrHnswSearch *s)
+{
+	double		key;
+	uint64		id;
+
+	s->has_wanted = pgr_hnsw_sort_next(s->wanted, &key, &id);
+	s->next_wanted = (PgrHnswId) id;
+}
+
+/* With conditions, the lists say which nodes must be looked at; their ids are sorted. */
 static void
 read_lists(PgrHnswSearch *s)
 {
-	const PgrHnswMatch *matches;
+	PgrHnswMatches *matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
+	const PgrHnswMatch *at;
 	uint32		n;
-	Size		size = 1024;
-	PgrHnswMatches *m = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
 
-	s->listed = MemoryContextAlloc(s->context, size * sizeof(PgrHnswId));
-	while (pgr_hnsw_matches_next(m, false, &matches, &n))
-	{
-		if (s->nlisted + n > size)
-		{
-			size = mul_size(s->nlisted + n, 2);
-			s->listed = repalloc_huge(s->listed, mul_size(size, sizeof(PgrHnswId)));
-		}
+	s->wanted = pgr_hnsw_sort_begin();
+	while (pgr_hnsw_matches_next(matches, false, &at, &n))
 		for (uint32 i = 0; i < n; i++)
-			s->listed[s->nlisted++] = matches[i].id;
-	}
-	sort_ids(s->listed, s->nlisted);
-}
-
-/*
- * With conditions, of which few rows seem to pass, the lists say which pages need not
- * be read, if their answer seems to fit the budget.
- */
-static bool
-lists_help(const PgrHnswSearch *s)
-{
-	double		matches = s->nodes * (s->nhits + 0.5) / Max(s->visited, 1);
-
-	return matches * sizeof(PgrHnswId) < s->budget &&
-		s->list_pages + matches < s->nodes / s->ix->meta.nodes_per_page;
+			pgr_hnsw_sort_put(s->wanted, at[i].id, at[i].id);
+	next_wanted(s);
 }
 
 void
@@ -138,7 +127,9 @@ pgr_hnsw_search_give_up(PgrHnswSearch *s)
 		s->taken[i] = s->hits[i].id;
 	sort_ids(s->taken, s->ntaken);
 	s->sweep_block = s->ix->meta.node_block;
-	if (s->filter != NULL && lists_help(s))
+	s->page_ids = MemoryContextAlloc(s->context,
+									 s->ix->meta.nodes_per_page * sizeof(PgrHnswId));
+	if (s->filter != NULL)
 		read_lists(s);
 }
 
@@ -151,34 +142,38 @@ was_taken(PgrHnswSearch *s, PgrHnswId id)
 	return s->next_taken < s->ntaken && s->taken[s->next_taken] == id;
 }
 
-/* Whether the list names a node, if it was read; likewise. */
-static bool
-is_listed(PgrHnswSearch *s, PgrHnswId id)
-{
-	if (s->listed == NULL)
-		return true;
-	while (s->next_listed < s->nlisted && s->listed[s->next_listed] < id)
-		s->next_listed++;
-	return s->next_listed < s->nlisted && s->listed[s->next_listed] == id;
-}
-
-/* The next page to be read, or InvalidBlockNumber. */
+/*
+ * The next page to be read, or InvalidBlockNumber, and in page_ids those of its nodes
+ * that may be wanted and were not hits.
+ */
 static BlockNumber
-next_block(PgrHnswSearch *s)
+next_page(PgrHnswSearch *s, uint32 *n)
 {
 	const PgrHnswMeta *meta = &s->ix->meta;
 	BlockNumber block = s->sweep_block;
 
-	if (s->listed != NULL)
+	*n = 0;
+	if (s->wanted != NULL)
 	{
-		(void) is_listed(s, block * meta->nodes_per_page);
-		if (s->next_listed == s->nlisted)
+		PgrHnswId	last = PGR_HNSW_NO_ID;
+
+		if (!s->has_wanted)
 			return InvalidBlockNumber;
-		block = PGR_HNSW_BLOCK(meta, s->listed[s->next_listed]);
+		block = PGR_HNSW_BLOCK(meta, s->next_wanted);
+		for (; s->has_wanted && PGR_HNSW_BLOCK(meta, s->next_wanted) == block; next_wanted(s))
+		{
+			if (s->next_wanted != last && !was_taken(s, s->next_wanted))
+				s->page_ids[(*n)++] = s->next_wanted;
+			last = s->next_wanted;
+		}
+		return block;
 	}
 	if (block >= RelationGetNumberOfBlocks(s->ix->rel))
 		return InvalidBlockNumber;
-	s->sweep_block = block + 1;
+	s->sweep_block++;
+	for (uint32 slot = 0; slot < meta->nodes_per_page; slot++)
+		if (!was_taken(s, block * meta->nodes_per_page + slot))
+			s->page_ids[(*n)++] = block * meta->nodes_per_page + slot;
 	return block;
 }
 
@@ -186,26 +181,33 @@ bool
 pgr_hnsw_search_rest(PgrHnswSearch *s)
 {
 	const PgrHnswIndex *ix = s->ix;
-	BlockNumber block = next_block(s);
+	uint32		n;
+	BlockNumber block = next_page(s, &n);
 	Buffer		buffer;
 	Page		page;
 
 	if (block == InvalidBlockNumber)
-		return false;
-	pgr_hnsw_search_reserve(s, ix->meta.nodes_per_page);
-	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
-	for (int slot = 0; page != NULL && slot < ix->meta.nodes_per_page; slot++)
 	{
-		PgrHnswId	id = block * ix->meta.nodes_per_page + slot;
-		const PgrHnswNode *node = pgr_hnsw_node_links_at(ix, page, id, s->scratch);
+		if (s->wanted != NULL)
+			pgr_hnsw_sort_end(s->wanted);
+		s->wanted = NULL;
+		return false;
+	}
+	if (n == 0)
+		return true;
+	pgr_hnsw_search_reserve(s, n);
+	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
+	for (uint32 i = 0; page != NULL && i < n; i++)
+	{
+		const PgrHnswNode *node = pgr_hnsw_node_links_at(ix, page, s->page_ids[i], s->scratch);
 
-		if (node->flags == PGR_HNSW_USED && is_listed(s, id) && !was_taken(s, id))
-			pgr_hnsw_search_take(s, id, node);
+		if (node->flags == PGR_HNSW_USED)
+			pgr_hnsw_search_take(s, s->page_ids[i], node);
 	}
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);
-	s->visited += ix->meta.nodes_per_page;
-	ix->counters->nodes += ix->meta.nodes_per_page;
+	s->visited += n;
+	ix->counters->nodes += n;
 	return true;
 }
 
