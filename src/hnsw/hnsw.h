@@ -193,6 +193,20 @@ pgr_hnsw_slot(const PgrHnswIndex *ix, Page page, PgrHnswId id)
 							PGR_HNSW_SLOT(&ix->meta, id) * (Size) ix->meta.node_size);
 }
 
+/* Makes the edge from one code to the node of another. */
+extern void pgr_hnsw_make_edge(const PgrHnswMeta *meta, const PgrCode8 *from,
+							   const int8 *from_code, PgrHnswId id, const PgrCode8 *to,
+							   const int8 *to_code, PgrHnswEdge *edge);
+
+static inline bool
+pgr_hnsw_has_edge(const PgrHnswMeta *meta, const PgrHnswNode *node, PgrHnswId to)
+{
+	for (uint32 i = 0; i < node->nedges; i++)
+		if (PGR_HNSW_EDGE(meta, node, i)->id == to)
+			return true;
+	return false;
+}
+
 /* Makes a slot free; nothing may name it any more. */
 extern void pgr_hnsw_node_free(const PgrHnswIndex *ix, PgrHnswId id);
 

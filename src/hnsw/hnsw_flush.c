@@ -220,17 +220,10 @@ put_value(const Writer *w, const PgrGraph *g, uint32 first, PgrHnswNode *record)
 	memcpy(PGR_HNSW_VALUE(meta, record), value, meta->value_size);
 }
 
-/* Two groups of equal rows may have come to share a node earlier. */
-static bool
-has_edge_to(const PgrHnswMeta *meta, const PgrHnswNode *record, PgrHnswId id)
-{
-	for (uint32 i = 0; i < record->nedges; i++)
-		if (PGR_HNSW_EDGE(meta, record, i)->id == id)
-			return true;
-	return false;
-}
-
-/* A graph node's links become the record's edges. */
+/*
+ * A graph node's links become the record's edges, one each: two groups of equal rows
+ * may have come to share a node earlier.
+ */
 static void
 fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, PgrHnswNode *record)
 {
@@ -240,16 +233,11 @@ fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, 
 	for (uint32 i = 0; i < from->nlinks; i++)
 	{
 		const PgrGraphNode *to = pgr_graph_node(g, PGR_GRAPH_ID(from->links[i]));
-		PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, record, record->nedges);
-		PgrEdge		factors;
 
-		if (has_edge_to(meta, record, to->disk_id))
+		if (pgr_hnsw_has_edge(meta, record, to->disk_id))
 			continue;
-		pgr_edge_encode(&from->head, pgr_graph_code(g, from), &to->head, pgr_graph_code(g, to),
-						meta->padded, meta->edge_bits, &factors,
-						(uint8 *) edge + PGR_HNSW_EDGE_BITS(meta));
-		edge->id = to->disk_id;
-		edge->factors = factors;
+		pgr_hnsw_make_edge(meta, &from->head, pgr_graph_code(g, from), to->disk_id, &to->head,
+						   pgr_graph_code(g, to), PGR_HNSW_EDGE(meta, record, record->nedges));
 		record->nedges++;
 	}
 }

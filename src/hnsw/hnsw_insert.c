@@ -132,18 +132,6 @@ choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s, const HitDista
  * ----------
  */
 
-static void
-make_edge(const PgrHnswIndex *ix, const PgrCode8 *from, const int8 *from_code,
-		  PgrHnswId id, const PgrCode8 *to, const int8 *to_code, PgrHnswEdge *edge)
-{
-	PgrEdge		factors;
-
-	pgr_edge_encode(from, from_code, to, to_code, ix->meta.padded, ix->meta.edge_bits, &factors,
-					(uint8 *) edge + PGR_HNSW_EDGE_BITS(&ix->meta));
-	edge->id = id;
-	edge->factors = factors;
-}
-
 /* a node's own, and as many again */
 #define MAX_EDGES (2 * PGR_GRAPH_MAX_DEGREE)
 
@@ -253,15 +241,6 @@ keep_best_edges(const PgrHnswMeta *meta, const char *edges, uint32 n, PgrHnswNod
 	node->nedges = n;
 }
 
-static bool
-has_edge(const PgrHnswMeta *meta, const PgrHnswNode *node, PgrHnswId to)
-{
-	for (uint32 i = 0; i < node->nedges; i++)
-		if (PGR_HNSW_EDGE(meta, node, i)->id == to)
-			return true;
-	return false;
-}
-
 void
 pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges, uint32 n)
 {
@@ -282,7 +261,7 @@ pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges, ui
 	{
 		const PgrHnswEdge *edge = (const PgrHnswEdge *) (edges + i * size);
 
-		if (edge->id != id && !has_edge(meta, node, edge->id))
+		if (edge->id != id && !pgr_hnsw_has_edge(meta, node, edge->id))
 			memcpy(all + nall++ * size, edge, size);
 	}
 	keep_best_edges(meta, all, nall, node);
@@ -339,9 +318,9 @@ add_edge(const PgrHnswIndex *ix, const Neighbour *to, const NewNode *added)
 	}
 	if (stored != node)
 		memcpy(record, stored, meta->node_size);
-	make_edge(ix, &node->head, PGR_HNSW_CODE(meta, node), added->id, &added->head, added->code,
-			  edge);
-	if (!has_edge(meta, node, added->id) && place_edge(meta, node, edge))
+	pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id, &added->head,
+					   added->code, edge);
+	if (!pgr_hnsw_has_edge(meta, node, added->id) && place_edge(meta, node, edge))
 		pgr_hnsw_node_store(ix, to->id, node, buffer);
 	else
 		UnlockReleaseBuffer(buffer);
@@ -566,7 +545,7 @@ write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, PgrHnswId id, con
 	PgrHnswEntryHead *entries;
 	PgrWalBatch batch;
 
-	make_edge(ix, &origin, zero, id, head, code, edge);
+	pgr_hnsw_make_edge(&ix->meta, &origin, zero, id, head, code, edge);
 	buffer = pgr_page_read(ix->rel, ix->meta.entry_block + page_no, PGR_PAGE_HNSW_ENTRY,
 						   BUFFER_LOCK_EXCLUSIVE);
 	pgr_wal_begin(&batch, ix->rel, ix->building);
@@ -630,7 +609,8 @@ make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 		const PgrCode8 *to;
 		const int8 *to_code = pgr_hnsw_search_code(s, neighbours[i].hit, &to);
 
-		make_edge(ix, head, code, neighbours[i].id, to, to_code, PGR_HNSW_EDGE(meta, node, i));
+		pgr_hnsw_make_edge(meta, head, code, neighbours[i].id, to, to_code,
+						   PGR_HNSW_EDGE(meta, node, i));
 	}
 	return node;
 }

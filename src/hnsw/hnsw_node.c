@@ -101,6 +101,18 @@ pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId id, int lockmode, char *scr
 	return pgr_hnsw_node_at(ix, BufferGetPage(*buffer), id, scratch);
 }
 
+void
+pgr_hnsw_make_edge(const PgrHnswMeta *meta, const PgrCode8 *from, const int8 *from_code,
+				   PgrHnswId id, const PgrCode8 *to, const int8 *to_code, PgrHnswEdge *edge)
+{
+	PgrEdge		factors;
+
+	pgr_edge_encode(from, from_code, to, to_code, meta->padded, meta->edge_bits, &factors,
+					(uint8 *) edge + PGR_HNSW_EDGE_BITS(meta));
+	edge->id = id;
+	edge->factors = factors;
+}
+
 /* Stores the parts behind the first that differ, each in its own WAL record. */
 static void
 store_parts(const PgrHnswIndex *ix, const PgrHnswNode *record, BlockNumber next)

@@ -174,15 +174,6 @@ look_around(const PgrHnswIndex *ix, PgrHnswId id, Surroundings *s)
 		s->ends[i] = copy_links(ix, PGR_HNSW_EDGE(&ix->meta, s->node, i)->id);
 }
 
-static bool
-leads_to(const PgrHnswMeta *meta, const PgrHnswNode *node, PgrHnswId to)
-{
-	for (uint32 i = 0; i < node->nedges; i++)
-		if (PGR_HNSW_EDGE(meta, node, i)->id == to)
-			return true;
-	return false;
-}
-
 /*
  * The longest edge that a search does not need: another neighbour is nearer to its
  * end and leads there. The number of edges if there is none.
@@ -196,9 +187,10 @@ needless_edge(const PgrHnswMeta *meta, const Surroundings *s)
 	for (uint32 x = 0; x < s->node->nedges; x++)
 	{
 		double		length = node_pair(meta, s->node, s->ends[x]);
+		PgrHnswId	end = PGR_HNSW_EDGE(meta, s->node, x)->id;
 
 		for (uint32 y = 0; length > longest && y < s->node->nedges; y++)
-			if (y != x && leads_to(meta, s->ends[y], PGR_HNSW_EDGE(meta, s->node, x)->id) &&
+			if (y != x && pgr_hnsw_has_edge(meta, s->ends[y], end) &&
 				node_pair(meta, s->ends[y], s->ends[x]) < length)
 			{
 				longest = length;
@@ -212,14 +204,8 @@ needless_edge(const PgrHnswMeta *meta, const Surroundings *s)
 static void
 set_edge(const PgrHnswMeta *meta, PgrHnswNode *from, uint32 i, PgrHnswId id, const PgrHnswNode *to)
 {
-	PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, from, i);
-	PgrEdge		factors;
-
-	pgr_edge_encode(&from->head, PGR_HNSW_CODE(meta, from), &to->head, PGR_HNSW_CODE(meta, to),
-					meta->padded, meta->edge_bits, &factors,
-					(uint8 *) edge + PGR_HNSW_EDGE_BITS(meta));
-	edge->id = id;
-	edge->factors = factors;
+	pgr_hnsw_make_edge(meta, &from->head, PGR_HNSW_CODE(meta, from), id, &to->head,
+					   PGR_HNSW_CODE(meta, to), PGR_HNSW_EDGE(meta, from, i));
 	from->nedges = Max(from->nedges, i + 1);
 }
 
@@ -265,7 +251,7 @@ put_between(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, PgrHnsw
 		if (node_pair(meta, node, s->ends[i]) < node_pair(meta, node, s->ends[at]))
 			at = i;
 	next = PGR_HNSW_EDGE(meta, s->node, at)->id;
-	if (!leads_to(meta, node, next))
+	if (!pgr_hnsw_has_edge(meta, node, next))
 	{
 		set_edge(meta, node, node->nedges < meta->degree ? node->nedges : longest_edge(meta, node),
 				 next, s->ends[at]);
