@@ -172,8 +172,8 @@ extern const PgrHnswNode *pgr_hnsw_node_links_at(const PgrHnswIndex *ix, Page pa
 												 PgrHnswId id, char *scratch);
 
 /*
- * Copies the value kept in a node into value, meta.value_size bytes. False if the
- * slot is no longer that node, or has a value no more.
+ * Copies the value kept in a node into value, meta.value_size bytes, which are zeros
+ * if it keeps none. False if the slot is no longer that node.
  */
 extern bool pgr_hnsw_node_value(const PgrHnswIndex *ix, PgrHnswId id, uint16 generation,
 								char *value);
