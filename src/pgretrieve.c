@@ -10,6 +10,7 @@
 
 #include "fmgr.h"
 
+#include "exact/nearest.h"
 #include "hnsw/hnsw.h"
 #include "inspect/inspect.h"
 #include "inverted/inverted_init.h"
@@ -27,6 +28,7 @@ void
 _PG_init(void)
 {
 	pgr_types_init();
+	pgr_exact_init();
 	pgr_hnsw_init();
 	pgr_inverted_init();
 	pgr_inspect_init();

@@ -109,6 +109,28 @@ struct Node;
 #define pgr_disable_path(indexpath) ((void) (indexpath))
 #endif
 
+/*
+ * Members of an equivalence class, those of a child relation included, which 18 keeps
+ * apart. Needs nodes/pathnodes.h and optimizer/paths.h. And a path key's direction.
+ */
+#if PG_VERSION_NUM >= 180000
+#define PgrMemberIterator EquivalenceMemberIterator
+#define pgr_members_begin(it, ec, relids) setup_eclass_member_iterator(it, ec, relids)
+#define pgr_members_next(it) eclass_member_iterator_next(it)
+#define PGR_PATHKEY_ASCENDING(key) ((key)->pk_cmptype == COMPARE_LT)
+#else
+typedef struct PgrMemberIterator
+{
+	struct List *members;
+	int			next;
+} PgrMemberIterator;
+#define pgr_members_begin(it, ec, relids) \
+	((it)->members = (ec)->ec_members, (it)->next = 0)
+#define pgr_members_next(it) \
+	((it)->next < list_length((it)->members) ? list_nth((it)->members, (it)->next++) : NULL)
+#define PGR_PATHKEY_ASCENDING(key) ((key)->pk_strategy == BTLessStrategyNumber)
+#endif
+
 /* Ownership checks became one function in 16. */
 #if PG_VERSION_NUM >= 160000
 #define pgr_owns_relation(oid, user) object_ownercheck(RelationRelationId, oid, user)

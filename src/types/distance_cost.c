@@ -20,6 +20,7 @@
 #include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_attribute.h"
+#include "nodes/extensible.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
@@ -34,6 +35,9 @@
 #define IN_LINE_BYTES 64.0		/* read for one unit */
 #define FETCH_COST 250.0		/* finding a value out of line, through an index */
 #define FETCH_BYTES 16.0			/* copied together for one unit */
+
+/* The request that asks a support function whether it is of a distance. */
+#define DISTANCE_REQUEST "PgrDistanceRequest"
 
 /* A column as the planner knows it. */
 typedef struct ColumnSize
@@ -118,6 +122,17 @@ call_arguments(Node *node)
 	return NIL;
 }
 
+bool
+pgr_is_distance(Oid function)
+{
+	ExtensibleNode request = {.type = T_ExtensibleNode,.extnodename = DISTANCE_REQUEST};
+	Oid			support = get_func_support(function);
+
+	return OidIsValid(support) &&
+		DatumGetPointer(OidFunctionCall1(support, PointerGetDatum(&request))) ==
+		(Pointer) &request;
+}
+
 Datum
 pgr_distance_support(FunctionCallInfo fcinfo, PgrValueSize size)
 {
@@ -127,6 +142,9 @@ pgr_distance_support(FunctionCallInfo fcinfo, PgrValueSize size)
 	int			declared = 0;
 	double		units = 0;
 
+	if (IsA(request, ExtensibleNode) &&
+		strcmp(((ExtensibleNode *) request)->extnodename, DISTANCE_REQUEST) == 0)
+		PG_RETURN_POINTER(request);
 	if (!IsA(request, SupportRequestCost))
 		PG_RETURN_POINTER(NULL);
 

@@ -19,8 +19,12 @@ typedef struct PgrValueSize
 
 /*
  * Body of a planner support function (internal -> internal) of functions that
- * read one or two values of the type. Answers SupportRequestCost only.
+ * read one or two values of the type. Answers SupportRequestCost, and what
+ * pgr_is_distance asks.
  */
 extern Datum pgr_distance_support(FunctionCallInfo fcinfo, PgrValueSize size);
+
+/* True if a function has such a support function. */
+extern bool pgr_is_distance(Oid function);
 
 #endif							/* PGR_DISTANCE_COST_H */

@@ -25,7 +25,7 @@ EXPLAIN (COSTS OFF) SELECT sum(v), avg(h), sum(s) FROM agg_p;
 SELECT sum(v), avg(v), avg(h), sum(s), avg(s) FROM agg_p;
 -- exact search runs in parallel workers
 EXPLAIN (COSTS OFF) SELECT v FROM agg_p ORDER BY v <-> '[1,2,3]' LIMIT 3;
-SELECT v FROM agg_p ORDER BY v <-> '[1,2,3]' LIMIT 3;
+SELECT v <-> '[1,2,3]' AS d FROM agg_p ORDER BY d LIMIT 3;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
