@@ -80,6 +80,20 @@ check_join_lanes() {
 	LANES=()
 }
 
+# check_parts PART...: those that no lane has begun yet. Lanes that are given the
+# same parts, in different order, share them.
+check_parts() {
+	local part
+	for part in "$@"; do
+		mkdir "$PGR_WORK/begun-$part" 2>/dev/null || continue
+		case $part in
+			"$PGR_MAJOR") ;;
+			ubsan | assert) "check_$part" ;;
+			*) check_chroot "$part" ;;
+		esac
+	done
+}
+
 # All packages of a whole run. What only some parts need may be missing.
 check_need_all() {
 	pgr_need gcc clang make perl libipc-run-perl libpq-dev

@@ -363,6 +363,19 @@ extern uint32 pgr_hnsw_search_hits(const PgrHnswSearch *s, const PgrHnswHit **hi
 /* the code of a hit, with keep_codes */
 extern const int8 *pgr_hnsw_search_code(const PgrHnswSearch *s, uint32 hit, const PgrCode8 **head);
 
+typedef struct PgrHnswHitDistance
+{
+	float		distance;
+	uint32		hit;
+} PgrHnswHitDistance;
+
+/*
+ * The hits of a search that keeps codes, nearest first, by their distance from a
+ * stored vector, which for inner products is not the search's; in the current context.
+ */
+extern PgrHnswHitDistance *pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s,
+											  const int8 *code, const PgrCode8 *head, uint32 *n);
+
 /* a node that is not to be found (and not followed): an insertion's own */
 extern void pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id);
 

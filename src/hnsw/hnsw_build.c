@@ -12,6 +12,7 @@
 #include "access/tableam.h"
 #include "am/am_build.h"
 #include "am/sample.h"
+#include "base/hugepage.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
 #include "hnsw/hnsw_build.h"
@@ -161,6 +162,7 @@ make_graph(PgrHnswBuild *b, double rows)
 
 	g = MemoryContextAllocHuge(CurrentMemoryContext, add_size(size, 64));
 	g = (PgrGraph *) TYPEALIGN(64, g);
+	pgr_want_huge_pages(g, size);
 	pgr_graph_init(g, meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta), meta->ef_construction,
 				   meta->max_aux, capacity);
 	return g;

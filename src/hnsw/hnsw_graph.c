@@ -239,6 +239,21 @@ distance_to(const PgrGraph *g, const PgrCode8 *head, const int8_t *code, uint32_
 								   g->dim, g->max_aux);
 }
 
+/*
+ * Asks for a node's head and code, which are looked at soon: nodes lie anywhere, and
+ * the processor's own prefetching begins only after the first misses.
+ */
+static inline void
+prefetch_code(const PgrGraph *g, uint32_t id)
+{
+	const PgrGraphNode *node = pgr_graph_node(g, id);
+	const char *code = (const char *) pgr_graph_code(g, node);
+
+	__builtin_prefetch(node);
+	for (size_t b = 0; b < g->dim; b += 64)
+		__builtin_prefetch(code + b);
+}
+
 static void
 next_epoch(PgrGraphScratch *s)
 {
@@ -335,12 +350,7 @@ expand(const PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head, const int8_t
 
 		if (see(s, to))
 		{
-			const char *node = (const char *) pgr_graph_node(g, to);
-
-			__builtin_prefetch(node);
-			for (size_t b = 0; b < 256; b += 64)
-				__builtin_prefetch(node + sizeof(PgrGraphNode) +
-								   g->degree * sizeof(PgrGraphLink) + b);
+			prefetch_code(g, to);
 			fresh[nfresh++] = to;
 		}
 	}
@@ -471,6 +481,9 @@ add_link(const PgrGraph *g, PgrGraphNode *node, uint32_t id, float distance)
 
 	while (at > 0 && links[at - 1].distance > distance)
 		at--;
+	for (uint32_t i = 0; i < n; i++)
+		if (links[i].id & PGR_GRAPH_DIVERSE)
+			prefetch_code(g, PGR_GRAPH_ID(links[i]));
 	for (uint32_t i = 0; i < n; i++)
 	{
 		if (!(links[i].id & PGR_GRAPH_DIVERSE))

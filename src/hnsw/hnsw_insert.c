@@ -58,31 +58,24 @@ hit_pair(const void *arg, uint32 a, uint32 b)
 	return pgr_code8_pair_distance(ha, ca, hb, cb, p->padded, p->max_aux);
 }
 
-typedef struct HitDistance
-{
-	float		distance;
-	uint32		hit;
-} HitDistance;
-
 static int
 compare_hits(const void *a, const void *b)
 {
-	float		x = ((const HitDistance *) a)->distance;
-	float		y = ((const HitDistance *) b)->distance;
+	float		x = ((const PgrHnswHitDistance *) a)->distance;
+	float		y = ((const PgrHnswHitDistance *) b)->distance;
 
 	return x < y ? -1 : x > y;
 }
 
-/* Hits by their distance from a stored vector, which for inner products is not the search's. */
-static HitDistance *
-sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-		  const PgrCode8 *head, uint32 *n)
+PgrHnswHitDistance *
+pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
+				   const PgrCode8 *head, uint32 *n)
 {
 	const PgrHnswHit *hits;
-	HitDistance *sorted;
+	PgrHnswHitDistance *sorted;
 
 	*n = pgr_hnsw_search_hits(s, &hits);
-	sorted = palloc_extended(mul_size(Max(*n, 1), sizeof(HitDistance)), MCXT_ALLOC_HUGE);
+	sorted = palloc_extended(mul_size(Max(*n, 1), sizeof(PgrHnswHitDistance)), MCXT_ALLOC_HUGE);
 	for (uint32 i = 0; i < *n; i++)
 	{
 		const PgrCode8 *other;
@@ -92,13 +85,13 @@ sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 		sorted[i].distance = (float) pgr_code8_pair_distance(head, code, other, other_code,
 															 ix->meta.padded, ix->meta.max_aux);
 	}
-	qsort(sorted, *n, sizeof(HitDistance), compare_hits);
+	qsort(sorted, *n, sizeof(PgrHnswHitDistance), compare_hits);
 	return sorted;
 }
 
 /* Chooses up to degree neighbours among the sorted hits; returns their number. */
 static uint32
-choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s, const HitDistance *sorted,
+choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswHitDistance *sorted,
 				  uint32 n, Neighbour *neighbours)
 {
 	const PgrHnswHit *hits;
@@ -618,7 +611,7 @@ make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 /* Returns the new node's number. */
 static PgrHnswId
 insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-			const PgrCode8 *head, const char *row, const HitDistance *sorted, uint32 nhits)
+			const PgrCode8 *head, const char *row, const PgrHnswHitDistance *sorted, uint32 nhits)
 {
 	Neighbour  *neighbours = palloc(ix->meta.degree * sizeof(Neighbour));
 	uint32		n = choose_neighbours(ix, s, sorted, nhits, neighbours);
@@ -641,14 +634,14 @@ pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *h
 					 const char *row)
 {
 	PgrHnswSearch *s;
-	HitDistance *sorted;
+	PgrHnswHitDistance *sorted;
 	const PgrHnswHit *hits;
 	uint32		n;
 	PgrHnswId	id;
 
 	s = pgr_hnsw_search_begin(ix, code, head, true);
 	pgr_hnsw_search_more(s, ix->meta.ef_construction);
-	sorted = sort_hits(ix, s, code, head, &n);
+	sorted = pgr_hnsw_sort_hits(ix, s, code, head, &n);
 	pgr_hnsw_search_hits(s, &hits);
 	if (n > 0 && is_equal(ix, s, sorted[0].hit, code, head) &&
 		add_tid(ix, &hits[sorted[0].hit], row))
@@ -740,7 +733,7 @@ pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id)
 	NewNode		self = {id, code};
 	uint16		generation;
 	Neighbour  *neighbours = palloc(meta->degree * sizeof(Neighbour));
-	HitDistance *sorted;
+	PgrHnswHitDistance *sorted;
 	uint32		n;
 
 	stored = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, scratch, &buffer);
@@ -752,7 +745,7 @@ pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id)
 	s = pgr_hnsw_search_begin(ix, code, &self.head, true);
 	pgr_hnsw_search_exclude(s, id);
 	pgr_hnsw_search_more(s, meta->ef_construction);
-	sorted = sort_hits(ix, s, code, &self.head, &n);
+	sorted = pgr_hnsw_sort_hits(ix, s, code, &self.head, &n);
 	n = choose_neighbours(ix, s, sorted, n, neighbours);
 	for (uint32 i = 0; i < n; i++)
 	{

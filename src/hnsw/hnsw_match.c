@@ -163,7 +163,7 @@ double
 pgr_hnsw_match_effort(double rows, double share, double pages, bool digests, double ef)
 {
 	double		matches = Max(rows * share, 1);
-	double		part = Min(1, Max(SHARE * pow(ef / matches, SHARE_POWER), 10 / pages));
+	double		part = Min(1, Max(SHARE * pow(ef / matches, SHARE_POWER), 20 / pages));
 
 	/* without digests there is one list */
 	if (!digests)

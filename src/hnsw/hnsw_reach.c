@@ -275,21 +275,6 @@ add_edge(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, const PgrH
 	return true;
 }
 
-typedef struct Near
-{
-	double		distance;
-	PgrHnswId	id;
-} Near;
-
-static int
-compare_near(const void *a, const void *b)
-{
-	double		x = ((const Near *) a)->distance;
-	double		y = ((const Near *) b)->distance;
-
-	return x < y ? -1 : x > y;
-}
-
 /*
  * Gives a node an edge from one of the nearest of those that a search finds, which
  * are reached for that reason. Memory in the current context.
@@ -302,24 +287,21 @@ link_node(const PgrHnswIndex *ix, PgrHnswId id)
 												  true);
 	const PgrHnswHit *hits;
 	Surroundings s[TRIES];
-	Near	   *near;
+	PgrHnswHitDistance *near;
 	uint32		n;
 
 	pgr_hnsw_search_exclude(search, id);
 	pgr_hnsw_search_more(search, ix->meta.ef_construction);
-	n = pgr_hnsw_search_hits(search, &hits);
+	near = pgr_hnsw_sort_hits(ix, search, PGR_HNSW_CODE(&ix->meta, node), &node->head, &n);
+	pgr_hnsw_search_hits(search, &hits);
 	if (n == 0)
 	{
 		pgr_hnsw_offer_entry(ix, id, PGR_HNSW_CODE(&ix->meta, node), &node->head, 0, true);
 		return;
 	}
-	near = palloc(n * sizeof(Near));
-	for (uint32 i = 0; i < n; i++)
-		near[i] = (Near) {hits[i].distance, hits[i].id};
-	qsort(near, n, sizeof(Near), compare_near);
 	for (uint32 i = 0; i < Min(n, TRIES); i++)
 	{
-		look_around(ix, near[i].id, &s[i]);
+		look_around(ix, hits[near[i].hit].id, &s[i]);
 		if (add_edge(ix, &s[i], id, node))
 			return;
 	}

@@ -29,7 +29,7 @@
  * something (times the factor), have added nothing to the ef nearest. When more are
  * wanted later, of those read then this share counts as having brought something.
  */
-#define PATIENCE 16
+#define PATIENCE 32
 #define PATIENCE_FACTOR 1.0
 #define RESUME_SHARE 0.65
 
