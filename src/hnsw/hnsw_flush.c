@@ -234,6 +234,8 @@ fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, 
 	{
 		const PgrGraphNode *to = pgr_graph_node(g, PGR_GRAPH_ID(from->links[i]));
 
+		if (i + 2 < from->nlinks)
+			pgr_graph_prefetch(g, PGR_GRAPH_ID(from->links[i + 2]));
 		if (pgr_hnsw_has_edge(meta, record, to->disk_id))
 			continue;
 		pgr_hnsw_make_edge(meta, &from->head, pgr_graph_code(g, from), to->disk_id, &to->head,

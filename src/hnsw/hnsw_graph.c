@@ -16,6 +16,9 @@
 /* spins before the processor is given to whoever holds the lock */
 #define SPINS_PER_YIELD 1000
 
+/* nodes that are asked for before they are needed; more at once, and processors drop requests */
+#define AHEAD 4
+
 /* A candidate of a search. */
 typedef struct PoolEntry
 {
@@ -239,21 +242,6 @@ distance_to(const PgrGraph *g, const PgrCode8 *head, const int8_t *code, uint32_
 								   g->dim, g->max_aux);
 }
 
-/*
- * Asks for a node's head and code, which are looked at soon: nodes lie anywhere, and
- * the processor's own prefetching begins only after the first misses.
- */
-static inline void
-prefetch_code(const PgrGraph *g, uint32_t id)
-{
-	const PgrGraphNode *node = pgr_graph_node(g, id);
-	const char *code = (const char *) pgr_graph_code(g, node);
-
-	__builtin_prefetch(node);
-	for (size_t b = 0; b < g->dim; b += 64)
-		__builtin_prefetch(code + b);
-}
-
 static void
 next_epoch(PgrGraphScratch *s)
 {
@@ -350,14 +338,18 @@ expand(const PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head, const int8_t
 
 		if (see(s, to))
 		{
-			prefetch_code(g, to);
+			if (nfresh < AHEAD)
+				pgr_graph_prefetch(g, to);
 			fresh[nfresh++] = to;
 		}
 	}
 	for (uint32_t i = 0; i < nfresh; i++)
 	{
-		uint32_t	at = pool_add(pool, n, ef, (float) distance_to(g, head, code, fresh[i]),
-								  fresh[i]);
+		uint32_t	at;
+
+		if (i + AHEAD < nfresh)
+			pgr_graph_prefetch(g, fresh[i + AHEAD]);
+		at = pool_add(pool, n, ef, (float) distance_to(g, head, code, fresh[i]), fresh[i]);
 
 		first = at < first ? at : first;
 	}
@@ -482,10 +474,9 @@ add_link(const PgrGraph *g, PgrGraphNode *node, uint32_t id, float distance)
 	while (at > 0 && links[at - 1].distance > distance)
 		at--;
 	for (uint32_t i = 0; i < n; i++)
-		if (links[i].id & PGR_GRAPH_DIVERSE)
-			prefetch_code(g, PGR_GRAPH_ID(links[i]));
-	for (uint32_t i = 0; i < n; i++)
 	{
+		if (i + AHEAD < n && (links[i + AHEAD].id & PGR_GRAPH_DIVERSE))
+			pgr_graph_prefetch(g, PGR_GRAPH_ID(links[i + AHEAD]));
 		if (!(links[i].id & PGR_GRAPH_DIVERSE))
 			continue;
 		if (i < at && !diverse)
