@@ -35,8 +35,9 @@ sub sound
 	is($unreachable, 0, "$what: a way leads to each node");
 	is($node->safe_psql('postgres', 'SET enable_seqscan = off; SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM t ORDER BY v <-> (SELECT v FROM t WHERE id = 5)) x'),
 		"$rows|$rows", "$what: a scan gives all rows");
-	cmp_ok($node->safe_psql('postgres', q{SET enable_seqscan = off; SELECT count(*) FROM t q WHERE id % 37 = 1 AND id % 3 > 0 AND v IS NOT NULL AND
-		(SELECT n.v FROM t n ORDER BY n.v <-> q.v LIMIT 1) <> q.v}), '<=', 1, "$what: rows find themselves");
+	# not a measure of recall: that the parts hang together
+	cmp_ok($node->safe_psql('postgres', q{SET enable_seqscan = off; SET hnsw.ef_search = 100; SELECT count(*) FROM t q WHERE id % 37 = 1 AND id % 3 > 0 AND v IS NOT NULL AND
+		(SELECT n.v FROM t n ORDER BY n.v <-> q.v LIMIT 1) <> q.v}), '<=', 2, "$what: rows find themselves");
 	return;
 }
 
