@@ -192,9 +192,10 @@ check_server() {
 	pgr_stop_servers
 }
 
+# Without autovacuum: when rows go, and when a table has statistics, is the tests' affair.
 check_need_server() {
 	[ -n "${PGR_SERVERS[*]-}" ] ||
-		pgr_start_server "$PGR_WORK/data-$1" "$PGR_WORK/s-$1" -c fsync=off -c max_worker_processes=16
+		pgr_start_server "$PGR_WORK/data-$1" "$PGR_WORK/s-$1" -c fsync=off -c max_worker_processes=16 -c autovacuum=off
 }
 
 # The tests of one PGXS make variable through its driver program.

@@ -162,8 +162,8 @@ SELECT differs('SELECT v <-> ''[1,2,3,4]'' AS d FROM np ORDER BY 1 LIMIT 20');
 SELECT differs('SELECT v <-> (SELECT v FROM nt WHERE id = 3) AS d FROM nt ORDER BY 1 LIMIT 20');
 -- started again for each row outside
 SET enable_material = off;
-EXPLAIN (COSTS OFF) SELECT g, array_agg(d ORDER BY d) FROM generate_series(1, 3) g LEFT JOIN (SELECT v <-> '[1,2,3,4]' AS d FROM nt ORDER BY d LIMIT 3) x ON d > 0 GROUP BY g;
-SELECT g, array_agg(d ORDER BY d) FROM generate_series(1, 3) g LEFT JOIN (SELECT v <-> '[1,2,3,4]' AS d FROM nt ORDER BY d LIMIT 3) x ON d > 0 GROUP BY g;
+EXPLAIN (COSTS OFF) SELECT g, d FROM generate_series(1, 3) g LEFT JOIN (SELECT v <-> '[1,2,3,4]' AS d FROM nt ORDER BY d LIMIT 3) x ON d > 0 ORDER BY g, d;
+SELECT g, d FROM generate_series(1, 3) g LEFT JOIN (SELECT v <-> '[1,2,3,4]' AS d FROM nt ORDER BY d LIMIT 3) x ON d > 0 ORDER BY g, d;
 RESET enable_material;
 RESET max_parallel_workers_per_gather;
 
