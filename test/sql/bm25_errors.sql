@@ -58,7 +58,9 @@ SELECT refused(format('SELECT id FROM t ORDER BY body <@> %L LIMIT 1', (SELECT s
 SELECT refused(format('SELECT id FROM t WHERE body @@@ to_rankquery(''english'', %L)', (SELECT string_agg('w' || i, ' ') FROM generate_series(1, 100000) i)));
 SELECT refused(format('SELECT id FROM t WHERE body @@@ to_rankquery(''english'', %L)', repeat('(', 100000) || 'fox'));
 INSERT INTO t (id, body) VALUES (2, repeat('x', 3000) || ' fox'), (3, 'the of and'), (4, repeat('word quick ', 100000)), (5, ''), (6, NULL);
+SET enable_indexscan = off;
 SELECT id, round((body <@> 'fox')::numeric, 3) FROM t ORDER BY body <@> 'fox', id;
+RESET enable_indexscan;
 SELECT id FROM t WHERE body @@@ 'quick' ORDER BY id;
 SELECT count(*) FROM t WHERE body @@@ 'the of';
 SELECT bm25_merge('t_body');

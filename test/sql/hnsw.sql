@@ -112,6 +112,7 @@ DROP TABLE t;
 -- LIMIT is filled: with a filter, with dead rows around, beyond ef_search
 CREATE TABLE f (id serial PRIMARY KEY, tag int, v vector(8));
 INSERT INTO f (tag, v) SELECT i % 100, pseudo(i, 8)::vector FROM generate_series(1, 3000) i;
+ANALYZE f;
 CREATE INDEX f_v ON f USING hnsw (v vector_l2_ops);
 SELECT count(*) FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector LIMIT 500) x;
 SELECT count(*) FROM (SELECT * FROM f WHERE tag = 7 ORDER BY v <-> pseudo(5, 8)::vector LIMIT 30) x;

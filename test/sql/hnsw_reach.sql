@@ -5,6 +5,7 @@ CREATE TABLE far (id int, v vector(48));
 INSERT INTO far SELECT i, (SELECT array_agg(((hashint8(i::bigint * 100003 + d)::bigint & 1023) - 512)
     * (CASE WHEN i % 20 = 0 THEN 50 ELSE 1 END)::real)::vector FROM generate_series(1, 48) d) FROM generate_series(1, 3000) i;
 SET enable_seqscan = off;
+ANALYZE far;
 SET maintenance_work_mem = '64MB';
 CREATE INDEX far_v ON far USING hnsw (v vector_l2_ops);
 SELECT nodes, unreachable, (SELECT count(*) FROM hnsw_check('far_v')) AS problems FROM hnsw_stats('far_v');
