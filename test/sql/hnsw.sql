@@ -121,7 +121,7 @@ SET enable_indexscan = off;
 DELETE FROM f WHERE id IN (SELECT id FROM f ORDER BY v <-> pseudo(5, 8)::vector LIMIT 200);
 RESET enable_indexscan;
 SELECT count(*) FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector LIMIT 10) x;
-SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10);
+SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10) ~ '^10 rows, [0-3] differ$' AS nearly;
 VACUUM f;
 SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10), (SELECT count(*) FROM hnsw_check('f_v'));
 SET hnsw.iterative_scan = off;
