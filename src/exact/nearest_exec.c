@@ -3,8 +3,8 @@
  *		The node for exact search: the k rows of a table with the least distances.
  *		See README.
  *
- * It needs no row twice: one pass over the table keeps distances and tids, and the
- * k rows are read again by their tids for what is above.
+ * One pass over the table keeps distances and tids; only the k rows are read again, by
+ * their tids, for what is above.
  */
 #include "postgres.h"
 
@@ -57,7 +57,7 @@ typedef struct NearestState
 	uint32		k;
 	TableScanDesc scan;			/* NULL until the first row is asked for */
 	ParallelTableScanDesc shared;	/* NULL in a serial plan */
-	MemoryContext context;		/* of rows and the query; reset by a rescan */
+	MemoryContext context;		/* of the query's value; reset by a rescan */
 	NearestRow *rows;			/* all rows kept; sorted when collected */
 	NearestRow **sorted;
 	pairingheap heap;			/* the farthest on top */

@@ -16,7 +16,7 @@
 /* spins before the processor is given to whoever holds the lock */
 #define SPINS_PER_YIELD 1000
 
-/* nodes that are asked for before they are needed; more at once, and processors drop requests */
+/* nodes that are asked for before they are needed; few, so that requests spread over the work */
 #define AHEAD 4
 
 /* A candidate of a search. */
