@@ -145,8 +145,12 @@ limit_rows(const Query *parse)
 	if (rows > MOST_ROWS || rows <= 0)
 		return 0;
 	if (offset != NULL && !offset->constisnull && DatumGetInt64(offset->constvalue) > 0)
-		rows = Min(rows + DatumGetInt64(offset->constvalue), (int64) MOST_ROWS + 1);
-	return rows > MOST_ROWS ? 0 : rows;
+	{
+		if (DatumGetInt64(offset->constvalue) > MOST_ROWS - rows)
+			return 0;
+		rows += DatumGetInt64(offset->constvalue);
+	}
+	return rows;
 }
 
 /* A table of PostgreSQL's own access method, or a child that is one. */
