@@ -19,6 +19,7 @@ typedef struct Sampling
 	PgrSampleFn callback;
 	void	   *arg;
 	int			left;			/* rows still wanted */
+	int			quota;			/* of them from the block at hand */
 	MemoryContext context;		/* of one row */
 } Sampling;
 
@@ -28,10 +29,14 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool al
 	Sampling   *s = arg;
 	MemoryContext old;
 
-	if (s->left <= 0)
+	if (s->quota <= 0)
 		return;
+	s->quota--;
 	old = MemoryContextSwitchTo(s->context);
-	s->left = s->callback(values, isnull, s->arg) ? s->left - 1 : 0;
+	if (s->callback(values, isnull, s->arg))
+		s->left--;
+	else
+		s->left = s->quota = 0;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(s->context);
 }
@@ -43,18 +48,20 @@ pgr_sample_rows(Relation heap, Relation index, IndexInfo *info, int rows,
 	BlockNumber blocks = RelationGetNumberOfBlocks(heap);
 	Sampling	s = {callback, arg, rows};
 	BlockSamplerData sampler;
+	BlockNumber more;			/* blocks to come */
 
 	s.context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve sample",
 									  ALLOCSET_DEFAULT_SIZES);
 
 	/*
-	 * As many blocks as rows: one row a block is the least there can be, unless
-	 * blocks are empty. Once there are rows enough the rest is not read.
+	 * As many blocks as rows, and from each only its share of those that are still
+	 * wanted: tables are often sorted, and the first blocks alone are of one kind.
 	 */
-	BlockSampler_Init(&sampler, blocks, rows, SAMPLE_SEED);
-	while (s.left > 0 && BlockSampler_HasMore(&sampler))
+	more = BlockSampler_Init(&sampler, blocks, rows, SAMPLE_SEED);
+	for (; s.left > 0 && BlockSampler_HasMore(&sampler); more--)
 	{
 		CHECK_FOR_INTERRUPTS();
+		s.quota = (s.left - 1) / (int) more + 1;
 		/* whatever is there will do, but a concurrent build's snapshot sees what it sees */
 		table_index_build_range_scan(heap, index, info, false, !info->ii_Concurrent, false,
 									 BlockSampler_Next(&sampler), 1, sample_row, &s, NULL);

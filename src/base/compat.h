@@ -131,6 +131,19 @@ typedef struct PgrMemberIterator
 #define PGR_PATHKEY_ASCENDING(key) ((key)->pk_strategy == BTLessStrategyNumber)
 #endif
 
+/*
+ * Appends up to n blocks to a relation whose extension lock is held; *extended of them, in
+ * buffers, pinned. One by one before 16. Needs storage/bufmgr.h.
+ */
+#if PG_VERSION_NUM >= 160000
+#define pgr_extend_relation(rel, fork, n, buffers, extended) \
+	((void) ExtendBufferedRelBy(BMR_REL(rel), fork, NULL, EB_SKIP_EXTENSION_LOCK, n, buffers, \
+								extended))
+#else
+#define pgr_extend_relation(rel, fork, n, buffers, extended) \
+	((buffers)[0] = ReadBufferExtended(rel, fork, P_NEW, RBM_NORMAL, NULL), *(extended) = 1)
+#endif
+
 /* Ownership checks became one function in 16. */
 #if PG_VERSION_NUM >= 160000
 #define pgr_owns_relation(oid, user) object_ownercheck(RelationRelationId, oid, user)

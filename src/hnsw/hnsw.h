@@ -18,6 +18,7 @@
 #include "hnsw/hnsw_page.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
+#include "port/atomics.h"
 #include "storage/storage.h"
 
 #define PGR_HNSW_DEFAULT_M 16
@@ -213,8 +214,11 @@ extern void pgr_hnsw_node_free(const PgrHnswIndex *ix, PgrHnswId id);
 /* A free slot; its page is locked exclusively. Its record has only a generation. */
 extern PgrHnswId pgr_hnsw_node_alloc(const PgrHnswIndex *ix, Buffer *buffer);
 
-/* Appends pages for one more page of nodes, chained; the first stays locked. Build only. */
-extern Buffer pgr_hnsw_extend_nodes(const PgrHnswIndex *ix);
+/*
+ * Appends pages of free slots until the relation has the block, if it has not. Several
+ * processes may do so. Build only.
+ */
+extern void pgr_hnsw_extend_to(const PgrHnswIndex *ix, BlockNumber block);
 
 /* --- hnsw_list.c: which list a row is in --- */
 
@@ -483,10 +487,17 @@ typedef struct PgrHnswWritten
 } PgrHnswWritten;
 
 /*
- * Appends the nodes of a graph. With ids, rows that have a node already are not
- * written again: that node gets the graph's edges, as far as they are worth it.
+ * Appends the nodes of a graph, in three steps: the leader numbers them, all participants
+ * write them, the leader enters them in lists and offers entries. With ids, rows that have
+ * a node already are not written again: in the first step that node gets the graph's
+ * edges, as far as they are worth it.
  */
-extern void pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *w);
+extern void pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w);
+extern void pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *w);
+
+/* taken: nodes that participants have taken, zero at first; reported: as in PgrHnswWritten. */
+extern void pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_uint64 *taken,
+								 uint64 reported);
 
 /* --- hnsw_reach.c: ways to all nodes --- */
 

@@ -175,6 +175,16 @@ make_scratch(const PgrGraph *g)
 															pgr_graph_scratch_size(g)));
 }
 
+void
+pgr_hnsw_build_write(PgrHnswBuild *b)
+{
+	pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
+	b->written.reported = b->shared->reported;
+	pgr_hnsw_flush_begin(b->ix, b->graph, &b->written);
+	pgr_hnsw_build_run(b, PGR_HNSW_TASK_WRITE);
+	pgr_hnsw_flush_end(b->ix, b->graph, &b->written);
+}
+
 /* The graph, once it has all rows, goes to pages. */
 static void
 write_graph(PgrHnswBuild *b)
@@ -182,7 +192,6 @@ write_graph(PgrHnswBuild *b)
 	uint32		n = pgr_graph_count(b->graph);
 	PgrHnswListSample *sample = pgr_hnsw_list_sample(b->ix, n);
 
-	pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, n);
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -192,7 +201,7 @@ write_graph(PgrHnswBuild *b)
 		b->written.rows += node->state == PGR_GRAPH_NODE;
 	}
 	pgr_hnsw_create_lists(b->ix, sample);
-	pgr_hnsw_flush(b->ix, b->graph, &b->written);
+	pgr_hnsw_build_write(b);
 }
 
 /* What follows the scan of the table, in the leader. */
@@ -203,6 +212,7 @@ finish_build(PgrHnswBuild *b)
 		pgr_hnsw_build_parts(b);
 	else
 		write_graph(b);
+	pgr_hnsw_build_run(b, PGR_HNSW_TASK_NONE);
 	pgr_hnsw_report_phase(PGR_HNSW_PHASE_LINK);
 	pgr_hnsw_link_all(b->ix, b->written.seen);
 }
@@ -281,11 +291,45 @@ shared_graph(PgrHnswBuildShared *shared)
 	return (PgrGraph *) ((char *) shared + graph_offset(&shared->meta));
 }
 
-static double
-scan_table(PgrHnswBuild *b)
+/* A participant's part of the task at hand. */
+static void
+do_task(PgrHnswBuild *b)
 {
-	return table_index_build_scan(b->parallel->heap, b->parallel->index, b->parallel->info, true,
-								  true, build_row, b, b->parallel->scan);
+	switch (b->shared->task)
+	{
+		case PGR_HNSW_TASK_SCAN:
+			b->heap_tuples = table_index_build_scan(b->heap, b->ix->rel, b->info, true, true,
+													build_row, b,
+													b->parallel ? b->parallel->scan : NULL);
+			pgr_hnsw_spool_finish(b);
+			break;
+		case PGR_HNSW_TASK_PART:
+			pgr_hnsw_insert_part(b);
+			break;
+		case PGR_HNSW_TASK_WRITE:
+			pgr_hnsw_flush_nodes(b->ix, b->graph, &b->shared->taken, b->shared->reported);
+			break;
+		case PGR_HNSW_TASK_NONE:
+			break;
+	}
+}
+
+/* Waits for all participants. */
+static void
+arrive(PgrHnswBuild *b)
+{
+	if (b->parallel != NULL)
+		BarrierArriveAndWait(&b->shared->barrier, PG_WAIT_EXTENSION);
+}
+
+void
+pgr_hnsw_build_run(PgrHnswBuild *b, PgrHnswTask task)
+{
+	b->shared->task = task;
+	pg_atomic_write_u64(&b->shared->taken, 0);
+	arrive(b);
+	do_task(b);
+	arrive(b);
 }
 
 /* A participant's state: its own scratch memory, the common graph. */
@@ -293,6 +337,8 @@ static void
 join_build(PgrHnswBuild *b, PgrParallelBuild *parallel)
 {
 	b->parallel = parallel;
+	b->heap = parallel->heap;
+	b->info = parallel->info;
 	b->shared = parallel->area;
 	b->graph = shared_graph(b->shared);
 	b->scratch = make_scratch(b->graph);
@@ -307,7 +353,6 @@ pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc)
 	PgrParallelBuild parallel;
 	PgrHnswBuildShared *shared;
 	PgrHnswBuild b = {0};
-	double		heap_tuples = 0;
 	int			phase;
 
 	pgr_parallel_attach(&parallel, seg, toc);
@@ -317,18 +362,18 @@ pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc)
 	b.ix->centre = shared->has_centre ? shared->centre : NULL;
 	join_build(&b, &parallel);
 	phase = BarrierAttach(&shared->barrier);
-	if (phase == 0)
-	{
-		heap_tuples = scan_table(&b);
-		pgr_hnsw_spool_finish(&b);
-		BarrierArriveAndWait(&shared->barrier, PG_WAIT_EXTENSION);
-	}
-	else
+	if (phase != 0)
 		table_endscan(parallel.scan);	/* the others have read it all */
-	if (shared->spooling)
-		pgr_hnsw_join_parts(&b);
+	for (;; phase = BarrierPhase(&shared->barrier))
+	{
+		if (phase % 2 == 0 && shared->task == PGR_HNSW_TASK_NONE)
+			break;
+		if (phase % 2 == 0)
+			do_task(&b);
+		arrive(&b);
+	}
 	BarrierDetach(&shared->barrier);
-	pgr_parallel_detach(&parallel, heap_tuples, b.rows);
+	pgr_parallel_detach(&parallel, b.heap_tuples, b.rows);
 }
 
 static void
@@ -340,7 +385,7 @@ init_shared(PgrHnswBuildShared *shared, const PgrHnswIndex *ix)
 	if (ix->centre != NULL)
 		memcpy(shared->centre, ix->centre, ix->meta.dim * sizeof(float));
 	BarrierInit(&shared->barrier, 0);
-	pg_atomic_init_u64(&shared->part_taken, 0);
+	pg_atomic_init_u64(&shared->taken, 0);
 }
 
 /* The whole build by several processes; false if there are none to be had. */
@@ -367,10 +412,10 @@ build_in_parallel(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *inf
 	b->shared->spooling = spool;
 	BarrierAttach(&b->shared->barrier);
 	pgr_parallel_launch(&parallel);
-	result->heap_tuples = scan_table(b);
+	do_task(b);
+	result->heap_tuples = b->heap_tuples;
 	result->index_tuples = b->rows;
-	pgr_hnsw_spool_finish(b);
-	BarrierArriveAndWait(&b->shared->barrier, PG_WAIT_EXTENSION);
+	arrive(b);
 	finish_build(b);
 	BarrierDetach(&b->shared->barrier);
 	pgr_parallel_wait(&parallel, &result->heap_tuples, &result->index_tuples);
@@ -386,8 +431,10 @@ build_alone(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *info,
 	init_shared(b->shared, b->ix);
 	b->graph = make_graph(b, estimate_rows(heap));
 	b->scratch = make_scratch(b->graph);
-	result->heap_tuples = table_index_build_scan(heap, index, info, true, true, build_row, b,
-												 NULL);
+	b->heap = heap;
+	b->info = info;
+	do_task(b);
+	result->heap_tuples = b->heap_tuples;
 	result->index_tuples = b->rows;
 	finish_build(b);
 }

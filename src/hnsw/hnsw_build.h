@@ -17,6 +17,18 @@
 #define PGR_HNSW_MAX_PARTICIPANTS 1025
 
 /*
+ * What all participants do together, in even phases of the barrier; in odd ones the
+ * leader works alone and chooses the next task. A worker may come late, to any.
+ */
+typedef enum PgrHnswTask
+{
+	PGR_HNSW_TASK_SCAN,			/* phase 0: read the table */
+	PGR_HNSW_TASK_PART,			/* insert the rows of a part into the graph */
+	PGR_HNSW_TASK_WRITE,		/* write the graph's nodes */
+	PGR_HNSW_TASK_NONE			/* go home */
+} PgrHnswTask;
+
+/*
  * What all participants of a build see; in shared memory if it is parallel,
  * where the graph follows the centre.
  */
@@ -25,11 +37,12 @@ typedef struct PgrHnswBuildShared
 	PgrHnswMeta meta;
 	bool		has_centre;
 	bool		spooling;		/* rows go to files: the graph has no room for all */
-	Barrier		barrier;		/* parallel only; see hnsw_part.c */
-	uint32		nparts;			/* parts that the rows were divided into */
-	uint64		parts_done;		/* rows of all parts before the present one */
-	uint64		part_rows;		/* of the part that is being built */
-	pg_atomic_uint64 part_taken;	/* of them, those that a participant has taken */
+	Barrier		barrier;		/* parallel only */
+	PgrHnswTask task;
+	pg_atomic_uint64 taken;		/* rows or nodes of the task that participants have taken */
+	uint64		reported;		/* rows that the progress view counts before it */
+	uint32		part;			/* the one that is being built, of the rows' division */
+	uint64		part_rows;		/* rows in it */
 	uint64		spooled[PGR_HNSW_MAX_PARTICIPANTS]; /* rows in each one's file */
 	float		centre[FLEXIBLE_ARRAY_MEMBER];
 } PgrHnswBuildShared;
@@ -39,23 +52,33 @@ typedef struct PgrHnswBuild
 {
 	MemoryContext context;
 	PgrHnswIndex *ix;
+	Relation	heap;
+	IndexInfo  *info;
 	PgrParallelBuild *parallel; /* NULL in a serial build */
 	PgrHnswBuildShared *shared;
 	PgrGraph   *graph;
 	PgrGraphScratch *scratch;
 	BufFile    *spool;			/* rows that the graph has no room for; NULL: none yet */
 	BufFile   **parts;			/* leader: files of the parts */
+	uint32		nparts;			/* leader: their number */
 	uint64	   *nrows;			/* leader: rows in each */
 	PgrHnswWritten written;		/* leader */
 	int8	   *code;			/* of the row at hand */
 	char	   *row;			/* what of it goes into the index: PGR_HNSW_ROW_SIZE */
 	MemoryContext row_context;
-	double		rows;			/* with a value and a distance */
+	double		heap_tuples;	/* that this participant has read */
+	double		rows;			/* of them, those with a value and a distance */
 } PgrHnswBuild;
 
 /* --- hnsw_build.c --- */
 
 extern void pgr_hnsw_report_phase(PgrHnswPhase phase);
+
+/* Leader, or alone: does a task with all participants. */
+extern void pgr_hnsw_build_run(PgrHnswBuild *b, PgrHnswTask task);
+
+/* Writes the graph to pages, with all participants. */
+extern void pgr_hnsw_build_write(PgrHnswBuild *b);
 
 /*
  * Puts the row at hand into the graph under a number of the caller's; false if
@@ -74,7 +97,7 @@ extern void pgr_hnsw_spool_finish(PgrHnswBuild *b);
 /* Leader, or alone: divides the rows, then builds and writes part after part. */
 extern void pgr_hnsw_build_parts(PgrHnswBuild *b);
 
-/* Worker, attached to the barrier: inserts into each part, with the others. */
-extern void pgr_hnsw_join_parts(PgrHnswBuild *b);
+/* Inserts rows of the part at hand, with the others, until all are taken. */
+extern void pgr_hnsw_insert_part(PgrHnswBuild *b);
 
 #endif							/* PGR_HNSW_BUILD_H */

@@ -1,7 +1,8 @@
 /*
  * hnsw_flush.c
  *		Writing an index: its first pages, and the nodes of a graph that was
- *		built in memory. Pages are changed in place and logged at the end.
+ *		built in memory, by all processes of the build. Pages are changed in place and
+ *		logged at the end.
  */
 #include "postgres.h"
 
@@ -11,6 +12,9 @@
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+
+/* nodes that a participant takes at once: some more pages than pay for extending by them */
+#define TAKE_NODES 256
 
 /* entry pages grow with the square root of the rows, up to so many */
 #define MAX_ENTRY_PAGES 4
@@ -71,29 +75,23 @@ pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
  * ----------
  */
 
-static bool
-is_new(const PgrHnswWritten *w, const PgrGraphNode *node)
-{
-	return w->ids == NULL || w->ids[node->number] == PGR_HNSW_NO_ID;
-}
-
-/* The first row, from i on in a chain of equal ones, that has no node yet. */
+/* The first row, from i on in a chain of equal ones, that has no node in pages yet. */
 static uint32
-next_new(const PgrGraph *g, const PgrHnswWritten *w, uint32 i)
+next_new(const PgrGraph *g, uint32 i)
 {
-	while (i != PGR_GRAPH_NONE && !is_new(w, pgr_graph_node(g, i)))
+	while (i != PGR_GRAPH_NONE && pgr_graph_node(g, i)->written)
 		i = pgr_graph_node(g, i)->next_equal;
 	return i;
 }
 
 /* Rows without a node among the equal ones from i on. */
 static uint32
-count_new(const PgrGraph *g, const PgrHnswWritten *w, uint32 i)
+count_new(const PgrGraph *g, uint32 i)
 {
 	uint32		n = 0;
 
-	for (i = next_new(g, w, i); i != PGR_GRAPH_NONE;
-		 i = next_new(g, w, pgr_graph_node(g, i)->next_equal))
+	for (i = next_new(g, i); i != PGR_GRAPH_NONE;
+		 i = next_new(g, pgr_graph_node(g, i)->next_equal))
 		n++;
 	return n;
 }
@@ -107,9 +105,19 @@ slots_needed(const PgrHnswMeta *meta, uint32 rows)
 	return (more + PGR_HNSW_SLOT_TIDS(meta) - 1) / PGR_HNSW_SLOT_TIDS(meta);
 }
 
+/* The slot that lies n > 0 slots behind another in pages that one build appended. */
+static PgrHnswId
+slot_behind(const PgrHnswMeta *meta, PgrHnswId id, uint32 n)
+{
+	uint64		slot = id % meta->nodes_per_page + (uint64) n;
+	uint64		block = PGR_HNSW_BLOCK(meta, id) + slot / meta->nodes_per_page * meta->parts;
+
+	return (PgrHnswId) (block * meta->nodes_per_page + slot % meta->nodes_per_page);
+}
+
 /*
- * Numbers the nodes as their records will lie: the k-th slot behind the
- * relation's end. A node's TIDS slots follow it. Nodes written before keep theirs.
+ * Numbers the nodes as their records will lie, from the relation's end on. A node's
+ * TIDS slots follow it. Nodes written before keep theirs.
  */
 static void
 number_nodes(const PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w)
@@ -121,12 +129,18 @@ number_nodes(const PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w)
 	for (uint32 i = 0; i < pgr_graph_count(g); i++)
 	{
 		PgrGraphNode *node = pgr_graph_node(g, i);
+
+		node->written = w->ids != NULL && w->ids[node->number] != PGR_HNSW_NO_ID;
+	}
+	for (uint32 i = 0; i < pgr_graph_count(g); i++)
+	{
+		PgrGraphNode *node = pgr_graph_node(g, i);
 		uint64		block = first + next / meta->nodes_per_page * meta->parts + meta->parts - 1;
 		uint32		rows;
 
 		if (node->state != PGR_GRAPH_NODE)
 			continue;
-		rows = count_new(g, w, i);
+		rows = count_new(g, i);
 		if (rows == 0)
 		{
 			node->disk_id = w->ids[node->number];
@@ -141,54 +155,38 @@ number_nodes(const PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w)
 	}
 }
 
-/* Where records are appended. */
+/* Where a participant writes records. */
 typedef struct Writer
 {
 	const PgrHnswIndex *ix;
-	PgrHnswWritten *written;
-	Buffer		buffer;			/* the page being filled, locked, or InvalidBuffer */
-	uint32		slot;			/* next in it */
-	BlockNumber last;			/* the last page begun */
+	const PgrGraph *g;
+	PgrHnswNode *record;		/* scratch */
+	Buffer		buffer;			/* the page written last, pinned, or InvalidBuffer */
 } Writer;
 
-/* The next slot's number; its page is locked. */
-static PgrHnswId
-next_slot(Writer *w)
-{
-	const PgrHnswMeta *meta = &w->ix->meta;
-
-	if (BufferIsValid(w->buffer) && w->slot == meta->nodes_per_page)
-	{
-		UnlockReleaseBuffer(w->buffer);
-		w->buffer = InvalidBuffer;
-	}
-	if (!BufferIsValid(w->buffer))
-	{
-		CHECK_FOR_INTERRUPTS();
-		w->buffer = pgr_hnsw_extend_nodes(w->ix);
-		w->last = BufferGetBlockNumber(w->buffer);
-		w->slot = 0;
-	}
-	return w->last * meta->nodes_per_page + w->slot++;
-}
-
-/* Copies a record into the slot just given, and its further parts. */
+/* Copies a record into its slot, and its further parts. The page is there. */
 static void
-put_record(Writer *w, PgrHnswId id, const PgrHnswNode *record)
+put_record(Writer *w, PgrHnswId id)
 {
 	const PgrHnswMeta *meta = &w->ix->meta;
-	Page		page = BufferGetPage(w->buffer);
-	BlockNumber next = PgrPageGetOpaque(page)->next;
+	Size		done = Min(meta->node_size, PGR_PAGE_CAPACITY);
+	BlockNumber next;
+	Page		page;
 
-	memcpy(pgr_hnsw_slot(w->ix, page, id), record, Min(meta->node_size, PGR_PAGE_CAPACITY));
+	w->buffer = ReleaseAndReadBuffer(w->buffer, w->ix->rel, PGR_HNSW_BLOCK(meta, id));
+	LockBuffer(w->buffer, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(w->buffer);
+	next = PgrPageGetOpaque(page)->next;
+	memcpy(pgr_hnsw_slot(w->ix, page, id), w->record, done);
 	MarkBufferDirty(w->buffer);
-	for (Size done = PGR_PAGE_CAPACITY; done < meta->node_size; done += PGR_PAGE_CAPACITY)
+	LockBuffer(w->buffer, BUFFER_LOCK_UNLOCK);
+	for (; done < meta->node_size; done += PGR_PAGE_CAPACITY)
 	{
 		Buffer		buffer = pgr_page_read(w->ix->rel, next, PGR_PAGE_HNSW_AUX,
 										   BUFFER_LOCK_EXCLUSIVE);
 
 		page = BufferGetPage(buffer);
-		memcpy(PgrPageGetData(page), (const char *) record + done,
+		memcpy(PgrPageGetData(page), (const char *) w->record + done,
 			   Min(meta->node_size - done, PGR_PAGE_CAPACITY));
 		next = PgrPageGetOpaque(page)->next;
 		MarkBufferDirty(buffer);
@@ -207,17 +205,18 @@ put_item(const PgrHnswMeta *meta, const PgrGraph *g, const PgrGraphNode *node, P
 
 /* The value of a chain's new rows goes into a record, if all have the same. */
 static void
-put_value(const Writer *w, const PgrGraph *g, uint32 first, PgrHnswNode *record)
+put_value(const Writer *w, uint32 first)
 {
 	const PgrHnswMeta *meta = &w->ix->meta;
+	const PgrGraph *g = w->g;
 	const char *value = PGR_HNSW_ROW_VALUE(meta, pgr_graph_extra(g, pgr_graph_node(g, first)));
 
 	for (uint32 i = first; i != PGR_GRAPH_NONE;
-		 i = next_new(g, w->written, pgr_graph_node(g, i)->next_equal))
+		 i = next_new(g, pgr_graph_node(g, i)->next_equal))
 		if (memcmp(PGR_HNSW_ROW_VALUE(meta, pgr_graph_extra(g, pgr_graph_node(g, i))), value,
 				   meta->value_size) != 0)
 			return;
-	memcpy(PGR_HNSW_VALUE(meta, record), value, meta->value_size);
+	memcpy(PGR_HNSW_VALUE(meta, w->record), value, meta->value_size);
 }
 
 /*
@@ -229,13 +228,15 @@ fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, 
 {
 	const PgrHnswMeta *meta = &ix->meta;
 
+	const PgrGraphLink *links = pgr_graph_links(g, from);
+
 	record->nedges = 0;
 	for (uint32 i = 0; i < from->nlinks; i++)
 	{
-		const PgrGraphNode *to = pgr_graph_node(g, PGR_GRAPH_ID(from->links[i]));
+		const PgrGraphNode *to = pgr_graph_node(g, PGR_GRAPH_ID(links[i]));
 
 		if (i + 2 < from->nlinks)
-			pgr_graph_prefetch(g, PGR_GRAPH_ID(from->links[i + 2]));
+			pgr_graph_prefetch(g, PGR_GRAPH_ID(links[i + 2]), 0, g->dim);
 		if (pgr_hnsw_has_edge(meta, record, to->disk_id))
 			continue;
 		pgr_hnsw_make_edge(meta, &from->head, pgr_graph_code(g, from), to->disk_id, &to->head,
@@ -244,80 +245,62 @@ fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, 
 	}
 }
 
-/* Takes tids of new rows from a chain into a record with room for most. */
+/* Takes tids of new rows from a chain into the record, with room for most. */
 static void
-fill_tids(const Writer *w, const PgrGraph *g, uint32 *rest, PgrHnswNode *record, uint32 most)
+fill_tids(const Writer *w, uint32 *rest, uint32 most)
 {
-	for (; *rest != PGR_GRAPH_NONE && record->ntids < most;
-		 *rest = next_new(g, w->written, pgr_graph_node(g, *rest)->next_equal))
-		put_item(&w->ix->meta, g, pgr_graph_node(g, *rest), record);
+	for (; *rest != PGR_GRAPH_NONE && w->record->ntids < most;
+		 *rest = next_new(w->g, pgr_graph_node(w->g, *rest)->next_equal))
+		put_item(&w->ix->meta, w->g, pgr_graph_node(w->g, *rest), w->record);
 }
 
-/* The tids of a node's duplicates that do not fit in its record. */
+/* Begins the record of a slot that nslots TIDS slots follow. */
 static void
-put_tids_slots(Writer *w, const PgrGraph *g, PgrHnswId owner, uint32 rest, uint32 nslots,
-			   PgrHnswNode *record)
+begin_record(const Writer *w, PgrHnswId id, uint16 flags, PgrHnswId owner, uint32 nslots)
 {
-	const PgrHnswMeta *meta = &w->ix->meta;
-
-	for (uint32 i = 0; i < nslots; i++)
-	{
-		PgrHnswId	id = next_slot(w);
-
-		memset(record, 0, meta->node_size);
-		record->flags = PGR_HNSW_TIDS;
-		record->owner = owner;
-		record->more = PGR_HNSW_NO_ID;
-		fill_tids(w, g, &rest, record, PGR_HNSW_SLOT_TIDS(meta));
-		/* the slot that follows, wherever its page will be */
-		if (i + 1 < nslots)
-			record->more = w->slot < meta->nodes_per_page ? id + 1
-				: (PgrHnswId) (RelationGetNumberOfBlocks(w->ix->rel) + meta->parts - 1) *
-				meta->nodes_per_page;
-		put_record(w, id, record);
-	}
+	memset(w->record, 0, w->ix->meta.node_size);
+	w->record->flags = flags;
+	w->record->owner = owner;
+	w->record->more = nslots > 0 ? slot_behind(&w->ix->meta, id, 1) : PGR_HNSW_NO_ID;
 }
 
 /* Writes a node with its rows from first on, which have none yet. */
 static void
-put_node(Writer *w, const PgrGraph *g, const PgrGraphNode *node, uint32 first,
-		 PgrHnswNode *record)
+put_node(Writer *w, const PgrGraphNode *node, uint32 first)
 {
 	const PgrHnswMeta *meta = &w->ix->meta;
-	PgrHnswId	id = next_slot(w);
-	uint32		nslots = slots_needed(meta, count_new(g, w->written, first));
+	PgrHnswId	id = node->disk_id;
+	uint32		nslots = slots_needed(meta, count_new(w->g, first));
 	uint32		rest = first;
 
-	if (id != node->disk_id)
-		elog(ERROR, "node is written to slot %u instead of %u", id, node->disk_id);
-	memset(record, 0, meta->node_size);
-	record->flags = PGR_HNSW_USED;
-	record->more = PGR_HNSW_NO_ID;
-	record->owner = PGR_HNSW_NO_ID;
-	record->head = node->head;
-	fill_tids(w, g, &rest, record, PGR_HNSW_INLINE_TIDS);
-	if (nslots > 0)
-		record->more = w->slot < meta->nodes_per_page ? id + 1
-			: (PgrHnswId) (RelationGetNumberOfBlocks(w->ix->rel) + meta->parts - 1) *
-			meta->nodes_per_page;
-	memcpy(PGR_HNSW_CODE(meta, record), pgr_graph_code(g, node), meta->padded);
-	fill_edges(w->ix, g, node, record);
-	put_value(w, g, first, record);
-	put_record(w, id, record);
-	put_tids_slots(w, g, id, rest, nslots, record);
+	begin_record(w, id, PGR_HNSW_USED, PGR_HNSW_NO_ID, nslots);
+	w->record->head = node->head;
+	fill_tids(w, &rest, PGR_HNSW_INLINE_TIDS);
+	memcpy(PGR_HNSW_CODE(meta, w->record), pgr_graph_code(w->g, node), meta->padded);
+	fill_edges(w->ix, w->g, node, w->record);
+	put_value(w, first);
+	put_record(w, id);
+	/* tids of duplicates for which the record has no room */
+	while (nslots-- > 0)
+	{
+		id = slot_behind(meta, id, 1);
+		begin_record(w, id, PGR_HNSW_TIDS, node->disk_id, nslots);
+		fill_tids(w, &rest, PGR_HNSW_SLOT_TIDS(meta));
+		put_record(w, id);
+	}
 }
 
 /*
- * Remembers which node new rows of a group are in, and enters them in the lists
- * of filter values. After all nodes, because lists may take further pages.
+ * Remembers which node new rows of a group, from first on, are in, and enters them in
+ * the lists of filter values. After all nodes, because lists may take further pages.
  */
 static void
 enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 first, const PgrHnswWritten *w)
 {
 	PgrHnswId	id = pgr_graph_node(g, first)->disk_id;
 
-	for (uint32 i = next_new(g, w, first); i != PGR_GRAPH_NONE;
-		 i = next_new(g, w, pgr_graph_node(g, i)->next_equal))
+	for (uint32 i = first; i != PGR_GRAPH_NONE;
+		 i = next_new(g, pgr_graph_node(g, i)->next_equal))
 	{
 		const PgrGraphNode *row = pgr_graph_node(g, i);
 
@@ -388,11 +371,11 @@ typedef enum Step
 } Step;
 
 static void
-report_step(const PgrGraph *g, const PgrHnswWritten *written, Step step, uint32 i)
+report_step(const PgrGraph *g, uint64 reported, Step step, uint32 i)
 {
 	CHECK_FOR_INTERRUPTS();
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-								 (int64) (written->reported +
+								 (int64) (reported +
 										  ((uint64) pgr_graph_count(g) * step + i) / STEPS));
 }
 
@@ -402,9 +385,8 @@ report_step(const PgrGraph *g, const PgrHnswWritten *written, Step step, uint32 
 		if (pgr_graph_node(g, i)->state == PGR_GRAPH_NODE)
 
 void
-pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *written)
+pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *written)
 {
-	Writer		w = {ix, written, InvalidBuffer};
 	PgrHnswNode *record = palloc(ix->meta.node_size);
 
 	number_nodes(ix, g, written);
@@ -412,29 +394,72 @@ pgr_hnsw_flush(PgrHnswIndex *ix, PgrGraph *g, PgrHnswWritten *written)
 	if (written->ids != NULL)
 		FOREACH_NODE(g, i)
 		{
-			report_step(g, written, STEP_MERGE, i);
+			report_step(g, written->reported, STEP_MERGE, i);
 			merge_group(ix, g, i, written, record);
 		}
+	pfree(record);
+}
+
+/* The last slot of the graph's nodes in [from, to) that are new, or PGR_HNSW_NO_ID. */
+static PgrHnswId
+last_slot(const PgrHnswMeta *meta, const PgrGraph *g, uint32 from, uint32 to)
+{
+	while (to-- > from)
+	{
+		const PgrGraphNode *node = pgr_graph_node(g, to);
+		uint32		rows = node->state == PGR_GRAPH_NODE ? count_new(g, to) : 0;
+
+		if (rows > 0)
+			return slot_behind(meta, node->disk_id, slots_needed(meta, rows));
+	}
+	return PGR_HNSW_NO_ID;
+}
+
+void
+pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_uint64 *taken,
+					 uint64 reported)
+{
+	Writer		w = {ix, g, palloc(ix->meta.node_size), InvalidBuffer};
+	uint64		from;
+
+	while ((from = pg_atomic_fetch_add_u64(taken, TAKE_NODES)) < pgr_graph_count(g))
+	{
+		uint32		to = (uint32) Min(from + TAKE_NODES, pgr_graph_count(g));
+		PgrHnswId	last = last_slot(&ix->meta, g, (uint32) from, to);
+
+		if (last == PGR_HNSW_NO_ID)
+			continue;
+		pgr_hnsw_extend_to(ix, PGR_HNSW_BLOCK(&ix->meta, last));
+		for (uint32 i = (uint32) from; i < to; i++)
+		{
+			const PgrGraphNode *node = pgr_graph_node(g, i);
+			uint32		first = node->state == PGR_GRAPH_NODE ? next_new(g, i) : PGR_GRAPH_NONE;
+
+			report_step(g, reported, STEP_PUT, i);
+			if (first != PGR_GRAPH_NONE)
+				put_node(&w, node, first);
+		}
+	}
+	if (BufferIsValid(w.buffer))
+		ReleaseBuffer(w.buffer);
+	pfree(w.record);
+}
+
+void
+pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *written)
+{
+	PgrHnswId	last = last_slot(&ix->meta, g, 0, pgr_graph_count(g));
+
+	if (last != PGR_HNSW_NO_ID)
+		set_insert_block(ix, PGR_HNSW_BLOCK(&ix->meta, last));
 	FOREACH_NODE(g, i)
 	{
-		const PgrGraphNode *node = pgr_graph_node(g, i);
-		uint32		first = next_new(g, written, i);
+		uint32		first = next_new(g, i);
 
 		if (first == PGR_GRAPH_NONE)
 			continue;
-		report_step(g, written, STEP_PUT, i);
-		put_node(&w, g, node, first, record);
-		put_entry(ix, g, node, written);
+		report_step(g, written->reported, STEP_ENTER, i);
+		put_entry(ix, g, pgr_graph_node(g, i), written);
+		enter_rows(ix, g, first, written);
 	}
-	if (BufferIsValid(w.buffer))
-	{
-		UnlockReleaseBuffer(w.buffer);
-		set_insert_block(ix, w.last);
-	}
-	FOREACH_NODE(g, i)
-	{
-		report_step(g, written, STEP_ENTER, i);
-		enter_rows(ix, g, i, written);
-	}
-	pfree(record);
 }

@@ -19,6 +19,25 @@
 /* nodes that are asked for before they are needed; few, so that requests spread over the work */
 #define AHEAD 4
 
+/*
+ * Coordinates that a distance is first told from, if there are at least three times as
+ * many, and how many standard deviations the whole is allowed to be from that.
+ */
+#define PART 128
+#define PART_DEVIATIONS 2
+
+/* entries to start from, and nodes of each beyond which there are more; pgr_graph_starts */
+#define LEAST_STARTS 2
+#define NODES_PER_ENTRY 128
+
+/* A node where searches may start. The first entry_dim() bytes of its code lie elsewhere. */
+typedef struct Entry
+{
+	uint32_t	id;
+	float		scale;
+	float		norm2;			/* of those bytes */
+} Entry;
+
 /* A candidate of a search. */
 typedef struct PoolEntry
 {
@@ -48,7 +67,7 @@ struct PgrGraphScratch
 size_t
 pgr_graph_stride(uint32_t dim, uint32_t degree, uint32_t extra)
 {
-	return ALIGN64(sizeof(PgrGraphNode) + degree * sizeof(PgrGraphLink) + dim + extra);
+	return ALIGN64(sizeof(PgrGraphNode) + dim + degree * sizeof(PgrGraphLink) + extra);
 }
 
 static uint32_t
@@ -59,11 +78,24 @@ entry_capacity(uint32_t capacity)
 	return want < PGR_GRAPH_ENTRIES_MAX ? (uint32_t) want : PGR_GRAPH_ENTRIES_MAX;
 }
 
+/* coordinates that a distance is first told from, 0: all at once */
+static uint32_t
+part_of(uint32_t dim)
+{
+	return dim >= 3 * PART ? PART : 0;
+}
+
+/* coordinates that entries are scored by */
+static uint32_t
+entry_dim(uint32_t dim)
+{
+	return part_of(dim) > 0 ? part_of(dim) : dim;
+}
+
 static size_t
 entries_size(uint32_t dim, uint32_t entries)
 {
-	return ALIGN64(entries * sizeof(uint32_t)) + ALIGN64(entries * sizeof(PgrCode8)) +
-		(size_t) entries * dim;
+	return ALIGN64(entries * sizeof(Entry)) + (size_t) entries * entry_dim(dim);
 }
 
 size_t
@@ -104,6 +136,10 @@ pgr_graph_init(PgrGraph *g, uint32_t dim, uint32_t degree, uint32_t extra, uint3
 {
 	memset(g, 0, sizeof(*g));
 	g->dim = dim;
+	g->part = part_of(dim);
+	/* of a mean of squares, drawn without replacement from coordinates made alike by rotation */
+	g->part_error = g->part == 0 ? 0
+		: (float) (PART_DEVIATIONS * sqrt(2.0 / PART * (1 - (double) PART / dim)));
 	g->degree = degree;
 	g->extra = extra;
 	g->ef_construction = ef_construction;
@@ -115,22 +151,16 @@ pgr_graph_init(PgrGraph *g, uint32_t dim, uint32_t degree, uint32_t extra, uint3
 	g->node_offset = g->entry_offset + ALIGN64(entries_size(dim, g->entry_capacity));
 }
 
-static uint32_t *
-entry_ids(const PgrGraph *g)
-{
-	return (uint32_t *) ((char *) g + g->entry_offset);
-}
-
-static PgrCode8 *
+static Entry *
 entry_heads(const PgrGraph *g)
 {
-	return (PgrCode8 *) ((char *) entry_ids(g) + ALIGN64(g->entry_capacity * sizeof(uint32_t)));
+	return (Entry *) ((char *) g + g->entry_offset);
 }
 
 static int8_t *
 entry_codes(const PgrGraph *g)
 {
-	return (int8_t *) entry_heads(g) + ALIGN64(g->entry_capacity * sizeof(PgrCode8));
+	return (int8_t *) entry_heads(g) + ALIGN64(g->entry_capacity * sizeof(Entry));
 }
 
 static size_t
@@ -208,7 +238,7 @@ unlock_sequence(uint32_t *sequence)
 
 /* Copies a node's links as they were at one moment; returns their number. */
 static uint32_t
-read_links(const PgrGraphNode *node, PgrGraphLink *links, uint32_t degree)
+read_links(const PgrGraph *g, const PgrGraphNode *node, PgrGraphLink *links)
 {
 	for (uint32_t spins = 0;; spins++)
 	{
@@ -218,8 +248,8 @@ read_links(const PgrGraphNode *node, PgrGraphLink *links, uint32_t degree)
 		{
 			uint32_t	n = node->nlinks;
 
-			n = n < degree ? n : degree;
-			memcpy(links, node->links, n * sizeof(PgrGraphLink));
+			n = n < g->degree ? n : g->degree;
+			memcpy(links, pgr_graph_links(g, node), n * sizeof(PgrGraphLink));
 			__atomic_thread_fence(__ATOMIC_ACQUIRE);
 			if (__atomic_load_n(&node->sequence, __ATOMIC_RELAXED) == before)
 				return n;
@@ -233,13 +263,100 @@ read_links(const PgrGraphNode *node, PgrGraphLink *links, uint32_t degree)
  * ----------
  */
 
-static double
-distance_to(const PgrGraph *g, const PgrCode8 *head, const int8_t *code, uint32_t id)
+/* A vector as distances take it. */
+typedef struct Vector
+{
+	const PgrCode8 *head;
+	const int8_t *code;
+	float		part_norm2;
+} Vector;
+
+static inline Vector
+node_vector(const PgrGraph *g, uint32_t id)
 {
 	const PgrGraphNode *node = pgr_graph_node(g, id);
 
-	return pgr_code8_pair_distance(head, code, &node->head, pgr_graph_code(g, node),
-								   g->dim, g->max_aux);
+	return (Vector) {&node->head, node->code, node->part_norm2};
+}
+
+static float
+part_norm2(const PgrGraph *g, const PgrCode8 *head, const int8_t *code)
+{
+	return g->part == 0 ? 0 : head->scale * head->scale *
+		(float) pgr_kernel->dist[PGR_ELEM_I8][PGR_METRIC_IP] (code, code, g->part);
+}
+
+/*
+ * Distances in two steps. The first coordinates, three lines of memory instead of 13 at 768
+ * dimensions, tell most that are beyond a bound, which is all that is asked of most.
+ * (Gao and Long, High-Dimensional Approximate Nearest Neighbor Search, 2023, there in
+ * smaller steps.)
+ */
+typedef struct Guess
+{
+	float		least;			/* what the squared distance is very likely not less than */
+	float		most;
+	double		further;		/* that the last coordinate of inner products adds */
+	double		product;		/* of the codes' first g->part bytes */
+} Guess;
+
+static inline Guess
+guess_distance(const PgrGraph *g, const Vector *a, const Vector *b)
+{
+	Guess		guess = {0, INFINITY, pgr_code8_pair_further(a->head, b->head, g->max_aux)};
+	double		d;
+
+	if (g->part > 0)
+	{
+		guess.product = pgr_kernel->dist[PGR_ELEM_I8][PGR_METRIC_IP] (a->code, b->code, g->part);
+		d = ((double) a->part_norm2 + b->part_norm2 -
+			 2.0 * a->head->scale * b->head->scale * guess.product) * g->dim / g->part;
+		guess.least = (float) (d * (1 - g->part_error) + guess.further);
+		guess.most = (float) (d * (1 + g->part_error) + guess.further);
+	}
+	return guess;
+}
+
+static inline float
+complete_distance(const PgrGraph *g, const Vector *a, const Vector *b, const Guess *guess)
+{
+	double		product = guess->product +
+		pgr_kernel->dist[PGR_ELEM_I8][PGR_METRIC_IP] (a->code + g->part, b->code + g->part,
+													  g->dim - g->part);
+	double		d = (double) a->head->norm2 + b->head->norm2 -
+		2.0 * a->head->scale * b->head->scale * product + guess->further;
+
+	return d > 0 ? (float) d : 0;
+}
+
+static float
+exact_distance(const PgrGraph *g, const Vector *a, uint32_t id)
+{
+	const Vector b = node_vector(g, id);
+	Guess		guess = guess_distance(g, a, &b);
+
+	return complete_distance(g, a, &b, &guess);
+}
+
+/* The squared distance, or something on the same side of the bound. */
+static float
+distance_about(const PgrGraph *g, const Vector *a, uint32_t id, float bound)
+{
+	const Vector b = node_vector(g, id);
+	Guess		guess = guess_distance(g, a, &b);
+
+	if (guess.least > bound)
+		return guess.least;
+	if (guess.most < bound)
+		return guess.most;
+	return complete_distance(g, a, &b, &guess);
+}
+
+/* Asks for what a guess needs. */
+static inline void
+prefetch(const PgrGraph *g, uint32_t id)
+{
+	pgr_graph_prefetch(g, id, 0, g->part);
 }
 
 static void
@@ -289,67 +406,79 @@ pool_add(PoolEntry *pool, uint32_t *n, uint32_t ef, float distance, uint32_t id)
 	return low;
 }
 
-/* Scores all entries; the best two start the pool. */
-static void
-start_pool(const PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head, const int8_t *code,
-		   PoolEntry *pool, uint32_t *n, uint32_t ef)
+uint32_t
+pgr_graph_starts(double nodes, uint32_t entries)
 {
-	uint32_t	entries = __atomic_load_n(&g->nentries, __ATOMIC_ACQUIRE);
-	const PgrCode8 *heads = entry_heads(g);
-	PoolEntry	best[2] = {{INFINITY, PGR_GRAPH_NONE}, {INFINITY, PGR_GRAPH_NONE}};
+	uint32_t	starts = LEAST_STARTS;
 
-	pgr_kernel->many[PGR_ELEM_I8][PGR_METRIC_IP] (code, entry_codes(g), g->dim, entries,
-												 g->dim, s->products);
-	for (uint32_t i = 0; i < entries; i++)
-	{
-		float		d = head->norm2 + heads[i].norm2 -
-			2 * head->scale * heads[i].scale * s->products[i];
-
-		if (d < best[1].distance)
-		{
-			best[1] = (PoolEntry) {d, entry_ids(g)[i]};
-			if (d < best[0].distance)
-			{
-				PoolEntry	swap = best[0];
-
-				best[0] = best[1];
-				best[1] = swap;
-			}
-		}
-	}
-	for (int i = 0; i < 2; i++)
-		if (best[i].id != PGR_GRAPH_NONE && see(s, best[i].id))
-			pool_add(pool, n, ef, (float) distance_to(g, head, code, best[i].id), best[i].id);
+	for (double room = (double) NODES_PER_ENTRY * entries; nodes > room; room *= 2)
+		if (++starts == PGR_GRAPH_MAX_STARTS)
+			break;
+	return starts;
 }
 
-/* Adds the unseen neighbours of a node to the pool; the first position changed. */
+/* Scores all entries, by a part of their coordinates; the best start the pool. */
+static void
+start_pool(const PgrGraph *g, PgrGraphScratch *s, const Vector *v, PoolEntry *pool, uint32_t *n,
+		   uint32_t ef)
+{
+	uint32_t	entries = __atomic_load_n(&g->nentries, __ATOMIC_ACQUIRE);
+	uint32_t	dim = entry_dim(g->dim);
+	const Entry *heads = entry_heads(g);
+	uint32_t	starts = pgr_graph_starts(pgr_graph_count(g), entries);
+	PoolEntry	best[PGR_GRAPH_MAX_STARTS];
+	uint32_t	nbest = 0;
+
+	pgr_kernel->many[PGR_ELEM_I8][PGR_METRIC_IP] (v->code, entry_codes(g), dim, entries, dim,
+												 s->products);
+	for (uint32_t i = 0; i < entries; i++)
+		pool_add(best, &nbest, starts,
+				 heads[i].norm2 - 2 * v->head->scale * heads[i].scale * s->products[i],
+				 heads[i].id);
+	for (uint32_t i = 0; i < nbest; i++)
+		if (see(s, best[i].id))
+			pool_add(pool, n, ef, exact_distance(g, v, best[i].id), best[i].id);
+}
+
+/*
+ * Adds the unseen neighbours of a node to the pool; the first position changed. Memory
+ * is asked for a step ahead: first that of all guesses, then of those that remain.
+ */
 static uint32_t
-expand(const PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head, const int8_t *code,
-	   uint32_t id, PoolEntry *pool, uint32_t *n, uint32_t ef)
+expand(const PgrGraph *g, PgrGraphScratch *s, const Vector *v, uint32_t id, PoolEntry *pool,
+	   uint32_t *n, uint32_t ef)
 {
 	uint32_t	fresh[PGR_GRAPH_MAX_DEGREE];
+	Guess		guess[PGR_GRAPH_MAX_DEGREE];
+	float		bound = *n < ef ? INFINITY : pool[ef - 1].distance;
 	uint32_t	nfresh = 0;
+	uint32_t	nleft = 0;
 	uint32_t	first = ef;
-	uint32_t	nlinks = read_links(pgr_graph_node(g, id), s->links, g->degree);
+	uint32_t	nlinks = read_links(g, pgr_graph_node(g, id), s->links);
 
 	for (uint32_t i = 0; i < nlinks; i++)
 	{
 		uint32_t	to = PGR_GRAPH_ID(s->links[i]);
 
-		if (see(s, to))
-		{
-			if (nfresh < AHEAD)
-				pgr_graph_prefetch(g, to);
-			fresh[nfresh++] = to;
-		}
+		if (!see(s, to))
+			continue;
+		prefetch(g, to);
+		fresh[nfresh++] = to;
 	}
 	for (uint32_t i = 0; i < nfresh; i++)
 	{
-		uint32_t	at;
+		const Vector to = node_vector(g, fresh[i]);
 
-		if (i + AHEAD < nfresh)
-			pgr_graph_prefetch(g, fresh[i + AHEAD]);
-		at = pool_add(pool, n, ef, (float) distance_to(g, head, code, fresh[i]), fresh[i]);
+		guess[nleft] = guess_distance(g, v, &to);
+		if (guess[nleft].least > bound)
+			continue;
+		pgr_graph_prefetch(g, fresh[i], g->part, g->dim);
+		fresh[nleft++] = fresh[i];
+	}
+	for (uint32_t i = 0; i < nleft; i++)
+	{
+		const Vector to = node_vector(g, fresh[i]);
+		uint32_t	at = pool_add(pool, n, ef, complete_distance(g, v, &to, &guess[i]), fresh[i]);
 
 		first = at < first ? at : first;
 	}
@@ -358,15 +487,14 @@ expand(const PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head, const int8_t
 
 /* Fills the pool with the nearest nodes found; returns their number. */
 static uint32_t
-search_pool(const PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head, const int8_t *code,
-			uint32_t ef)
+search_pool(const PgrGraph *g, PgrGraphScratch *s, const Vector *v, uint32_t ef)
 {
 	PoolEntry  *pool = SCRATCH(s, PoolEntry, pool);
 	uint32_t	n = 0;
 	uint32_t	at = 0;
 
 	next_epoch(s);
-	start_pool(g, s, head, code, pool, &n, ef);
+	start_pool(g, s, v, pool, &n, ef);
 	while (at < n)
 	{
 		uint32_t	first;
@@ -377,7 +505,7 @@ search_pool(const PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head, const i
 			continue;
 		}
 		pool[at].expanded = true;
-		first = expand(g, s, head, code, pool[at].id, pool, &n, ef);
+		first = expand(g, s, v, pool[at].id, pool, &n, ef);
 		at = first <= at ? first : at + 1;
 	}
 	return n;
@@ -388,8 +516,8 @@ pgr_graph_search(PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head, const in
 				 uint32_t ef, PgrGraphLink *out)
 {
 	PoolEntry  *pool = SCRATCH(s, PoolEntry, pool);
-	uint32_t	n = search_pool(g, s, head, code,
-								ef < g->ef_construction ? ef : g->ef_construction);
+	Vector		v = {head, code, part_norm2(g, head, code)};
+	uint32_t	n = search_pool(g, s, &v, ef < g->ef_construction ? ef : g->ef_construction);
 
 	for (uint32_t i = 0; i < n; i++)
 		out[i] = (PgrGraphLink) {pool[i].id, pool[i].distance};
@@ -415,7 +543,7 @@ pgr_graph_select(const float *distances, uint32_t n, uint32_t degree,
 		bool		nearer = true;
 
 		for (uint32_t j = 0; nearer && j < ndiverse; j++)
-			nearer = pair(arg, i, diverse[j]) > distances[i];
+			nearer = pair(arg, i, diverse[j], distances[i]) > distances[i];
 		if (nearer)
 			diverse[ndiverse++] = i;
 	}
@@ -443,12 +571,12 @@ typedef struct PoolPair
 } PoolPair;
 
 static double
-pool_pair(const void *arg, uint32_t a, uint32_t b)
+pool_pair(const void *arg, uint32_t a, uint32_t b, float bound)
 {
 	const PoolPair *p = arg;
-	const PgrGraphNode *x = pgr_graph_node(p->g, p->pool[a].id);
+	const Vector x = node_vector(p->g, p->pool[a].id);
 
-	return distance_to(p->g, &x->head, pgr_graph_code(p->g, x), p->pool[b].id);
+	return distance_about(p->g, &x, p->pool[b].id, bound);
 }
 
 /* ----------
@@ -465,8 +593,8 @@ pool_pair(const void *arg, uint32_t a, uint32_t b)
 static void
 add_link(const PgrGraph *g, PgrGraphNode *node, uint32_t id, float distance)
 {
-	const PgrGraphNode *added = pgr_graph_node(g, id);
-	PgrGraphLink *links = node->links;
+	const Vector added = node_vector(g, id);
+	PgrGraphLink *links = pgr_graph_links(g, node);
 	uint32_t	n = node->nlinks;
 	uint32_t	at = n;
 	bool		diverse = true;
@@ -476,20 +604,16 @@ add_link(const PgrGraph *g, PgrGraphNode *node, uint32_t id, float distance)
 	for (uint32_t i = 0; i < n; i++)
 	{
 		if (i + AHEAD < n && (links[i + AHEAD].id & PGR_GRAPH_DIVERSE))
-			pgr_graph_prefetch(g, PGR_GRAPH_ID(links[i + AHEAD]));
+			prefetch(g, PGR_GRAPH_ID(links[i + AHEAD]));
 		if (!(links[i].id & PGR_GRAPH_DIVERSE))
 			continue;
-		if (i < at && !diverse)
-			continue;
-		{
-			double		d = distance_to(g, &added->head, pgr_graph_code(g, added),
-										PGR_GRAPH_ID(links[i]));
-
-			if (i < at)
-				diverse = d > distance;
-			else if (diverse && d <= links[i].distance)
-				links[i].id &= ~PGR_GRAPH_DIVERSE;
-		}
+		if (!diverse)
+			break;
+		if (i < at)
+			diverse = distance_about(g, &added, PGR_GRAPH_ID(links[i]), distance) > distance;
+		else if (distance_about(g, &added, PGR_GRAPH_ID(links[i]),
+								links[i].distance) <= links[i].distance)
+			links[i].id &= ~PGR_GRAPH_DIVERSE;
 	}
 	if (n == g->degree)
 	{
@@ -521,6 +645,7 @@ add_link(const PgrGraph *g, PgrGraphNode *node, uint32_t id, float distance)
 static bool
 offer_entry(PgrGraph *g, uint32_t id, bool only_first)
 {
+	uint32_t	dim = entry_dim(g->dim);
 	uint32_t	n = __atomic_load_n(&g->nentries, __ATOMIC_RELAXED);
 	bool		added = false;
 
@@ -532,9 +657,9 @@ offer_entry(PgrGraph *g, uint32_t id, bool only_first)
 	{
 		const PgrGraphNode *node = pgr_graph_node(g, id);
 
-		entry_ids(g)[n] = id;
-		entry_heads(g)[n] = node->head;
-		memcpy(entry_codes(g) + (size_t) n * g->dim, pgr_graph_code(g, node), g->dim);
+		entry_heads(g)[n] = (Entry) {id, node->head.scale,
+			g->part > 0 ? node->part_norm2 : node->head.norm2};
+		memcpy(entry_codes(g) + (size_t) n * dim, node->code, dim);
 		__atomic_store_n(&g->nentries, n + 1, __ATOMIC_RELEASE);
 		added = true;
 	}
@@ -601,9 +726,13 @@ pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id)
 	float	   *distances = SCRATCH(s, float, select);
 	uint32_t   *chosen = (uint32_t *) (distances + g->ef_construction + 1);
 	PoolPair	pair = {g, pool};
+	PgrGraphLink *links = pgr_graph_links(g, node);
+	Vector		v;
 	uint32_t	n;
 
-	while ((n = search_pool(g, s, &node->head, pgr_graph_code(g, node), g->ef_construction)) == 0)
+	node->part_norm2 = part_norm2(g, &node->head, node->code);
+	v = node_vector(g, id);
+	while ((n = search_pool(g, s, &v, g->ef_construction)) == 0)
 		if (offer_entry(g, id, true))
 		{
 			node->state = PGR_GRAPH_NODE;
@@ -621,8 +750,8 @@ pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id)
 	{
 		const PoolEntry *to = &pool[chosen[i] & ~PGR_GRAPH_DIVERSE];
 
-		node->links[i] = (PgrGraphLink) {to->id | (chosen[i] & PGR_GRAPH_DIVERSE), to->distance};
-		s->links[i] = node->links[i];
+		links[i] = (PgrGraphLink) {to->id | (chosen[i] & PGR_GRAPH_DIVERSE), to->distance};
+		s->links[i] = links[i];
 	}
 	node->nlinks = (uint16_t) n;
 	node->state = PGR_GRAPH_NODE;

@@ -43,15 +43,19 @@ typedef struct PgrGraphNode
 	uint32_t	next_equal;		/* chain of duplicates, or PGR_GRAPH_NONE */
 	PgrCode8	head;
 	uint16_t	nlinks;
-	uint16_t	state;			/* PgrGraphState */
-	uint32_t	disk_id;		/* for whoever writes the graph out */
+	uint8_t		state;			/* PgrGraphState */
+	bool		written;		/* for whoever writes the graph out */
+	uint32_t	disk_id;		/* likewise */
 	uint32_t	number;			/* the caller's */
-	PgrGraphLink links[];		/* degree of them, then the code, then the caller's extra */
+	float		part_norm2;		/* |x|^2 of the code's first g->part coordinates */
+	int8_t		code[];			/* then degree PgrGraphLinks, then the caller's extra */
 } PgrGraphNode;
 
 typedef struct PgrGraph
 {
 	uint32_t	dim;			/* bytes of a code */
+	uint32_t	part;			/* of them, those that a distance is first told from; or 0 */
+	float		part_error;		/* of such a distance, as a share of it */
 	uint32_t	degree;
 	uint32_t	extra;			/* bytes behind a node's code: tid, filter values */
 	uint32_t	ef_construction;
@@ -62,7 +66,7 @@ typedef struct PgrGraph
 	uint32_t	nentries;
 	uint32_t	entry_capacity;
 	size_t		stride;			/* bytes of a node */
-	size_t		entry_offset;	/* uint32_t ids, PgrCode8 heads, codes */
+	size_t		entry_offset;	/* entries, then of each some of its code */
 	size_t		node_offset;
 } PgrGraph;
 
@@ -71,7 +75,15 @@ typedef struct PgrGraph
  * Enough that the best of them is near; few enough that scanning them is cheap
  * beside an insertion.
  */
-#define PGR_GRAPH_ENTRIES_MAX 1024
+#define PGR_GRAPH_ENTRIES_MAX 2048
+
+/*
+ * How many of the nearest entries a search starts from, in memory or in pages: one more
+ * each time an entry stands for twice as many nodes. The nearest may be none of the
+ * query's cluster, if each stands for several, and a walk in the wrong one fills the bound.
+ */
+#define PGR_GRAPH_MAX_STARTS 8
+extern uint32_t pgr_graph_starts(double nodes, uint32_t entries);
 
 /* What one process needs to work on a graph. */
 typedef struct PgrGraphScratch PgrGraphScratch;
@@ -103,29 +115,36 @@ pgr_graph_node(const PgrGraph *g, uint32_t id)
 static inline int8_t *
 pgr_graph_code(const PgrGraph *g, const PgrGraphNode *node)
 {
-	return (int8_t *) (node->links + g->degree);
+	(void) g;
+	return (int8_t *) node->code;
+}
+
+static inline PgrGraphLink *
+pgr_graph_links(const PgrGraph *g, const PgrGraphNode *node)
+{
+	return (PgrGraphLink *) (node->code + g->dim);
 }
 
 /*
- * Asks for a node's head and code, which are needed soon: nodes lie anywhere, and the
- * processor's own prefetching begins only after the first misses.
+ * Asks for bytes [from, to) of a node's code, with from = 0 its head, too, which are
+ * needed soon: nodes lie anywhere, and the processor's own prefetching begins only
+ * after the first misses.
  */
 static inline void
-pgr_graph_prefetch(const PgrGraph *g, uint32_t id)
+pgr_graph_prefetch(const PgrGraph *g, uint32_t id, size_t from, size_t to)
 {
-	const PgrGraphNode *node = pgr_graph_node(g, id);
-	const char *code = (const char *) pgr_graph_code(g, node);
+	const char *node = (const char *) pgr_graph_node(g, id);
+	size_t		end = sizeof(PgrGraphNode) + to;
 
-	__builtin_prefetch(node);
-	for (size_t b = 0; b < g->dim; b += 64)
-		__builtin_prefetch(code + b);
+	for (size_t b = from == 0 ? 0 : sizeof(PgrGraphNode) + from; b < end; b += 64)
+		__builtin_prefetch(node + b);
 }
 
 /* g->extra bytes of the caller's */
 static inline char *
 pgr_graph_extra(const PgrGraph *g, const PgrGraphNode *node)
 {
-	return (char *) pgr_graph_code(g, node) + g->dim;
+	return (char *) (pgr_graph_links(g, node) + g->degree);
 }
 
 /* A new node's number, or PGR_GRAPH_NONE if the graph is full. */
@@ -149,8 +168,11 @@ extern uint32_t pgr_graph_search(PgrGraph *g, PgrGraphScratch *s, const PgrCode8
 
 /* --- selection of neighbours, also for graphs in pages --- */
 
-/* distance of two candidates, by their position */
-typedef double (*PgrGraphPairFn) (const void *arg, uint32_t a, uint32_t b);
+/*
+ * Distance of two candidates, by their position. Only whether it exceeds the bound
+ * matters: an estimate will do that leaves no doubt of it.
+ */
+typedef double (*PgrGraphPairFn) (const void *arg, uint32_t a, uint32_t b, float bound);
 
 /*
  * Chooses up to degree of n candidates sorted by distance: first those that are

@@ -47,7 +47,7 @@ typedef struct HitPair
 } HitPair;
 
 static double
-hit_pair(const void *arg, uint32 a, uint32 b)
+hit_pair(const void *arg, uint32 a, uint32 b, float bound)
 {
 	const HitPair *p = arg;
 	const PgrCode8 *ha;
@@ -159,7 +159,7 @@ cos_pi(float x)
  * lengths, and the angle that the share of differing sign bits stands for.
  */
 static double
-edge_pair(const void *arg, uint32 a, uint32 b)
+edge_pair(const void *arg, uint32 a, uint32 b, float bound)
 {
 	const EdgeList *l = arg;
 	Size		bits = PGR_HNSW_EDGE_BITS(l->meta);

@@ -10,7 +10,12 @@
 
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
+#include "storage/bufmgr.h"
 #include "storage/indexfsm.h"
+#include "storage/lmgr.h"
+
+/* pages by which a build extends the file at once */
+#define EXTEND_BY 64
 
 Buffer
 pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int lockmode, Page *page)
@@ -190,15 +195,48 @@ extend_parts(const PgrHnswIndex *ix)
 	return next;
 }
 
-Buffer
-pgr_hnsw_extend_nodes(const PgrHnswIndex *ix)
+/* Makes a new page, locked, one of nodes; it is released. */
+static void
+format_node_page(const PgrHnswIndex *ix, Buffer buffer, BlockNumber next)
 {
-	BlockNumber next = extend_parts(ix);
-	Buffer		buffer = pgr_page_extend(ix->rel, MAIN_FORKNUM);
-
 	init_node_page(ix, BufferGetPage(buffer), PGR_PAGE_HNSW_NODE, next);
 	MarkBufferDirty(buffer);
-	return buffer;
+	UnlockReleaseBuffer(buffer);
+}
+
+/* Appends up to n node pages, none of which has parts. */
+static void
+extend_many(const PgrHnswIndex *ix, uint32 n)
+{
+	Buffer		buffers[EXTEND_BY];
+
+	n = pgr_page_extend_by(ix->rel, MAIN_FORKNUM, Min(n, EXTEND_BY), buffers);
+	for (uint32 i = 0; i < n; i++)
+	{
+		LockBuffer(buffers[i], BUFFER_LOCK_EXCLUSIVE);
+		format_node_page(ix, buffers[i], InvalidBlockNumber);
+	}
+}
+
+void
+pgr_hnsw_extend_to(const PgrHnswIndex *ix, BlockNumber block)
+{
+	BlockNumber blocks;
+
+	LockRelationForExtension(ix->rel, ExclusiveLock);
+	while ((blocks = RelationGetNumberOfBlocks(ix->rel)) <= block)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ix->meta.parts == 1)
+			extend_many(ix, block + 1 - blocks);
+		else
+		{
+			BlockNumber next = extend_parts(ix);
+
+			format_node_page(ix, pgr_page_extend(ix->rel, MAIN_FORKNUM), next);
+		}
+	}
+	UnlockRelationForExtension(ix->rel, ExclusiveLock);
 }
 
 void

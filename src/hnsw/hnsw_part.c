@@ -10,14 +10,6 @@
  * What is common to neighbouring parts ties them together (as DiskANN's build
  * of Subramanya et al. 2019 does). The other way, to insert the rest into pages
  * one by one, reads and writes some hundred pages a row at random.
- *
- * Phases of the barrier in a parallel build. The leader takes part in all; a
- * worker may come late, to any:
- *	 0			reading the table
- *	 1			the leader divides the rows; the others wait
- *	 2 + 2 k	the leader prepares the graph of part k
- *	 3 + 2 k	all insert into it; the leader then writes it, in the next phase
- * After phase 0 or 1 it ends if there is nothing to divide.
  */
 #include "postgres.h"
 
@@ -491,7 +483,7 @@ divide_rows(PgrHnswBuild *b)
 		BufFileExportFileSet(b->parts[k]);
 		BufFileClose(b->parts[k]);
 	}
-	b->shared->nparts = d.n;
+	b->nparts = d.n;
 	if (d.n > 1)
 	{
 		b->written.ids = palloc_extended(nrows * sizeof(PgrHnswId), MCXT_ALLOC_HUGE);
@@ -505,23 +497,22 @@ divide_rows(PgrHnswBuild *b)
  * ----------
  */
 
-/* Inserts rows of a part until all are taken. */
-static void
-insert_part(PgrHnswBuild *b, uint32 part, BufFile *own)
+void
+pgr_hnsw_insert_part(PgrHnswBuild *b)
 {
+	PgrHnswBuildShared *shared = b->shared;
 	char		name[MAXPGPATH];
 	BufFile    *file;
 	Size		size = sizeof(SpoolRow) + PGR_HNSW_ROW_SIZE(&b->ix->meta) + b->ix->meta.padded;
 	uint64		from;
 
-	part_name(part, name);
-	file = reopen_file(b, own, name);
-	while ((from = pg_atomic_fetch_add_u64(&b->shared->part_taken, TAKE_ROWS)) <
-		   b->shared->part_rows)
+	part_name(shared->part, name);
+	file = reopen_file(b, b->parts == NULL ? NULL : b->parts[shared->part], name);
+	while ((from = pg_atomic_fetch_add_u64(&shared->taken, TAKE_ROWS)) < shared->part_rows)
 	{
 		if (BufFileSeek(file, 0, (off_t) (from * size), SEEK_SET) != 0)
 			elog(ERROR, "could not seek in a temporary file");
-		for (uint64 i = from; i < Min(from + TAKE_ROWS, b->shared->part_rows); i++)
+		for (uint64 i = from; i < Min(from + TAKE_ROWS, shared->part_rows); i++)
 		{
 			SpoolRow	row;
 
@@ -531,16 +522,9 @@ insert_part(PgrHnswBuild *b, uint32 part, BufFile *own)
 				elog(ERROR, "a part has more rows than its graph has room for");
 		}
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-									 (int64) (2 * b->shared->parts_done + from));
+									 (int64) (shared->reported + from));
 	}
 	BufFileClose(file);
-}
-
-static void
-arrive(PgrHnswBuild *b)
-{
-	if (b->parallel != NULL)
-		BarrierArriveAndWait(&b->shared->barrier, PG_WAIT_EXTENSION);
 }
 
 static void
@@ -550,7 +534,7 @@ report_full(const PgrHnswBuild *b)
 			(errmsg("hnsw graph no longer fits into maintenance_work_mem after %u tuples",
 					b->graph->capacity),
 			 errdetail("It is built in %u parts.",
-					   b->shared->nparts),
+					   b->nparts),
 			 errhint("Increase maintenance_work_mem to speed up builds.")));
 }
 
@@ -560,7 +544,7 @@ report_total(const PgrHnswBuild *b)
 {
 	int64		total = 0;
 
-	for (uint32 k = 0; k < b->shared->nparts; k++)
+	for (uint32 k = 0; k < b->nparts; k++)
 		total += b->nrows[k];
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, 2 * total);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
@@ -573,40 +557,21 @@ pgr_hnsw_build_parts(PgrHnswBuild *b)
 
 	pgr_hnsw_report_phase(PGR_HNSW_PHASE_DIVIDE);
 	divide_rows(b);
-	if (b->shared->nparts > 1)
+	if (b->nparts > 1)
 		report_full(b);
 	report_total(b);
-	arrive(b);
-	for (uint32 k = 0; k < b->shared->nparts; k++)
+	for (uint32 k = 0; k < b->nparts; k++)
 	{
 		pgr_hnsw_report_phase(PGR_HNSW_PHASE_PARTS);
 		pgr_graph_init(g, g->dim, g->degree, g->extra, g->ef_construction, g->max_aux, g->capacity);
+		b->shared->part = k;
 		b->shared->part_rows = b->nrows[k];
-		pg_atomic_write_u64(&b->shared->part_taken, 0);
-		arrive(b);
-		insert_part(b, k, b->parts[k]);
-		arrive(b);
-		b->written.reported = 2 * b->shared->parts_done + b->nrows[k];
-		b->shared->parts_done += b->nrows[k];
-		pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
-		pgr_hnsw_flush(b->ix, g, &b->written);
+		pgr_hnsw_build_run(b, PGR_HNSW_TASK_PART);
+		b->shared->reported += b->nrows[k];
+		pgr_hnsw_build_write(b);
+		b->shared->reported += b->nrows[k];
 	}
 	if (b->written.ids != NULL)
 		pfree(b->written.ids);
 	b->written.ids = NULL;
-}
-
-void
-pgr_hnsw_join_parts(PgrHnswBuild *b)
-{
-	int			phase = BarrierPhase(&b->shared->barrier);
-
-	/* the number of parts is known from phase 2 on */
-	for (; phase < 2 || phase < 2 + 2 * (int) b->shared->nparts;
-		 phase = BarrierPhase(&b->shared->barrier))
-	{
-		if (phase > 2 && phase % 2 == 1)
-			insert_part(b, (phase - 3) / 2, NULL);
-		arrive(b);
-	}
 }

@@ -15,11 +15,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* entries that a search starts from: see count_starts */
-#define LEAST_STARTS 2
-#define MOST_STARTS 8
-#define NODES_PER_ENTRY 128
-
 /* nodes that a search with a filter visits before it thinks of the lists */
 #define LEAST_VISITS 16
 
@@ -352,20 +347,6 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 		bound_push(s, ef, (float) judged);
 }
 
-/*
- * How many entries to visit whatever their distance: one more each time an entry stands
- * for twice as many nodes. The nearest entry may be none of the query's cluster, if each
- * stands for several, and a walk in the wrong one fills the bound.
- */
-static uint32
-count_starts(const PgrHnswSearch *s, uint32 entries)
-{
-	double		share = pgr_hnsw_count_estimate(s->ix) / Max(entries, 1);
-
-	return share <= NODES_PER_ENTRY ? LEAST_STARTS
-		: Min(MOST_STARTS, LEAST_STARTS + (uint32) ceil(log2(share / NODES_PER_ENTRY)));
-}
-
 /* Scores the entries; all become candidates, the nearest few without a bound. */
 static void
 start(PgrHnswSearch *s)
@@ -396,7 +377,7 @@ start(PgrHnswSearch *s)
 				(PgrHnswCandidate) {s->estimates[i] + shift, PGR_HNSW_ENTRY(meta, page, i)->id};
 		UnlockReleaseBuffer(buffer);
 	}
-	starts = count_starts(s, s->later.n);
+	starts = pgr_graph_starts(pgr_hnsw_count_estimate(s->ix), s->later.n);
 	pgr_hnsw_reserve(s->context, &s->open, starts);
 	for (uint32 k = 0; k < starts && s->later.n > 0; k++)
 	{

@@ -41,15 +41,9 @@ double
 pgr_code8_pair_distance(const PgrCode8 *a, const int8_t *a_code, const PgrCode8 *b,
 						const int8_t *b_code, uint32_t dim, float max_aux)
 {
-	double		d = (double) a->norm2 + b->norm2 - 2 * product(a, a_code, b, b_code, dim);
+	double		d = (double) a->norm2 + b->norm2 - 2 * product(a, a_code, b, b_code, dim) +
+		pgr_code8_pair_further(a, b, max_aux);
 
-	if (a->aux != b->aux)
-	{
-		double		x = max_aux + a->aux > 0 ? sqrt(max_aux + a->aux) : 0;
-		double		y = max_aux + b->aux > 0 ? sqrt(max_aux + b->aux) : 0;
-
-		d += (x - y) * (x - y);
-	}
 	return d > 0 ? d : 0;
 }
 

@@ -14,6 +14,8 @@
 #ifndef PGR_QUANT_H
 #define PGR_QUANT_H
 
+#include <math.h>
+
 #include "kernel/kernel.h"
 
 /* --- rotate.c --- */
@@ -76,6 +78,20 @@ extern double pgr_code8_distance(const PgrCode8 *query, const int8_t *query_code
 extern double pgr_code8_pair_distance(const PgrCode8 *a, const int8_t *a_code,
 									  const PgrCode8 *b, const int8_t *b_code,
 									  uint32_t dim, float max_aux);
+
+/* What that coordinate adds to the squared distance. */
+static inline double
+pgr_code8_pair_further(const PgrCode8 *a, const PgrCode8 *b, float max_aux)
+{
+	double		x;
+	double		y;
+
+	if (a->aux == b->aux)
+		return 0;
+	x = max_aux + a->aux > 0 ? sqrt(max_aux + a->aux) : 0;
+	y = max_aux + b->aux > 0 ? sqrt(max_aux + b->aux) : 0;
+	return (x - y) * (x - y);
+}
 
 /*
  * One standard deviation of pgr_code8_distance's error, for a query with its

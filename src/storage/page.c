@@ -116,6 +116,15 @@ pgr_page_extend(Relation rel, ForkNumber fork)
 	return buffer;
 }
 
+uint32
+pgr_page_extend_by(Relation rel, ForkNumber fork, uint32 n, Buffer *buffers)
+{
+	uint32		extended;
+
+	pgr_extend_relation(rel, fork, n, buffers, &extended);
+	return extended;
+}
+
 void
 pgr_meta_copy(Relation rel, uint32 magic, uint32 version, void *dst, Size size)
 {

@@ -44,6 +44,13 @@ extern void pgr_page_copy(Relation rel, BlockNumber block, PgrPageKind kind,
 /* A block at the end of the relation: unformatted, pinned, exclusively locked. */
 extern Buffer pgr_page_extend(Relation rel, ForkNumber fork);
 
+/*
+ * Up to n > 0 of them, pinned but not locked, in buffers; returns how many, at least
+ * one. The caller has the relation's extension lock. Servers from 16 on extend files
+ * by many blocks for less than one by one.
+ */
+extern uint32 pgr_page_extend_by(Relation rel, ForkNumber fork, uint32 n, Buffer *buffers);
+
 /* Raises 40001: a page that a scan was about to read has been recycled. */
 PGR_NORETURN extern void pgr_page_recycled(Relation rel);
 
