@@ -294,7 +294,7 @@ part_norm2(const PgrGraph *g, const PgrCode8 *head, const int8_t *code)
  */
 typedef struct Guess
 {
-	float		least;			/* what the squared distance is very likely not less than */
+	float		least;			/* between these the squared distance is very likely */
 	float		most;
 	double		further;		/* that the last coordinate of inner products adds */
 	double		product;		/* of the codes' first g->part bytes */
@@ -311,8 +311,8 @@ guess_distance(const PgrGraph *g, const Vector *a, const Vector *b)
 		guess.product = pgr_kernel->dist[PGR_ELEM_I8][PGR_METRIC_IP] (a->code, b->code, g->part);
 		d = ((double) a->part_norm2 + b->part_norm2 -
 			 2.0 * a->head->scale * b->head->scale * guess.product) * g->dim / g->part;
-		guess.least = (float) (d * (1 - g->part_error) + guess.further);
-		guess.most = (float) (d * (1 + g->part_error) + guess.further);
+		guess.least = (float) (d / (1 + g->part_error) + guess.further);
+		guess.most = (float) (d / (1 - g->part_error) + guess.further);
 	}
 	return guess;
 }
