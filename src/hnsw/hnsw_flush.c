@@ -291,15 +291,15 @@ put_node(Writer *w, const PgrGraphNode *node, uint32 first)
 }
 
 /*
- * Remembers which node new rows of a group, from first on, are in, and enters them in
- * the lists of filter values. After all nodes, because lists may take further pages.
+ * Remembers which node new rows of node i's group are in, and enters them in the lists
+ * of filter values. After all nodes, because lists may take further pages.
  */
 static void
-enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 first, const PgrHnswWritten *w)
+enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 i, const PgrHnswWritten *w)
 {
-	PgrHnswId	id = pgr_graph_node(g, first)->disk_id;
+	PgrHnswId	id = pgr_graph_node(g, i)->disk_id;
 
-	for (uint32 i = first; i != PGR_GRAPH_NONE;
+	for (i = next_new(g, i); i != PGR_GRAPH_NONE;
 		 i = next_new(g, pgr_graph_node(g, i)->next_equal))
 	{
 		const PgrGraphNode *row = pgr_graph_node(g, i);
@@ -454,12 +454,10 @@ pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *written)
 		set_insert_block(ix, PGR_HNSW_BLOCK(&ix->meta, last));
 	FOREACH_NODE(g, i)
 	{
-		uint32		first = next_new(g, i);
-
-		if (first == PGR_GRAPH_NONE)
-			continue;
 		report_step(g, written->reported, STEP_ENTER, i);
+		if (next_new(g, i) == PGR_GRAPH_NONE)
+			continue;
 		put_entry(ix, g, pgr_graph_node(g, i), written);
-		enter_rows(ix, g, first, written);
+		enter_rows(ix, g, i, written);
 	}
 }
