@@ -115,8 +115,8 @@ graph_fit(const PgrHnswMeta *meta, Size budget, double most, int participants)
 	uint32		row = PGR_HNSW_ROW_SIZE(meta);
 	Size		nodes = budget / pgr_graph_stride(meta->padded, meta->degree, row);
 
-	/* each process also needs two bytes a node to mark what it has seen */
-	budget -= Min(budget / 4, nodes * 2 * participants);
+	/* each process also needs a bit a node to mark what it has seen */
+	budget -= Min(budget / 4, nodes / 8 * participants);
 	return pgr_graph_fit(meta->padded, meta->degree, row, budget,
 						 (uint32) Min(most, (double) PG_UINT32_MAX));
 }

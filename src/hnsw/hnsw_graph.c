@@ -30,7 +30,12 @@
 #define LEAST_STARTS 2
 #define NODES_PER_ENTRY 128
 
-/* A node where searches may start. The first entry_dim() bytes of its code lie elsewhere. */
+/* nodes seen that a search names, so that the next one need not clear all bits */
+#define MET_MAX 4096
+
+#define SEEN_WORDS(nodes) (((size_t) (nodes) + 63) / 64)
+
+/* A node where searches may start. The first first_dim() bytes of its code lie elsewhere. */
 typedef struct Entry
 {
 	uint32_t	id;
@@ -48,12 +53,13 @@ typedef struct PoolEntry
 
 struct PgrGraphScratch
 {
-	uint16_t	epoch;			/* nodes with this number were seen */
+	uint32_t	nmet;			/* nodes seen, of which met[] names the first */
 	uint32_t	capacity;
 	size_t		pool_offset;	/* PoolEntry, ef_construction */
 	size_t		select_offset;	/* float distances, uint32_t chosen */
-	size_t		seen_offset;	/* uint16_t, capacity */
+	size_t		seen_offset;	/* a bit a node, in uint64_t */
 	PgrGraphLink links[PGR_GRAPH_MAX_DEGREE];
+	uint32_t	met[MET_MAX];
 	float		products[PGR_GRAPH_ENTRIES_MAX];
 };
 
@@ -85,9 +91,9 @@ part_of(uint32_t dim)
 	return dim >= 3 * PART ? PART : 0;
 }
 
-/* coordinates that entries are scored by */
+/* coordinates that guesses are made from, or all; entries are scored by them */
 static uint32_t
-entry_dim(uint32_t dim)
+first_dim(uint32_t dim)
 {
 	return part_of(dim) > 0 ? part_of(dim) : dim;
 }
@@ -95,7 +101,7 @@ entry_dim(uint32_t dim)
 static size_t
 entries_size(uint32_t dim, uint32_t entries)
 {
-	return ALIGN64(entries * sizeof(Entry)) + (size_t) entries * entry_dim(dim);
+	return ALIGN64(entries * sizeof(Entry)) + (size_t) entries * first_dim(dim);
 }
 
 size_t
@@ -177,7 +183,7 @@ scratch_layout(const PgrGraph *g, PgrGraphScratch *s)
 		s->select_offset = select;
 		s->seen_offset = seen;
 	}
-	return seen + (size_t) g->capacity * sizeof(uint16_t);
+	return seen + SEEN_WORDS(g->capacity) * sizeof(uint64_t);
 }
 
 size_t
@@ -192,7 +198,7 @@ pgr_graph_scratch_init(const PgrGraph *g, void *memory)
 	PgrGraphScratch *s = memory;
 
 	scratch_layout(g, s);
-	s->epoch = UINT16_MAX;		/* so that the first search clears */
+	s->nmet = MET_MAX + 1;		/* so that the first search clears */
 	return s;
 }
 
@@ -356,28 +362,39 @@ distance_about(const PgrGraph *g, const Vector *a, uint32_t id, float bound)
 static inline void
 prefetch(const PgrGraph *g, uint32_t id)
 {
-	pgr_graph_prefetch(g, id, 0, g->part);
+	pgr_graph_prefetch(g, id, 0, first_dim(g->dim));
 }
 
+/*
+ * Which nodes a search has seen: bits, few enough for the second cache (numbers of searches
+ * instead, which need no clearing, were two bytes a node and waited for like the nodes), and
+ * a list by which they are cleared.
+ */
 static void
-next_epoch(PgrGraphScratch *s)
+forget_seen(PgrGraphScratch *s)
 {
-	if (s->epoch == UINT16_MAX)
-	{
-		memset(SCRATCH(s, uint16_t, seen), 0, s->capacity * sizeof(uint16_t));
-		s->epoch = 0;
-	}
-	s->epoch++;
+	uint64_t   *seen = SCRATCH(s, uint64_t, seen);
+
+	if (s->nmet > MET_MAX)
+		memset(seen, 0, SEEN_WORDS(s->capacity) * sizeof(uint64_t));
+	else
+		for (uint32_t i = 0; i < s->nmet; i++)
+			seen[s->met[i] / 64] = 0;
+	s->nmet = 0;
 }
 
 static inline bool
 see(PgrGraphScratch *s, uint32_t id)
 {
-	uint16_t   *seen = SCRATCH(s, uint16_t, seen) + id;
+	uint64_t   *seen = SCRATCH(s, uint64_t, seen) + id / 64;
+	uint64_t	bit = UINT64_C(1) << id % 64;
 
-	if (*seen == s->epoch)
+	if (*seen & bit)
 		return false;
-	*seen = s->epoch;
+	*seen |= bit;
+	if (s->nmet < MET_MAX)
+		s->met[s->nmet] = id;
+	s->nmet += s->nmet <= MET_MAX;
 	return true;
 }
 
@@ -423,7 +440,7 @@ start_pool(const PgrGraph *g, PgrGraphScratch *s, const Vector *v, PoolEntry *po
 		   uint32_t ef)
 {
 	uint32_t	entries = __atomic_load_n(&g->nentries, __ATOMIC_ACQUIRE);
-	uint32_t	dim = entry_dim(g->dim);
+	uint32_t	dim = first_dim(g->dim);
 	const Entry *heads = entry_heads(g);
 	uint32_t	starts = pgr_graph_starts(pgr_graph_count(g), entries);
 	PoolEntry	best[PGR_GRAPH_MAX_STARTS];
@@ -472,7 +489,8 @@ expand(const PgrGraph *g, PgrGraphScratch *s, const Vector *v, uint32_t id, Pool
 		guess[nleft] = guess_distance(g, v, &to);
 		if (guess[nleft].least > bound)
 			continue;
-		pgr_graph_prefetch(g, fresh[i], g->part, g->dim);
+		if (g->part > 0)
+			pgr_graph_prefetch(g, fresh[i], g->part, g->dim);
 		fresh[nleft++] = fresh[i];
 	}
 	for (uint32_t i = 0; i < nleft; i++)
@@ -493,7 +511,7 @@ search_pool(const PgrGraph *g, PgrGraphScratch *s, const Vector *v, uint32_t ef)
 	uint32_t	n = 0;
 	uint32_t	at = 0;
 
-	next_epoch(s);
+	forget_seen(s);
 	start_pool(g, s, v, pool, &n, ef);
 	while (at < n)
 	{
@@ -645,7 +663,7 @@ add_link(const PgrGraph *g, PgrGraphNode *node, uint32_t id, float distance)
 static bool
 offer_entry(PgrGraph *g, uint32_t id, bool only_first)
 {
-	uint32_t	dim = entry_dim(g->dim);
+	uint32_t	dim = first_dim(g->dim);
 	uint32_t	n = __atomic_load_n(&g->nentries, __ATOMIC_RELAXED);
 	bool		added = false;
 
