@@ -22,12 +22,15 @@
 #include "pgstat.h"
 
 /*
- * The share of rows that go to a second part: those nearest to the border
- * between two; all of them where there are many parts, whose borders are
- * everywhere. README, "Build", has what less of it costs.
+ * The share of rows that go to a second part: those nearest to the border between two,
+ * more of them the more parts there are; all where borders are everywhere. README,
+ * "Build", has what less of it costs.
  */
-#define SECOND_SHARE 0.7
-#define MANY_PARTS 16
+static const struct
+{
+	double		share;
+	uint32		parts;			/* at most */
+}			second_shares[] = {{0.5, 2}, {0.7, 16}, {1, PG_UINT32_MAX}};
 
 /* room in all parts together, as a multiple of what is needed: they are uneven */
 #define PART_ROOM 1.1
@@ -54,6 +57,7 @@ typedef struct Division
 {
 	uint32		n;
 	uint32		dim;
+	double		share;			/* of the rows that go to a second part, too */
 	PgrCode8   *heads;
 	int8	   *codes;
 	float	   *distances;		/* scratch, n; of the row at hand */
@@ -327,7 +331,7 @@ find_border(Division *d, const Sample *s)
 		borders[i] = border_distance(d);
 	}
 	qsort(borders, s->n, sizeof(float), compare_floats);
-	d->border = d->n > MANY_PARTS ? FLT_MAX : borders[(uint32) ((s->n - 1) * SECOND_SHARE)];
+	d->border = d->share < 1 ? borders[(uint32) ((s->n - 1) * d->share)] : FLT_MAX;
 	pfree(borders);
 }
 
@@ -428,14 +432,21 @@ make_lists(PgrHnswBuild *b, uint64 nrows)
 	pgr_hnsw_create_lists(b->ix, sample);
 }
 
+/* As few parts as there can be, and the share of rows that are in two of so many. */
 static uint32
-number_of_parts(const PgrHnswBuild *b, uint64 nrows)
+number_of_parts(const PgrHnswBuild *b, uint64 nrows, double *share)
 {
-	double		n = nrows <= b->graph->capacity ? 1
-		: ceil(PART_ROOM * (1 + SECOND_SHARE) * nrows / b->graph->capacity);
+	double		n = 1;
 
-	if (n > MANY_PARTS)
-		n = ceil(PART_ROOM * 2 * nrows / b->graph->capacity);
+	*share = 0;
+	if (nrows > b->graph->capacity)
+		for (int i = 0; i < lengthof(second_shares); i++)
+		{
+			*share = second_shares[i].share;
+			n = ceil(PART_ROOM * (1 + *share) * nrows / b->graph->capacity);
+			if (n <= second_shares[i].parts)
+				break;
+		}
 	if (n > MAX_PARTS)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -451,12 +462,14 @@ static void
 divide_rows(PgrHnswBuild *b)
 {
 	uint64		nrows = count_rows(b);
-	Division	d = {number_of_parts(b, nrows), b->ix->meta.padded};
+	Division	d = {0};
 
 	if (nrows >= PGR_HNSW_NO_ID)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many rows for an hnsw index")));
+	d.n = number_of_parts(b, nrows, &d.share);
+	d.dim = b->ix->meta.padded;
 	d.capacity = b->graph->capacity;
 	d.heads = palloc(d.n * sizeof(PgrCode8));
 	d.codes = palloc((Size) d.n * d.dim);
