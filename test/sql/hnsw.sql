@@ -118,10 +118,12 @@ SELECT count(*) FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector LIMIT 
 SELECT count(*) FROM (SELECT * FROM f WHERE tag = 7 ORDER BY v <-> pseudo(5, 8)::vector LIMIT 30) x;
 SELECT count(*), count(DISTINCT id) FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector) x;
 SET enable_indexscan = off;
+SET enable_seqscan = on;
 DELETE FROM f WHERE id IN (SELECT id FROM f ORDER BY v <-> pseudo(5, 8)::vector LIMIT 200);
 RESET enable_indexscan;
+SET enable_seqscan = off;
 SELECT count(*) FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector LIMIT 10) x;
-SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10) ~ '^10 rows, [0-3] differ$' AS nearly;
+SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10);
 VACUUM f;
 SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10), (SELECT count(*) FROM hnsw_check('f_v'));
 SET hnsw.iterative_scan = off;
