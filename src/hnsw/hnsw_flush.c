@@ -105,7 +105,7 @@ slots_needed(const PgrHnswMeta *meta, uint32 rows)
 	return (more + PGR_HNSW_SLOT_TIDS(meta) - 1) / PGR_HNSW_SLOT_TIDS(meta);
 }
 
-/* The slot that lies n > 0 slots behind another in pages that one build appended. */
+/* The slot that lies n slots behind another in pages that one flush appended. */
 static PgrHnswId
 slot_behind(const PgrHnswMeta *meta, PgrHnswId id, uint32 n)
 {

@@ -35,6 +35,8 @@ $node->safe_psql('postgres', q{
 	  CREATE TABLE k AS SELECT q.v, (SELECT max(d) + abs(max(d)) * 1e-9 FROM (SELECT t.v <#> q.v AS d FROM t ORDER BY 1 LIMIT 10) x) AS kth FROM q;
 	END $$});
 
+my $rows = $ENV{PGR_BRIEF} ? 2000 : 5000;    # ./check: all of it on one server is enough
+
 sub check_recall
 {
 	my ($what, $default, $at200) = @_;
@@ -47,7 +49,7 @@ sub check_recall
 	return;
 }
 
-$node->safe_psql('postgres', "INSERT INTO t SELECT i, uneven(i) FROM generate_series(1, 5000) i");
+$node->safe_psql('postgres', "INSERT INTO t SELECT i, uneven(i) FROM generate_series(1, $rows) i");
 $node->safe_psql('postgres', 'CALL truth()');
 check_recall('inserted into an empty index', 0.93, 0.98);
 $node->safe_psql('postgres', 'REINDEX INDEX t_i');
@@ -59,7 +61,7 @@ cmp_ok($node->safe_psql('postgres', q{SET enable_seqscan = off;
 	SELECT count(n) FROM (SELECT (SELECT id FROM t ORDER BY v <#> q.v LIMIT 1) AS n FROM (SELECT (v * array_fill(0.001, ARRAY[32])::vector) AS v FROM q OFFSET 0) q) x;
 	SELECT ((SELECT nodes_read FROM hnsw_counters()) - nodes_read) / 100 FROM c}) =~ s/^100\n//r, '<', 600, 'nodes read by short queries');
 
-$node->safe_psql('postgres', "INSERT INTO t SELECT i, uneven(i) FROM generate_series(5001, 10000) i");
+$node->safe_psql('postgres', "INSERT INTO t SELECT i, uneven(i) FROM generate_series($rows + 1, 2 * $rows) i");
 $node->safe_psql('postgres', 'CALL truth()');
 check_recall('built, and as many inserted', 0.93, 0.98);
 $node->safe_psql('postgres', 'DELETE FROM t WHERE id % 2 = 0');
