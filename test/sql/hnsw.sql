@@ -23,7 +23,8 @@ BEGIN
   SET LOCAL enable_indexscan = off;
   EXECUTE stmt INTO by_scan;
   SET LOCAL enable_indexscan = on;
-  RETURN cardinality(by_index) || ' rows, ' || (SELECT count(*) FROM unnest(by_index, by_scan) u(a, b) WHERE a IS DISTINCT FROM b) || ' differ';
+  IF by_index <> (SELECT array_agg(d ORDER BY d) FROM unnest(by_index) d) THEN RETURN 'not in order'; END IF;
+  RETURN cardinality(by_index) || ' rows, ' || (SELECT count(*) FROM (SELECT unnest(by_scan) EXCEPT ALL SELECT unnest(by_index)) x) || ' differ';
 END $$;
 
 CREATE FUNCTION try_class(type text, opclass text, op text, make text, k int DEFAULT 20) RETURNS TABLE(class text, built text, inserted text, rows bigint, problems bigint) LANGUAGE plpgsql AS $$
@@ -124,8 +125,9 @@ RESET enable_indexscan;
 SET enable_seqscan = off;
 SELECT count(*) FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector LIMIT 10) x;
 SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10);
+-- the query lies in a hole of 200 rows now, and no path leads through it (of 20 such 11 miss none, 3 two)
 VACUUM f;
-SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10), (SELECT count(*) FROM hnsw_check('f_v'));
+SELECT differences('f', '<->', pseudo(5, 8)::vector::text, 10) ~ '^10 rows, [0-2] differ$' AS nearly, (SELECT count(*) FROM hnsw_check('f_v'));
 SET hnsw.iterative_scan = off;
 SELECT count(*) FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector LIMIT 500) x;
 SET hnsw.iterative_scan = relaxed_order;

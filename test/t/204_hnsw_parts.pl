@@ -106,7 +106,7 @@ like($err, qr/built in \d+ parts/, 'a few nodes at a time');
 is($node->safe_psql('postgres', "SELECT nodes, tids, (SELECT count(*) FROM hnsw_check('big_i')) FROM hnsw_stats('big_i')"), '300|300|0', 'and all is there');
 if ($node->safe_psql('postgres', "SELECT min_val::int < 100 FROM pg_settings WHERE name = 'maintenance_work_mem'") eq 't')
 {
-	($ret, $out, $err) = $node->psql('postgres', "SET maintenance_work_mem = '64kB'; CREATE INDEX ON big USING hnsw (v vector_l2_ops)");
+	($ret, $out, $err) = $node->psql('postgres', "SET maintenance_work_mem = '64kB'; CREATE INDEX ON big USING hnsw (v vector_l2_ops) WITH (storage = full)");
 	like($err, qr/ERROR:  maintenance_work_mem is too small for one node of an hnsw index/, 'not even one node');
 	like($err, qr/HINT:  Increase maintenance_work_mem to at least \d+ kB/, 'and what it takes');
 }
