@@ -482,7 +482,6 @@ typedef struct PgrHnswWritten
 								 * first graph is the only one */
 	double		rows;			/* about as many nodes as there will be */
 	double		seen;			/* nodes so far */
-	uint64		reported;		/* rows that the progress view counted before this graph */
 	double		entries;		/* and those that became entries */
 } PgrHnswWritten;
 
@@ -490,12 +489,15 @@ typedef struct PgrHnswWritten
  * Appends the nodes of a graph, in three steps: the leader numbers them, all participants
  * write them, the leader enters them in lists and offers entries. With ids, rows that have
  * a node already are not written again: in the first step that node gets the graph's
- * edges, as far as they are worth it.
+ * edges, as far as they are worth it. reported: rows that the progress view counted before
+ * this graph.
  */
-extern void pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w);
-extern void pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *w);
+extern void pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w,
+								 uint64 reported);
+extern void pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *w,
+							   uint64 reported);
 
-/* taken: nodes that participants have taken, zero at first; reported: as in PgrHnswWritten. */
+/* taken: nodes that participants have taken, zero at first. */
 extern void pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_uint64 *taken,
 								 uint64 reported);
 

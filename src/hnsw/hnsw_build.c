@@ -179,10 +179,9 @@ void
 pgr_hnsw_build_write(PgrHnswBuild *b)
 {
 	pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
-	b->written.reported = b->shared->reported;
-	pgr_hnsw_flush_begin(b->ix, b->graph, &b->written);
+	pgr_hnsw_flush_begin(b->ix, b->graph, &b->written, b->shared->reported);
 	pgr_hnsw_build_run(b, PGR_HNSW_TASK_WRITE);
-	pgr_hnsw_flush_end(b->ix, b->graph, &b->written);
+	pgr_hnsw_flush_end(b->ix, b->graph, &b->written, b->shared->reported);
 }
 
 /* The graph, once it has all rows, goes to pages. */

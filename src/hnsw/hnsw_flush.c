@@ -164,7 +164,10 @@ typedef struct Writer
 	Buffer		buffer;			/* the page written last, pinned, or InvalidBuffer */
 } Writer;
 
-/* Copies a record into its slot, and its further parts. The page is there. */
+/*
+ * Copies a record into its slot, and its further parts, which the lock need not cover: no
+ * other process reads nodes yet. The page is there.
+ */
 static void
 put_record(Writer *w, PgrHnswId id)
 {
@@ -385,7 +388,8 @@ report_step(const PgrGraph *g, uint64 reported, Step step, uint32 i)
 		if (pgr_graph_node(g, i)->state == PGR_GRAPH_NODE)
 
 void
-pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *written)
+pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *written,
+					 uint64 reported)
 {
 	PgrHnswNode *record = palloc(ix->meta.node_size);
 
@@ -394,7 +398,7 @@ pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *writte
 	if (written->ids != NULL)
 		FOREACH_NODE(g, i)
 		{
-			report_step(g, written->reported, STEP_MERGE, i);
+			report_step(g, reported, STEP_MERGE, i);
 			merge_group(ix, g, i, written, record);
 		}
 	pfree(record);
@@ -446,7 +450,8 @@ pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_uint64 *take
 }
 
 void
-pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *written)
+pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *written,
+				   uint64 reported)
 {
 	PgrHnswId	last = last_slot(&ix->meta, g, 0, pgr_graph_count(g));
 
@@ -454,7 +459,7 @@ pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *written)
 		set_insert_block(ix, PGR_HNSW_BLOCK(&ix->meta, last));
 	FOREACH_NODE(g, i)
 	{
-		report_step(g, written->reported, STEP_ENTER, i);
+		report_step(g, reported, STEP_ENTER, i);
 		if (next_new(g, i) == PGR_GRAPH_NONE)
 			continue;
 		put_entry(ix, g, pgr_graph_node(g, i), written);

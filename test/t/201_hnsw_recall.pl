@@ -18,7 +18,7 @@ my @sets = (
 	[ 'mnist', 'mnist-784', 'base.u8', 'queries.u8', 784, 784, $u8, '<->', 'vector_l2_ops', 9800 ],
 	[ 'colbert', 'colbertv2-lotte500', 'doc_tokens.bin', 'query_tokens.bin', 128, 128 * 4, $f32, '<#>', 'vector_ip_ops', 30000 ]);
 @sets = grep { -d "$data/$_->[1]" } @sets if $data;
-splice @sets, 1 if $ENV{PGR_COLLECTIONS};    # ./check: all of them on one server is enough
+splice @sets, 1 if $ENV{PGR_BRIEF};    # ./check: all of them on one server is enough
 plan skip_all => 'no collections (set PGR_DATA)' unless $data && @sets;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
