@@ -32,6 +32,9 @@ PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# what is done to each value and query by loops that are no kernels
+src/quant/rotate.o: CFLAGS += $(CFLAGS_VECTORIZE)
+
 # PGXS knows no header dependencies: any header change rebuilds everything.
 $(OBJS): $(sort $(wildcard $(S)src/*/*.h))
 $(OBJS): | objdirs

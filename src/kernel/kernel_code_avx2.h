@@ -20,6 +20,21 @@ typedef struct BitDotsQuery
 	_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *) (p))))
 #define PGR_VF_NEGATIVE(v) _mm256_movemask_ps(v)
 #define PGR_VF_FLIP(a, r) _mm256_xor_ps(a, _mm256_and_ps(r, _mm256_set1_ps(-0.0f)))
+#define PGR_VF_BUTTERFLIES(v) butterflies(v)
+
+/* a + b in the lanes of a, a - b in those of b, which are set in upper */
+#define BUTTERFLY(v, swapped, upper) \
+	_mm256_blend_ps(_mm256_add_ps(v, swapped), _mm256_sub_ps(swapped, v), upper)
+
+PGR_INLINE __m256
+butterflies(__m256 v)
+{
+	v = BUTTERFLY(v, _mm256_permute_ps(v, 0xB1), 0xAA);
+	v = BUTTERFLY(v, _mm256_permute_ps(v, 0x4E), 0xCC);
+	return BUTTERFLY(v, _mm256_permute2f128_ps(v, v, 1), 0xF0);
+}
+
+#undef BUTTERFLY
 
 PGR_INLINE BitDotsQuery
 load_query64(const int8_t *p)

@@ -14,6 +14,22 @@
 	_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *) (p))))
 #define PGR_VF_NEGATIVE(v) _mm512_movepi32_mask(_mm512_castps_si512(v))
 #define PGR_VF_FLIP(a, r) _mm512_xor_ps(a, _mm512_and_ps(r, _mm512_set1_ps(-0.0f)))
+#define PGR_VF_BUTTERFLIES(v) butterflies(v)
+
+/* a + b in the lanes of a, a - b in those of b, which are set in upper */
+#define BUTTERFLY(v, swapped, upper) \
+	_mm512_mask_sub_ps(_mm512_add_ps(v, swapped), upper, swapped, v)
+
+PGR_INLINE __m512
+butterflies(__m512 v)
+{
+	v = BUTTERFLY(v, _mm512_permute_ps(v, 0xB1), 0xAAAA);
+	v = BUTTERFLY(v, _mm512_permute_ps(v, 0x4E), 0xCCCC);
+	v = BUTTERFLY(v, _mm512_shuffle_f32x4(v, v, 0xB1), 0xF0F0);
+	return BUTTERFLY(v, _mm512_shuffle_f32x4(v, v, 0x4E), 0xFF00);
+}
+
+#undef BUTTERFLY
 
 PGR_INLINE __m512i
 add_set(__m512i acc, const uint8_t *bits, __m512i q)

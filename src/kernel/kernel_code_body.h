@@ -13,6 +13,7 @@
  *	PGR_VF_LOAD_I8(p)		PGR_VF_LANES bytes, converted
  *	PGR_VF_NEGATIVE(v)		bit i: lane i has its sign bit set
  *	PGR_VF_FLIP(a, r)		a, negated where r has its sign bit set
+ *	PGR_VF_BUTTERFLIES(v)	Walsh-Hadamard transform of the lanes, not scaled
  *
  * Codes are lane-major: a code's bytes lie together. The alternative, 32 codes
  * interleaved for a table look-up ("FastScan"), is faster in cache
@@ -95,25 +96,17 @@ residual_code(const int8_t *from, float from_scale, const int8_t *to, float to_s
 
 /*
  * Walsh-Hadamard transform in place, scaled by 1/sqrt(n) so that it is its own
- * inverse; n is a power of two.
+ * inverse; n is a power of two, at least 64. Sums and differences are the same at all
+ * levels, and so to the last bit is the result.
  */
 static void
 fht(float *x, uint32_t n)
 {
-	float		scale = 1.0f / sqrtf((float) n);
-	uint32_t	h = 1;
+	PgrVf		scale = PGR_VF_SET1(1.0f / sqrtf((float) n));
 
-	for (; h < n && h < PGR_VF_LANES; h *= 2)
-		for (uint32_t i = 0; i < n; i += 2 * h)
-			for (uint32_t j = i; j < i + h; j++)
-			{
-				float		a = x[j];
-				float		b = x[j + h];
-
-				x[j] = a + b;
-				x[j + h] = a - b;
-			}
-	for (; h < n; h *= 2)
+	for (uint32_t i = 0; i < n; i += PGR_VF_LANES)
+		PGR_VF_STORE(x + i, PGR_VF_BUTTERFLIES(PGR_VF_LOAD(x + i)));
+	for (uint32_t h = PGR_VF_LANES; h < n; h *= 2)
 		for (uint32_t i = 0; i < n; i += 2 * h)
 			for (uint32_t j = i; j < i + h; j += PGR_VF_LANES)
 			{
@@ -123,6 +116,6 @@ fht(float *x, uint32_t n)
 				PGR_VF_STORE(x + j, PGR_VF_ADD(a, b));
 				PGR_VF_STORE(x + j + h, PGR_VF_SUB(a, b));
 			}
-	for (uint32_t i = 0; i < n; i++)
-		x[i] *= scale;
+	for (uint32_t i = 0; i < n; i += PGR_VF_LANES)
+		PGR_VF_STORE(x + i, PGR_VF_MUL(PGR_VF_LOAD(x + i), scale));
 }

@@ -15,6 +15,24 @@
 #define PGR_VF_FLIP(a, r) \
 	vreinterpretq_f32_u32(veorq_u32(vreinterpretq_u32_f32(a), \
 									vandq_u32(vreinterpretq_u32_f32(r), vdupq_n_u32(0x80000000))))
+#define PGR_VF_BUTTERFLIES(v) butterflies(v)
+
+/* a + b in the lanes of a, a - b in those of b, which are set in upper */
+PGR_INLINE float32x4_t
+butterfly(float32x4_t v, float32x4_t swapped, uint32x4_t upper)
+{
+	return vbslq_f32(upper, vsubq_f32(swapped, v), vaddq_f32(v, swapped));
+}
+
+PGR_INLINE float32x4_t
+butterflies(float32x4_t v)
+{
+	const uint32x4_t odd = {0, UINT32_MAX, 0, UINT32_MAX};
+	const uint32x4_t last = {0, 0, UINT32_MAX, UINT32_MAX};
+
+	v = butterfly(v, vrev64q_f32(v), odd);
+	return butterfly(v, vextq_f32(v, v, 2), last);
+}
 
 PGR_INLINE int8x16x4_t
 load_query64(const int8_t *p)

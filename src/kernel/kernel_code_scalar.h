@@ -12,6 +12,7 @@
 #define PGR_VF_LOAD_I8(p) ((float) *(p))
 #define PGR_VF_NEGATIVE(v) (signbit(v) != 0)
 #define PGR_VF_FLIP(a, r) (signbit(r) ? -(a) : (a))
+#define PGR_VF_BUTTERFLIES(v) (v)
 
 /* A mask instead of a branch that would be mispredicted half the time. */
 PGR_INLINE int32_t

@@ -61,8 +61,9 @@ flip_signs(const PgrRotation *r, int round, float *x)
 {
 	const uint8_t *signs = r->signs + (size_t) round * r->padded / 8;
 
-	for (uint32_t i = 0; i < r->padded; i++)
-		x[i] *= (float) (1 - 2 * (signs[i / 8] >> i % 8 & 1));
+	for (uint32_t i = 0; i < r->padded; i += 8)
+		for (uint32_t j = 0; j < 8; j++)
+			x[i + j] *= (float) (1 - 2 * (signs[i / 8] >> j & 1));
 }
 
 /* Rotates pairs by pi/4; inverse by -pi/4. */
@@ -72,6 +73,7 @@ rotate_pairs(const PgrRotation *r, bool inverse, float *x)
 	uint32_t	half = r->padded / 2;
 	float	   *y = x + (r->padded - half);
 	const float c = 0.70710678f;
+	const float sign = inverse ? -1.0f : 1.0f;
 
 	if (r->block == r->padded)
 		return;
@@ -80,8 +82,8 @@ rotate_pairs(const PgrRotation *r, bool inverse, float *x)
 		float		a = x[i];
 		float		b = y[i];
 
-		x[i] = c * (inverse ? a - b : a + b);
-		y[i] = c * (inverse ? a + b : b - a);
+		x[i] = c * (a + sign * b);
+		y[i] = c * (b - sign * a);
 	}
 }
 

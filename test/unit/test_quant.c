@@ -138,6 +138,47 @@ test_residual(const PgrKernelTable *t)
 	tap_ok(ok, name, detail);
 }
 
+/* Beside the definition in double precision, and the same bits as without vectors. */
+static void
+test_transform(const PgrKernelTable *t)
+{
+	char		detail[200] = "";
+	char		name[100];
+	int			ok = 1;
+
+	for (uint32_t n = 64; ok && n <= 8192; n *= 2)
+	{
+		float	   *x = (float *) tap_guarded(n * sizeof(float));
+		float	   *scalar = malloc(n * sizeof(float));
+		double	   *want = malloc(n * sizeof(double));
+
+		for (uint32_t i = 0; i < n; i++)
+			want[i] = scalar[i] = x[i] = (float) tap_uniform();
+		for (uint32_t h = 1; h < n; h *= 2)
+			for (uint32_t i = 0; i < n; i++)
+				if ((i & h) == 0)
+				{
+					double		a = want[i];
+
+					want[i] = a + want[i + h];
+					want[i + h] = a - want[i + h];
+				}
+		t->fht(x, n);
+		pgr_kernel_table(PGR_SIMD_SCALAR)->fht(scalar, n);
+		for (uint32_t i = 0; ok && i < n; i++)
+		{
+			ok = fabs(x[i] - want[i] / sqrt(n)) < 1e-5 && x[i] == scalar[i];
+			if (!ok)
+				sprintf(detail, "%u of %u: %g instead of %g, scalar %g", i, n, x[i],
+						want[i] / sqrt(n), scalar[i]);
+		}
+		free(scalar);
+		free(want);
+	}
+	sprintf(name, "%s: fht", t->name);
+	tap_ok(ok, name, detail);
+}
+
 /* Distances and dot products survive; the inverse gives back the vector. */
 static void
 test_rotation(const PgrKernelTable *t)
@@ -488,6 +529,7 @@ main(void)
 		}
 		test_bit_dots(t);
 		test_residual(t);
+		test_transform(t);
 		test_rotation(t);
 	}
 	pgr_kernel_use(pgr_simd_best());
