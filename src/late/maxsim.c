@@ -17,6 +17,7 @@
 
 #include <math.h>
 
+#include "base/argcache.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -64,7 +65,6 @@ cache_get(FunctionCallInfo fcinfo, int arg)
 {
 	QueryCache *cache = fcinfo->flinfo->fn_extra;
 	struct varlena *image = (struct varlena *) PG_GETARG_POINTER(arg);
-	Size		size = VARSIZE_ANY(image);
 
 	if (cache == NULL)
 	{
@@ -74,8 +74,7 @@ cache_get(FunctionCallInfo fcinfo, int arg)
 											   ALLOCSET_DEFAULT_SIZES);
 		fcinfo->flinfo->fn_extra = cache;
 	}
-	if (cache->image == NULL || VARSIZE_ANY(cache->image) != size ||
-		memcmp(cache->image, image, size) != 0)
+	if (cache->image == NULL || !pgr_same_image(cache->image, image))
 		cache_reset(cache, image);
 	return cache;
 }

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "base/argcache.h"
 #include "lexical/lex_query.h"
 #include "storage/proc.h"
 #include "tsearch/ts_cache.h"
@@ -156,7 +157,6 @@ pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, O
 {
 	PgrQueryState *state = fcinfo->flinfo->fn_extra;
 	struct varlena *image = (struct varlena *) PG_GETARG_POINTER(1);
-	Size		size = VARSIZE_ANY(image);
 
 	if (state == NULL)
 	{
@@ -168,8 +168,7 @@ pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, O
 		fcinfo->flinfo->fn_extra = state;
 	}
 	MemoryContextReset(state->row);
-	if (state->image == NULL || VARSIZE_ANY(state->image) != size ||
-		memcmp(state->image, image, size) != 0 ||
+	if (state->image == NULL || !pgr_same_image(state->image, image) ||
 		(OidIsValid(index) && index != state->index) || config_changed(state, arg))
 		state_reset(state, image, type, arg, index);
 	return state;

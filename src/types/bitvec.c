@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/argcache.h"
 #include "types/bitvec.h"
 #include "types/distance_cost.h"
 #include "types/elem.h"
@@ -30,16 +31,18 @@ PG_FUNCTION_INFO_V1(pgr_bit_hamming_distance);
 Datum
 pgr_bit_hamming_distance(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(pgr_bit_distance(PGR_DISTANCE_HAMMING, PG_GETARG_VARBIT_P(0),
-							  PG_GETARG_VARBIT_P(1)));
+	PG_RETURN_FLOAT8(pgr_bit_distance(PGR_DISTANCE_HAMMING,
+									  (VarBit *) pgr_getarg_detoasted(fcinfo, 0),
+									  (VarBit *) pgr_getarg_detoasted(fcinfo, 1)));
 }
 
 PG_FUNCTION_INFO_V1(pgr_bit_jaccard_distance);
 Datum
 pgr_bit_jaccard_distance(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_FLOAT8(pgr_bit_distance(PGR_DISTANCE_JACCARD, PG_GETARG_VARBIT_P(0),
-							  PG_GETARG_VARBIT_P(1)));
+	PG_RETURN_FLOAT8(pgr_bit_distance(PGR_DISTANCE_JACCARD,
+									  (VarBit *) pgr_getarg_detoasted(fcinfo, 0),
+									  (VarBit *) pgr_getarg_detoasted(fcinfo, 1)));
 }
 
 PG_FUNCTION_INFO_V1(pgr_bit_within);

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "base/compat.h"
+#include "base/argcache.h"
 #include "fmgr.h"
 #include "kernel/kernel.h"
 #include "types/distance_cost.h"

@@ -36,8 +36,8 @@ STUB(FN(_to_array), return pgr_dense_to_array(TYPE, fcinfo));
 	PG_FUNCTION_INFO_V1(name); \
 	Datum name(PG_FUNCTION_ARGS) \
 	{ \
-		PgrDense   *a = PG_GETARG_DENSE_P(0); \
-		PgrDense   *b = PG_GETARG_DENSE_P(1); \
+		PgrDense   *a = (PgrDense *) pgr_getarg_detoasted(fcinfo, 0); \
+		PgrDense   *b = (PgrDense *) pgr_getarg_detoasted(fcinfo, 1); \
 		double		d; \
 		pgr_dense_check_same_dim(TYPE, a, b); \
 		d = pgr_kernel->dist[PGR_TYPE_ELEM][metric] (a->data, b->data, a->dim); \

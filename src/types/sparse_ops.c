@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "base/argcache.h"
 #include "common/hashfn.h"
 #include "types/distance_cost.h"
 #include "types/sparse.h"
@@ -76,8 +77,8 @@ pgr_sparse_distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b
 	PG_FUNCTION_INFO_V1(name); \
 	Datum name(PG_FUNCTION_ARGS) \
 	{ \
-		PgrSparse  *a = PG_GETARG_SPARSE_P(0); \
-		PgrSparse  *b = PG_GETARG_SPARSE_P(1); \
+		PgrSparse  *a = (PgrSparse *) pgr_getarg_detoasted(fcinfo, 0); \
+		PgrSparse  *b = (PgrSparse *) pgr_getarg_detoasted(fcinfo, 1); \
 		PG_RETURN_FLOAT8(expr); \
 	} \
 	extern int	pgr_no_such_variable
