@@ -16,6 +16,9 @@
 /* fewest neighbours that page space may cost, as a share of 2m */
 #define LEAST_DEGREE 0.6
 
+/* bytes of a node with its floats and 2m links, as the index is compared with: all but these */
+#define FLOAT_NODE_HEAD 104
+
 /* nodes that fit a page with that degree; a fraction if a node takes several */
 static double
 nodes_per_page(const PgrHnswMeta *meta, int degree)
@@ -28,6 +31,18 @@ nodes_per_page(const PgrHnswMeta *meta, int degree)
 }
 
 /*
+ * Nodes that would fit a page if they had floats for codes, and of their 2m neighbours
+ * only where these are.
+ */
+static double
+float_nodes_per_page(const PgrHnswMeta *meta)
+{
+	return PGR_PAGE_CAPACITY /
+		(meta->dim * sizeof(float) + 2 * meta->m * sizeof(ItemPointerData) + FLOAT_NODE_HEAD +
+		 PGR_HNSW_INLINE_TIDS * meta->filter_size + meta->value_size);
+}
+
+/*
  * The degree with the most nodes on a page, where a lower degree than 2m counts
  * against it: page space is time and memory, neighbours are recall (README,
  * "Degree"). Among equals the higher degree.
@@ -36,13 +51,16 @@ void
 pgr_hnsw_geometry(PgrHnswMeta *meta)
 {
 	int			full = Min(2 * meta->m, PGR_GRAPH_MAX_DEGREE);
+	int			least = Max((int) ceil(LEAST_DEGREE * full), 1);
+	double		wanted = Min(float_nodes_per_page(meta), nodes_per_page(meta, least));
 	double		best = -1;
 
-	for (int degree = full; degree >= LEAST_DEGREE * full && degree > 0; degree--)
+	for (int degree = full; degree >= least; degree--)
 	{
-		double		worth = nodes_per_page(meta, degree) * pow((double) degree / full, 1.25);
+		double		fit = nodes_per_page(meta, degree);
+		double		worth = fit * pow((double) degree / full, 1.25);
 
-		if (worth > best)
+		if (fit >= wanted && worth > best)
 		{
 			best = worth;
 			meta->degree = degree;
