@@ -52,9 +52,11 @@ pgr_hnsw_geometry(PgrHnswMeta *meta)
 {
 	int			full = Min(2 * meta->m, PGR_GRAPH_MAX_DEGREE);
 	int			least = Max((int) ceil(LEAST_DEGREE * full), 1);
-	double		wanted = Min(float_nodes_per_page(meta), nodes_per_page(meta, least));
+	double		wanted = float_nodes_per_page(meta);
 	double		best = -1;
 
+	if (nodes_per_page(meta, least) < wanted)
+		wanted = 0;				/* it is larger anyway */
 	for (int degree = full; degree >= least; degree--)
 	{
 		double		fit = nodes_per_page(meta, degree);

@@ -3,7 +3,7 @@
 SET client_min_messages = warning;
 CREATE TABLE far (id int, v vector(48));
 INSERT INTO far SELECT i, (SELECT array_agg(((hashint8(i::bigint * 100003 + d)::bigint & 1023) - 512)
-    * (CASE WHEN i % 20 = 0 THEN 50 ELSE 1 END)::real)::vector FROM generate_series(1, 48) d) FROM generate_series(1, 4000) i;
+    * (CASE WHEN i % 20 = 0 THEN 50 ELSE 1 END)::real)::vector FROM generate_series(1, 48) d) FROM generate_series(1, 3000) i;
 SET enable_seqscan = off;
 ANALYZE far;
 SET maintenance_work_mem = '64MB';
@@ -16,7 +16,7 @@ SET maintenance_work_mem = '1MB';
 CREATE INDEX far_v ON far USING hnsw (v vector_l2_ops);
 SET client_min_messages = warning;
 SELECT nodes, unreachable, (SELECT count(*) FROM hnsw_check('far_v')) AS problems FROM hnsw_stats('far_v');
--- most of the 200 find themselves in a search that does not read the whole index
-SELECT count(*) >= 190 AS found FROM far q WHERE id % 20 = 0 AND
+-- most of the 150 find themselves in a search that does not read the whole index
+SELECT count(*) >= 140 AS found FROM far q WHERE id % 20 = 0 AND
   (SELECT n.id FROM far n ORDER BY n.v <-> q.v LIMIT 1) = q.id;
 DROP TABLE far;
