@@ -30,7 +30,7 @@ static const struct
 {
 	double		share;
 	uint32		parts;			/* at most */
-}			second_shares[] = {{0.5, 2}, {0.7, 16}, {1, PG_UINT32_MAX}};
+}			second_shares[] = {{0.1, 2}, {0.2, 4}, {0.5, 8}, {0.7, 16}, {1, PG_UINT32_MAX}};
 
 /* room in all parts together, as a multiple of what is needed: they are uneven */
 #define PART_ROOM 1.1
