@@ -4,7 +4,7 @@
  *		"Build".
  *
  * Rows wait in temporary files. They are divided into parts of similar values,
- * small enough for the memory; most rows are in two parts. Part after part
+ * small enough for the memory; some rows are in two parts. Part after part
  * becomes a graph in memory and is written: rows seen for the first time become
  * nodes, those that are in the index already get further edges (hnsw_flush.c).
  * What is common to neighbouring parts ties them together (as DiskANN's build
@@ -23,8 +23,8 @@
 
 /*
  * The share of rows that go to a second part: those nearest to the border between two,
- * more of them the more parts there are; all where borders are everywhere. README,
- * "Build", has what less of it costs.
+ * more of them the more parts there are; all where borders are everywhere. Measured: README,
+ * "Build".
  */
 static const struct
 {
