@@ -420,11 +420,11 @@ extern void pgr_hnsw_sort_put(PgrHnswSort *sort, double key, uint64 value);
 extern bool pgr_hnsw_sort_next(PgrHnswSort *sort, double *key, uint64 *value);
 extern void pgr_hnsw_sort_end(PgrHnswSort *sort);
 
-/* --- hnsw_insert.c --- */
+/* --- hnsw_edge.c: which edges a node keeps --- */
 
-/* Inserts a code for a heap row, which pgr_hnsw_make_row has made. */
-extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-								 const char *row);
+/* Puts an edge into a record; false if all that it has are worth more. */
+extern bool pgr_hnsw_place_edge(const PgrHnswMeta *meta, PgrHnswNode *node,
+								const PgrHnswEdge *edge);
 
 /*
  * Adds n edges, made for its code and with no room wasted between them, to a
@@ -433,7 +433,13 @@ extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const
 extern void pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges,
 								 uint32 n);
 
-/* Searches new neighbours for a node that has lost many; vacuum. */
+/* --- hnsw_insert.c --- */
+
+/* Inserts a code for a heap row, which pgr_hnsw_make_row has made. */
+extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
+								 const char *row);
+
+/* Searches new neighbours for a node that has lost many, or all ways to it; vacuum. */
 extern void pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id);
 
 /* Makes a node a start of searches, now and then; n: number of nodes there are. */

@@ -121,203 +121,88 @@ choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswH
 }
 
 /* ----------
- * Edges
+ * Edges back
  * ----------
  */
 
-/* a node's own, and as many again */
-#define MAX_EDGES (2 * PGR_GRAPH_MAX_DEGREE)
-
-/* Edges of a node with new ones behind them, to choose which to keep. */
-typedef struct EdgeList
-{
-	const PgrHnswMeta *meta;
-	const char *edges;			/* PGR_HNSW_EDGE_SIZE apart */
-	float		length[MAX_EDGES];	/* of edges */
-	uint32		order[MAX_EDGES];	/* edges by length */
-	float		square[MAX_EDGES];	/* of lengths, in that order */
-} EdgeList;
-
-static inline const PgrHnswEdge *
-list_edge(const EdgeList *l, uint32 i)
-{
-	return (const PgrHnswEdge *) (l->edges + (Size) i * PGR_HNSW_EDGE_SIZE(l->meta));
-}
-
-/* cos(pi x) for 0 <= x <= 1 to 4 digits: the sine's series around 1/2 */
-static inline float
-cos_pi(float x)
-{
-	float		t = (float) M_PI * (0.5f - x);
-	float		t2 = t * t;
-
-	return t * (1 - t2 / 6 * (1 - t2 / 20 * (1 - t2 / 42)));
-}
-
 /*
- * Squared distance of two neighbours from what the node's page knows: their
- * lengths, and the angle that the share of differing sign bits stands for.
- */
-static double
-edge_pair(const void *arg, uint32 a, uint32 b, float bound)
-{
-	const EdgeList *l = arg;
-	Size		bits = PGR_HNSW_EDGE_BITS(l->meta);
-	uint32		ea = l->order[a];
-	uint32		eb = l->order[b];
-	float		x = l->length[ea];
-	float		y = l->length[eb];
-	uint64		differ = pgr_kernel->hamming((const uint8 *) list_edge(l, ea) + bits,
-											 (const uint8 *) list_edge(l, eb) + bits,
-											 PGR_EDGE_PLANE(l->meta->padded));
-
-	return x * x + y * y - 2 * x * y * cos_pi((float) differ / l->meta->padded);
-}
-
-/* Sorts n edges by length. */
-static void
-list_edges(EdgeList *l, const PgrHnswMeta *meta, const char *edges, uint32 n)
-{
-	l->meta = meta;
-	l->edges = edges;
-	for (uint32 i = 0; i < n; i++)
-	{
-		PgrEdge		factors = list_edge(l, i)->factors;
-		uint32		at = i;
-
-		l->length[i] = (float) pgr_edge_length(&factors, meta->padded, meta->edge_bits);
-		for (; at > 0 && l->length[l->order[at - 1]] > l->length[i]; at--)
-			l->order[at] = l->order[at - 1];
-		l->order[at] = i;
-	}
-	for (uint32 i = 0; i < n; i++)
-		l->square[i] = l->length[l->order[i]] * l->length[l->order[i]];
-}
-
-/*
- * Which of n edges (the last is the new one) to drop so that n - 1 are left:
- * the one that selection by diversity does not choose.
- */
-static uint32
-edge_to_drop(const PgrHnswMeta *meta, const char *edges, uint32 n)
-{
-	EdgeList	l;
-	uint32		chosen[MAX_EDGES];
-	uint32		drop = 0;
-
-	list_edges(&l, meta, edges, n);
-	pgr_graph_select(l.square, n, n - 1, edge_pair, &l, chosen);
-	while (drop < n - 1 && (chosen[drop] & ~PGR_GRAPH_DIVERSE) == drop)
-		drop++;
-	return l.order[drop];
-}
-
-/* Makes the best of n edges, all of them if there is room, those of a node. */
-static void
-keep_best_edges(const PgrHnswMeta *meta, const char *edges, uint32 n, PgrHnswNode *node)
-{
-	Size		size = PGR_HNSW_EDGE_SIZE(meta);
-	EdgeList	l;
-	uint32		chosen[MAX_EDGES];
-
-	if (n <= meta->degree)
-	{
-		memcpy(PGR_HNSW_EDGES(meta, node), edges, n * size);
-		node->nedges = n;
-		return;
-	}
-	list_edges(&l, meta, edges, n);
-	n = pgr_graph_select(l.square, n, meta->degree, edge_pair, &l, chosen);
-	for (uint32 i = 0; i < n; i++)
-		memcpy(PGR_HNSW_EDGE(meta, node, i), list_edge(&l, l.order[chosen[i] & ~PGR_GRAPH_DIVERSE]),
-			   size);
-	node->nedges = n;
-}
-
-void
-pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges, uint32 n)
-{
-	const PgrHnswMeta *meta = &ix->meta;
-	Size		size = PGR_HNSW_EDGE_SIZE(meta);
-	PgrHnswNode *node = palloc(meta->node_size);
-	char	   *all = palloc((meta->degree + n) * size);
-	const PgrHnswNode *stored;
-	Buffer		buffer;
-	uint32		nall;
-
-	stored = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_EXCLUSIVE, (char *) node, &buffer);
-	if (stored != node)
-		memcpy(node, stored, meta->node_size);
-	nall = node->nedges;
-	memcpy(all, PGR_HNSW_EDGES(meta, node), nall * size);
-	for (uint32 i = 0; i < n; i++)
-	{
-		const PgrHnswEdge *edge = (const PgrHnswEdge *) (edges + i * size);
-
-		if (edge->id != id && !pgr_hnsw_has_edge(meta, node, edge->id))
-			memcpy(all + nall++ * size, edge, size);
-	}
-	keep_best_edges(meta, all, nall, node);
-	pgr_hnsw_node_store(ix, id, node, buffer);
-	pfree(node);
-	pfree(all);
-}
-
-/* Puts an edge into a record; false if all that it has are worth more. */
-static bool
-place_edge(const PgrHnswMeta *meta, PgrHnswNode *node, const PgrHnswEdge *edge)
-{
-	Size		size = PGR_HNSW_EDGE_SIZE(meta);
-	uint32		n = node->nedges;
-	char	   *all;
-	uint32		drop;
-
-	if (n < meta->degree)
-	{
-		memcpy(PGR_HNSW_EDGE(meta, node, node->nedges++), edge, size);
-		return true;
-	}
-	all = palloc((n + 1) * size);
-	memcpy(all, PGR_HNSW_EDGES(meta, node), n * size);
-	memcpy(all + n * size, edge, size);
-	drop = edge_to_drop(meta, all, n + 1);
-	if (drop < n)
-		memcpy(PGR_HNSW_EDGE(meta, node, drop), edge, size);
-	pfree(all);
-	return drop < n;
-}
-
-/*
- * Gives a node an edge to the new one, if it is still the node it was when the
- * search met it and the edge is worth its place. False if it is gone or dead:
- * the new node must not keep its edge to it.
+ * A neighbour, copied into record and locked, if it is still the node it was when the
+ * search met it, and not dead; else false, and unlocked.
  */
 static bool
+lock_neighbour(const PgrHnswIndex *ix, const Neighbour *to, PgrHnswNode *record, Buffer *buffer)
+{
+	const PgrHnswNode *stored = pgr_hnsw_node_read(ix, to->id, BUFFER_LOCK_EXCLUSIVE,
+												   (char *) record, buffer);
+
+	if (stored->flags != PGR_HNSW_USED || stored->generation != to->generation)
+	{
+		UnlockReleaseBuffer(*buffer);
+		return false;
+	}
+	if (stored != record)
+		memcpy(record, stored, ix->meta.node_size);
+	return true;
+}
+
+typedef enum Added
+{
+	ADDED_NONE,					/* the neighbour is gone or dead */
+	ADDED_REFUSED,				/* all edges that it has are worth more */
+	ADDED_EDGE					/* there is one, of now or before */
+} Added;
+
+/* Gives a neighbour an edge to the new node, if that is worth its place. */
+static Added
 add_edge(const PgrHnswIndex *ix, const Neighbour *to, const NewNode *added)
 {
 	const PgrHnswMeta *meta = &ix->meta;
-	char	   *record = palloc(meta->node_size);
-	PgrHnswNode *node = (PgrHnswNode *) record;
+	PgrHnswNode *node = palloc(meta->node_size);
 	PgrHnswEdge *edge = palloc(PGR_HNSW_EDGE_SIZE(meta));
-	const PgrHnswNode *stored;
+	Buffer		buffer;
+	bool		has;
+
+	if (!lock_neighbour(ix, to, node, &buffer))
+		return ADDED_NONE;
+	has = pgr_hnsw_has_edge(meta, node, added->id);
+	if (!has)
+		pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id,
+						   &added->head, added->code, edge);
+	if (!has && pgr_hnsw_place_edge(meta, node, edge))
+	{
+		pgr_hnsw_node_store(ix, to->id, node, buffer);
+		return ADDED_EDGE;
+	}
+	UnlockReleaseBuffer(buffer);
+	return has ? ADDED_EDGE : ADDED_REFUSED;
+}
+
+/*
+ * Puts the new node between a neighbour and that of its ends which is nearest to the new
+ * node and a neighbour of that, too, sorted by distance: no end loses its way. False if
+ * there is none, or the neighbour is gone.
+ */
+static bool
+put_between(const PgrHnswIndex *ix, const Neighbour *from, const NewNode *added,
+			const Neighbour *neighbours, uint32 n)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	PgrHnswNode *node = palloc(meta->node_size);
 	Buffer		buffer;
 
-	stored = pgr_hnsw_node_read(ix, to->id, BUFFER_LOCK_EXCLUSIVE, record, &buffer);
-	if (!(stored->flags & PGR_HNSW_USED) || (stored->flags & PGR_HNSW_DEAD) ||
-		stored->generation != to->generation)
-	{
-		UnlockReleaseBuffer(buffer);
+	if (!lock_neighbour(ix, from, node, &buffer))
 		return false;
-	}
-	if (stored != node)
-		memcpy(record, stored, meta->node_size);
-	pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id, &added->head,
-					   added->code, edge);
-	if (!pgr_hnsw_has_edge(meta, node, added->id) && place_edge(meta, node, edge))
-		pgr_hnsw_node_store(ix, to->id, node, buffer);
-	else
-		UnlockReleaseBuffer(buffer);
-	return true;
+	for (uint32 i = 0; i < n; i++)
+		for (uint32 e = 0; e < node->nedges; e++)
+			if (PGR_HNSW_EDGE(meta, node, e)->id == neighbours[i].id)
+			{
+				pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id,
+								   &added->head, added->code, PGR_HNSW_EDGE(meta, node, e));
+				pgr_hnsw_node_store(ix, from->id, node, buffer);
+				return true;
+			}
+	UnlockReleaseBuffer(buffer);
+	return false;
 }
 
 /* Takes the edges to some nodes away from a node. */
@@ -346,18 +231,29 @@ remove_edges(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswId *gone, uint32
 	pgr_hnsw_node_store(ix, id, node, buffer);
 }
 
-/* Edges back from all neighbours; those that are gone lose theirs. */
+/*
+ * Edges back from all neighbours, sorted by distance; those that are gone lose theirs. If
+ * none takes the new node, as where it lies far out, the nearest that can has to.
+ */
 static void
 link_back(const PgrHnswIndex *ix, const NewNode *added, const Neighbour *neighbours, uint32 n)
 {
 	PgrHnswId  *gone = palloc(Max(n, 1) * sizeof(PgrHnswId));
 	uint32		ngone = 0;
+	bool		linked = false;
 
 	for (uint32 i = 0; i < n; i++)
-		if (!add_edge(ix, &neighbours[i], added))
+	{
+		Added		result = add_edge(ix, &neighbours[i], added);
+
+		if (result == ADDED_NONE)
 			gone[ngone++] = neighbours[i].id;
+		linked |= result == ADDED_EDGE;
+	}
 	if (ngone > 0)
 		remove_edges(ix, added->id, gone, ngone);
+	for (uint32 i = 0; !linked && i < n; i++)
+		linked = put_between(ix, &neighbours[i], added, neighbours, n);
 }
 
 /* ----------
@@ -422,23 +318,6 @@ make_tids_slot(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId next, const ch
 	return id;
 }
 
-/* The node of a hit, copied into record and locked; false (and unlocked) if it is gone. */
-static bool
-lock_hit(const PgrHnswIndex *ix, const PgrHnswHit *hit, PgrHnswNode *record, Buffer *buffer)
-{
-	const PgrHnswNode *stored = pgr_hnsw_node_read(ix, hit->id, BUFFER_LOCK_EXCLUSIVE,
-												   (char *) record, buffer);
-
-	if (stored->flags != PGR_HNSW_USED || stored->generation != hit->generation)
-	{
-		UnlockReleaseBuffer(*buffer);
-		return false;
-	}
-	if (stored != record)
-		memcpy(record, stored, ix->meta.node_size);
-	return true;
-}
-
 /*
  * The value kept in a node is that of all its rows: where one with an equal code and
  * another value joins, it is given up. Returns whether.
@@ -463,12 +342,13 @@ static bool
 add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 {
 	PgrHnswNode *node = palloc(ix->meta.node_size);
+	Neighbour	at = {hit->id, hit->generation};
 	Buffer		buffer;
 	PgrHnswId	more;
 	PgrHnswId	fresh;
 	bool		changed;
 
-	if (!lock_hit(ix, hit, node, &buffer))
+	if (!lock_neighbour(ix, &at, node, &buffer))
 		return false;
 	changed = drop_value(&ix->meta, node, item);
 	more = node->more;
@@ -486,7 +366,7 @@ add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 		return true;
 
 	fresh = make_tids_slot(ix, hit->id, more, item);
-	if (lock_hit(ix, hit, node, &buffer))
+	if (lock_neighbour(ix, &at, node, &buffer))
 	{
 		if (node->more == more)
 		{

@@ -6,7 +6,7 @@
  *	 1	removes tids of dead rows, also from the list of filter values; a node
  *		without any is marked dead, so that inserts give it no more edges
  *	 2	removes edges to dead nodes, and entries; a node that has lost many gets
- *		new neighbours
+ *		new neighbours, and so does one that no edge leads to
  *	 3	frees the dead nodes' slots
  * A page is locked only while it is changed, and inserts and scans go on.
  */
@@ -17,6 +17,7 @@
 #include "commands/vacuum.h"
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "storage/indexfsm.h"
 #include "utils/memutils.h"
 
@@ -38,8 +39,10 @@ typedef struct Vacuum
 	IndexBulkDeleteResult *stats;
 	IndexBulkDeleteCallback callback;
 	void	   *callback_state;
-	uint64	   *dead;			/* one bit an id */
-	Size		dead_ids;		/* bits in it */
+	Size		ids;			/* those below it have a bit in each of these: */
+	uint64	   *dead;
+	uint64	   *live;			/* met by pass 2, not dead */
+	uint64	   *led;			/* an edge of such a node, or an entry, leads there */
 	Size		ndead;
 	IdList		emptied;		/* nodes without tids of their own, but with TIDS slots */
 	IdList		slots;			/* TIDS slots of dead nodes */
@@ -64,17 +67,29 @@ list_add(IdList *list, PgrHnswId id)
 static bool
 is_dead(const Vacuum *v, PgrHnswId id)
 {
-	return id < v->dead_ids && (v->dead[id / 64] >> id % 64 & 1);
+	return id < v->ids && (v->dead[id / 64] >> id % 64 & 1);
+}
+
+/* No ids yet; in the current context. */
+static uint64 *
+make_set(const Vacuum *v)
+{
+	return palloc_extended(v->ids / 8, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* Sets a node's bit in one of the sets, if it was there when vacuum began. */
+static void
+mark(const Vacuum *v, uint64 *set, PgrHnswId id)
+{
+	if (id < v->ids)
+		set[id / 64] |= UINT64CONST(1) << id % 64;
 }
 
 static void
 set_dead(Vacuum *v, PgrHnswId id)
 {
-	if (id < v->dead_ids && !is_dead(v, id))
-	{
-		v->dead[id / 64] |= UINT64CONST(1) << id % 64;
-		v->ndead++;
-	}
+	v->ndead += id < v->ids && !is_dead(v, id);
+	mark(v, v->dead, id);
 }
 
 /* ----------
@@ -242,15 +257,22 @@ check_emptied(Vacuum *v, PgrHnswId id)
 
 /* Removes edges to dead nodes from a node's record; returns how many. */
 static uint32
-prune_edges(const Vacuum *v, PgrHnswNode *node)
+prune_edges(const Vacuum *v, PgrHnswId id, PgrHnswNode *node)
 {
 	const PgrHnswMeta *meta = &v->ix->meta;
+	bool		live = !(node->flags & PGR_HNSW_DEAD);
 	uint32		removed = 0;
 
+	if (live)
+		mark(v, v->live, id);
 	for (uint32 i = 0; i < node->nedges;)
 	{
-		if (!is_dead(v, PGR_HNSW_EDGE(meta, node, i)->id))
+		PgrHnswId	end = PGR_HNSW_EDGE(meta, node, i)->id;
+
+		if (!is_dead(v, end))
 		{
+			if (live)
+				mark(v, v->led, end);
 			i++;
 			continue;
 		}
@@ -268,7 +290,7 @@ prune_node_edges(Vacuum *v, PgrHnswId id, const PgrHnswNode *stored, PgrHnswNode
 {
 	if (stored != record)
 		memcpy(record, stored, v->ix->meta.node_size);
-	if (prune_edges(v, record) == 0)
+	if (prune_edges(v, id, record) == 0)
 	{
 		UnlockReleaseBuffer(buffer);
 		return;
@@ -313,7 +335,7 @@ prune_page_edges(Vacuum *v, BlockNumber block)
 		PgrHnswId	id = block * meta->nodes_per_page + slot;
 		PgrHnswNode *node = pgr_hnsw_slot(v->ix, page, id);
 
-		if (!(node->flags & PGR_HNSW_USED) || prune_edges(v, node) == 0)
+		if (!(node->flags & PGR_HNSW_USED) || prune_edges(v, id, node) == 0)
 			continue;
 		changed = true;
 		if (node->nedges < REPAIR_BELOW * meta->degree && !(node->flags & PGR_HNSW_DEAD))
@@ -344,6 +366,7 @@ prune_entries(Vacuum *v, BlockNumber block, uint32 *removed)
 	{
 		if (is_dead(v, PGR_HNSW_ENTRY(meta, page, i)->id))
 			continue;
+		mark(v, v->led, PGR_HNSW_ENTRY(meta, page, i)->id);
 		if (i != kept)
 			memcpy(PGR_HNSW_ENTRY(meta, page, kept), PGR_HNSW_ENTRY(meta, page, i),
 				   PGR_HNSW_EDGE_SIZE(meta));
@@ -422,10 +445,19 @@ for_each_page(Vacuum *v, PageFn fn)
 		}
 }
 
+/* Single inserts may drop the last edge to a node: it gets new ones, too. */
+static void
+add_orphans(Vacuum *v)
+{
+	for (Size word = 0; word < v->ids / 64; word++)
+		for (uint64 left = v->live[word] & ~v->led[word]; left != 0; left &= left - 1)
+			list_add(&v->repairs, word * 64 + pg_rightmost_one_pos64(left));
+}
+
 static void
 free_dead(Vacuum *v)
 {
-	for (Size word = 0; word < v->dead_ids / 64; word++)
+	for (Size word = 0; word < v->ids / 64; word++)
 		for (int bit = 0; v->dead[word] != 0 && bit < 64; bit++)
 			if (v->dead[word] >> bit & 1)
 			{
@@ -468,10 +500,9 @@ pgr_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	v.stats->num_index_tuples = 0;
 	old = MemoryContextSwitchTo(context);
 	v.ix = pgr_hnsw_open(info->index);
-	v.dead_ids = TYPEALIGN(64, (Size) RelationGetNumberOfBlocks(info->index) *
-						   v.ix->meta.nodes_per_page);
-	v.dead = MemoryContextAllocExtended(context, v.dead_ids / 8,
-										MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	v.ids = TYPEALIGN(64, (Size) RelationGetNumberOfBlocks(info->index) *
+					  v.ix->meta.nodes_per_page);
+	v.dead = make_set(&v);
 	for_each_page(&v, prune_page);
 	if (v.ix->filters != NULL)
 		pgr_hnsw_list_prune(v.ix, callback, state);
@@ -479,8 +510,11 @@ pgr_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		check_emptied(&v, v.emptied.at[i]);
 	if (v.ndead > 0)
 	{
+		v.live = make_set(&v);
+		v.led = make_set(&v);
 		for_each_page(&v, prune_page_edges);
 		prune_all_entries(&v);
+		add_orphans(&v);
 		repair_nodes(&v);
 		free_dead(&v);
 	}
