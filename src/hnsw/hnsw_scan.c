@@ -559,13 +559,23 @@ may_rank_more(const HnswScan *s)
 		(s->rows.n > 0 && s->returned < s->ef && s->popped - s->ef < s->ef / 4);
 }
 
+/*
+ * The nearest row is one of the ef nearest. One ranked for their order alone is not: a
+ * nearer one may not have been met yet, and would have to be held back.
+ */
+static bool
+nearest_is_due(const HnswScan *s)
+{
+	return s->popped <= s->ef || s->returned < s->ef || s->searched_all || s->ended;
+}
+
 static bool
 next_row(HnswScan *s, ScanRow *row)
 {
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (nearest_is_certain(s))
+		if (nearest_is_certain(s) && nearest_is_due(s))
 		{
 			heap_pop(&s->rows, row);
 			return true;
@@ -581,7 +591,7 @@ next_row(HnswScan *s, ScanRow *row)
 				s->has_sorted = false;
 			}
 		}
-		else if (!search_more(s) && !has_hits(s))
+		else if (!search_more(s) && !has_hits(s) && s->rows.n == 0)
 			return next_held(s, row);
 	}
 }

@@ -36,7 +36,8 @@ struct PgrHnswSearch
 	const int8 *code;
 	PgrCode8	head;
 	PgrEdgeQuery query;
-	float		edge_error;		/* pgr_edge_error of the index */
+	float		margin;			/* deviations by which a neighbour may be nearer than estimated */
+	float		margin_on;		/* the same once the search has gone on */
 	const PgrFilter *filter;	/* NULL: all rows are wanted */
 	bool		started;
 	bool		keep_codes;
