@@ -16,12 +16,12 @@
 #define DIGEST_FROM 3
 
 /*
- * The share of the lists that a search reads, SHARE * x ^ SHARE_POWER where x is
- * ef of all rows that pass, and the nodes it visits for one of ef; measured on
- * collections of 24,000 to 200,000 rows, rounded up.
+ * Of lists with m rows that pass each a search for ef reads about LISTS (ef / m)^LISTS_POWER,
+ * and it visits so many nodes for one of ef; measured on collections of 24,000 to 1,000,000
+ * rows.
  */
-#define SHARE 2.2
-#define SHARE_POWER 0.3
+#define LISTS 68
+#define LISTS_POWER 0.75
 #define VISITS_PER_EF 5
 
 typedef struct RankedList
@@ -163,7 +163,7 @@ double
 pgr_hnsw_match_effort(double rows, double share, double pages, bool digests, double ef)
 {
 	double		matches = Max(rows * share, 1);
-	double		part = Min(1, Max(SHARE * pow(ef / matches, SHARE_POWER), 20 / pages));
+	double		part = Min(1, LISTS * pow(ef * pages / matches, LISTS_POWER) / pages);
 
 	/* without digests there is one list */
 	if (!digests)
