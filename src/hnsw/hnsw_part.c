@@ -24,7 +24,8 @@
 /*
  * The share of rows that go to a second part: those nearest to the border between two,
  * more of them the more parts there are; all where borders are everywhere. Measured: README,
- * "Build".
+ * "Build". More than that where the rows nearest to a centre are more than a part has room
+ * for: some of them then are among rows that are not near them.
  */
 static const struct
 {
@@ -62,6 +63,7 @@ typedef struct Division
 	int8	   *codes;
 	float	   *distances;		/* scratch, n; of the row at hand */
 	uint64		capacity;		/* rows that a part has room for */
+	uint64		largest;		/* rows nearest to one centre, at most; estimated */
 	float		border;			/* rows with a second centre so little farther go to both */
 	uint64	   *most_seconds;	/* rows for which it is not the nearest that it may take */
 	uint64	   *seconds;		/* and has */
@@ -357,10 +359,12 @@ find_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
 	for (int round = 0; round < ROUNDS; round++)
 		move_centres(d, &s, sums);
 	find_border(d, &s);
+	d->largest = 0;
 	for (uint32 k = 0; k < d->n; k++)
 	{
 		uint64		own = (uint64) (PART_ROOM * d->rows[k] * nrows / s.n);
 
+		d->largest = Max(d->largest, d->rows[k] * nrows / s.n);
 		d->most_seconds[k] = d->capacity - Min(own, d->capacity);
 		d->rows[k] = 0;
 	}
@@ -432,19 +436,20 @@ make_lists(PgrHnswBuild *b, uint64 nrows)
 	pgr_hnsw_create_lists(b->ix, sample);
 }
 
-/* As few parts as there can be, and the share of rows that are in two of so many. */
+/*
+ * As few parts as there can be with one of the shares from second_shares[*at] on, which
+ * is set to it.
+ */
 static uint32
-number_of_parts(const PgrHnswBuild *b, uint64 nrows, double *share)
+number_of_parts(const PgrHnswBuild *b, uint64 nrows, int *at)
 {
 	double		n = 1;
 
-	*share = 0;
 	if (nrows > b->graph->capacity)
-		for (int i = 0; i < lengthof(second_shares); i++)
+		for (;; (*at)++)
 		{
-			*share = second_shares[i].share;
-			n = ceil(PART_ROOM * (1 + *share) * nrows / b->graph->capacity);
-			if (n <= second_shares[i].parts)
+			n = ceil(PART_ROOM * (1 + second_shares[*at].share) * nrows / b->graph->capacity);
+			if (n <= second_shares[*at].parts)
 				break;
 		}
 	if (n > MAX_PARTS)
@@ -455,6 +460,28 @@ number_of_parts(const PgrHnswBuild *b, uint64 nrows, double *share)
 				 errdetail("It has room for %u nodes at a time.", b->graph->capacity),
 				 errhint("Increase maintenance_work_mem %.0f times.", ceil(n / MAX_PARTS))));
 	return (uint32) Max(n, 1);
+}
+
+/* Centres of as few parts as will do. */
+static void
+choose_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
+{
+	d->dim = b->ix->meta.padded;
+	d->capacity = b->graph->capacity;
+	for (int at = 0;; at++)
+	{
+		d->n = number_of_parts(b, nrows, &at);
+		d->share = d->n > 1 ? second_shares[at].share : 0;
+		d->heads = palloc(d->n * sizeof(PgrCode8));
+		d->codes = palloc((Size) d->n * d->dim);
+		d->distances = palloc(d->n * sizeof(float));
+		d->seconds = palloc0(d->n * sizeof(uint64));
+		d->most_seconds = palloc0(d->n * sizeof(uint64));
+		d->rows = palloc0(d->n * sizeof(uint64));
+		find_parts(b, d, Max(nrows, 1));
+		if (d->n == 1 || d->largest <= d->capacity || at == lengthof(second_shares) - 1)
+			return;
+	}
 }
 
 /* Divides all rows into files, one a part. */
@@ -468,15 +495,8 @@ divide_rows(PgrHnswBuild *b)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("too many rows for an hnsw index")));
-	d.n = number_of_parts(b, nrows, &d.share);
-	d.dim = b->ix->meta.padded;
-	d.capacity = b->graph->capacity;
-	d.heads = palloc(d.n * sizeof(PgrCode8));
-	d.codes = palloc((Size) d.n * d.dim);
-	d.distances = palloc(d.n * sizeof(float));
-	d.seconds = palloc0(d.n * sizeof(uint64));
-	d.most_seconds = palloc0(d.n * sizeof(uint64));
-	d.rows = b->nrows = palloc0(d.n * sizeof(uint64));
+	choose_parts(b, &d, nrows);
+	b->nrows = d.rows;
 	b->parts = palloc(d.n * sizeof(BufFile *));
 	for (uint32 k = 0; k < d.n; k++)
 	{
@@ -486,7 +506,6 @@ divide_rows(PgrHnswBuild *b)
 		b->parts[k] = create_file(b, name);
 	}
 	make_lists(b, nrows);
-	find_parts(b, &d, Max(nrows, 1));
 	each_row(b, assign_row, &d);
 	if (b->spool != NULL)
 		BufFileClose(b->spool);
