@@ -129,7 +129,8 @@ sub kill_and_recover
 	for (1 .. 600)
 	{
 		select undef, undef, undef, 0.1;
-		my ($status, $out) = $node->psql('postgres', 'SELECT pg_is_in_recovery()');
+		# psql that is refused may be gone before it is given the statement, which dies
+		my ($status, $out) = eval { $node->psql('postgres', 'SELECT pg_is_in_recovery()') };
 		return 1 if defined $status && $status == 0 && $out =~ /^[ft]$/;
 	}
 	die 'the server did not come back';
