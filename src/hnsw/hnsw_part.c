@@ -449,7 +449,7 @@ number_of_parts(const PgrHnswBuild *b, uint64 nrows, int *at)
 		for (;; (*at)++)
 		{
 			n = ceil(PART_ROOM * (1 + second_shares[*at].share) * nrows / b->graph->capacity);
-			if (n <= second_shares[*at].parts)
+			if (n <= second_shares[*at].parts || *at == lengthof(second_shares) - 1)
 				break;
 		}
 	if (n > MAX_PARTS)
