@@ -77,13 +77,9 @@ Buffer
 pgr_page_read(Relation rel, BlockNumber block, PgrPageKind kind, int lockmode)
 {
 	Buffer		buffer = ReadBuffer(rel, block);
-	Page		page = BufferGetPage(buffer);
 
-	/* the check waits for both ends of a page that is not in the processor's cache */
-	__builtin_prefetch(page);
-	__builtin_prefetch(page + BLCKSZ - sizeof(PgrPageOpaque));
 	LockBuffer(buffer, lockmode);
-	pgr_page_check(rel, block, page, kind);
+	pgr_page_check(rel, block, BufferGetPage(buffer), kind);
 	return buffer;
 }
 
