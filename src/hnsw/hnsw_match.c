@@ -17,8 +17,9 @@
 
 /*
  * Of lists with m rows that pass each a search for ef reads about LISTS (ef / m)^LISTS_POWER,
- * and it visits so many nodes for one of ef; measured on collections of 24,000 to 1,000,000
- * rows.
+ * and it visits so many nodes for one of ef. Fitted to 100,000 and 1,000,000 rows of which
+ * 1 and .1 % pass, before searches looked for twice ef: of 1,000,000 rows, 1 %, it says 192
+ * lists and 100 visits where 257 and 280 are made. The margin of who asks covers that.
  */
 #define LISTS 68
 #define LISTS_POWER 0.75
