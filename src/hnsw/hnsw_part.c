@@ -472,14 +472,16 @@ choose_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
 	{
 		d->n = number_of_parts(b, nrows, &at);
 		d->share = d->n > 1 ? second_shares[at].share : 0;
-		d->heads = palloc(d->n * sizeof(PgrCode8));
-		d->codes = palloc((Size) d->n * d->dim);
+		d->heads = palloc0(d->n * sizeof(PgrCode8));
+		d->codes = palloc0((Size) d->n * d->dim);
 		d->distances = palloc(d->n * sizeof(float));
 		d->seconds = palloc0(d->n * sizeof(uint64));
 		d->most_seconds = palloc0(d->n * sizeof(uint64));
 		d->rows = palloc0(d->n * sizeof(uint64));
-		find_parts(b, d, Max(nrows, 1));
-		if (d->n == 1 || d->largest <= d->capacity || at == lengthof(second_shares) - 1)
+		if (d->n == 1)
+			return;				/* no more rows than fit, and perhaps none */
+		find_parts(b, d, nrows);
+		if (d->largest <= d->capacity || at == lengthof(second_shares) - 1)
 			return;
 	}
 }

@@ -205,5 +205,12 @@ SET client_min_messages = warning;
 RESET maintenance_work_mem;
 SELECT nodes, unreachable, (SELECT count(*) FROM hnsw_check('w_v')) AS problems FROM hnsw_stats('w_v');
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM w ORDER BY v <-> pseudo(5, 100)::vector) x;
-DROP TABLE o, w;
+-- as many rows as would not fit, but none has a value
+SET maintenance_work_mem = '1MB';
+CREATE TABLE n AS SELECT NULL::vector(100) AS v FROM generate_series(1, 20000);
+VACUUM ANALYZE n;
+CREATE INDEX n_v ON n USING hnsw (v vector_l2_ops);
+RESET maintenance_work_mem;
+SELECT nodes, (SELECT count(*) FROM hnsw_check('n_v')) AS problems FROM hnsw_stats('n_v');
+DROP TABLE o, w, n;
 DROP FUNCTION pseudo, as_sparse, differences, try_class;
