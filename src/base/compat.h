@@ -144,6 +144,32 @@ typedef struct PgrMemberIterator
 	((buffers)[0] = ReadBufferExtended(rel, fork, P_NEW, RBM_NORMAL, NULL), *(extended) = 1)
 #endif
 
+/* What names a relation's files, for ReadRecentBuffer. */
+#if PG_VERSION_NUM >= 160000
+#define PGR_RELATION_FILE(rel) ((rel)->rd_locator)
+#else
+#define PGR_RELATION_FILE(rel) ((rel)->rd_node)
+#endif
+
+/*
+ * ReadRecentBuffer leaves it to the caller to count the hit of a relation that is not
+ * temporary (it does count it for EXPLAIN). Needs pgstat.h.
+ */
+#if PG_VERSION_NUM >= 180000
+#define PGR_COUNT_IO_HIT() \
+	pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT, 1, 0)
+#elif PG_VERSION_NUM >= 160000
+#define PGR_COUNT_IO_HIT() pgstat_count_io_op(IOOBJECT_RELATION, IOCONTEXT_NORMAL, IOOP_HIT)
+#else
+#define PGR_COUNT_IO_HIT() ((void) 0)
+#endif
+#define pgr_count_buffer_hit(rel) \
+	do { \
+		pgstat_count_buffer_read(rel); \
+		pgstat_count_buffer_hit(rel); \
+		PGR_COUNT_IO_HIT(); \
+	} while (0)
+
 /* Ownership checks became one function in 16. */
 #if PG_VERSION_NUM >= 160000
 #define pgr_owns_relation(oid, user) object_ownercheck(RelationRelationId, oid, user)

@@ -20,7 +20,7 @@
 Buffer
 pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int lockmode, Page *page)
 {
-	Buffer		buffer = ReadBuffer(ix->rel, block);
+	Buffer		buffer = pgr_page_pin(ix->rel, block);
 
 	LockBuffer(buffer, lockmode);
 	*page = BufferGetPage(buffer);

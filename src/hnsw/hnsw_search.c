@@ -23,6 +23,9 @@
 #define DEVIATIONS(dim) ((dim) <= 4 ? 3.0f : (dim) <= 16 ? 1.5f : 1.0f)
 #define DEVIATIONS_ON 1.5f
 
+/* of that margin, the share of a search for the neighbours of a new node */
+#define INSERT_MARGIN 0.6f
+
 /* nodes that a search with a filter visits before it thinks of the lists */
 #define LEAST_VISITS 16
 
@@ -140,7 +143,7 @@ pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *
 	s->keep_codes = keep_codes;
 	s->augmented = keep_codes && ix->cls->space == PGR_DISTANCE_NEG_IP;
 	s->further = further_coordinate(s, head);
-	s->margin = DEVIATIONS(ix->meta.dim);
+	s->margin = DEVIATIONS(ix->meta.dim) * (keep_codes ? INSERT_MARGIN : 1);
 	s->margin_on = Max(s->margin, DEVIATIONS_ON);
 	pgr_edge_query(&s->query, head, code, ix->meta.padded, ix->meta.edge_bits);
 	s->seen = pgr_hnsw_seen_create(s->context, 1024, NULL);

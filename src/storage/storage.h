@@ -29,6 +29,12 @@ extern void pgr_page_init(Page page, PgrPageKind kind, uint32 generation);
 extern void pgr_page_check(Relation rel, BlockNumber block, Page page, PgrPageKind kind);
 
 /*
+ * ReadBuffer, for pages that are read again and again: pinned, not locked, and not yet
+ * checked. Main fork only.
+ */
+extern Buffer pgr_page_pin(Relation rel, BlockNumber block);
+
+/*
  * The one door: the checked page, pinned and locked (BUFFER_LOCK_SHARE or
  * BUFFER_LOCK_EXCLUSIVE). Release with UnlockReleaseBuffer.
  */
