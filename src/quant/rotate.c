@@ -9,6 +9,7 @@
  * spiky data (src/quant/README).
  */
 #include <math.h>
+#include <string.h>
 
 #include "quant/quant.h"
 
@@ -56,14 +57,28 @@ pgr_rotation_init(PgrRotation *r, uint32_t dim, uint64_t seed, uint8_t *signs)
 	}
 }
 
+/* of four numbers, the sign bits that as many bits flip */
+#define FLIPS(bits) {(bits & 1u) << 31, (bits & 2u) << 30, (bits & 4u) << 29, (bits & 8u) << 28}
+static const uint32_t flips[16][4] = {
+	FLIPS(0), FLIPS(1), FLIPS(2), FLIPS(3), FLIPS(4), FLIPS(5), FLIPS(6), FLIPS(7),
+	FLIPS(8), FLIPS(9), FLIPS(10), FLIPS(11), FLIPS(12), FLIPS(13), FLIPS(14), FLIPS(15)
+};
+
 static void
 flip_signs(const PgrRotation *r, int round, float *x)
 {
 	const uint8_t *signs = r->signs + (size_t) round * r->padded / 8;
 
-	for (uint32_t i = 0; i < r->padded; i += 8)
-		for (uint32_t j = 0; j < 8; j++)
-			x[i + j] *= (float) (1 - 2 * (signs[i / 8] >> j & 1));
+	for (uint32_t i = 0; i < r->padded; i += 4)
+	{
+		const uint32_t *flip = flips[signs[i / 8] >> (i & 4) & 15];
+		uint32_t	bits[4];
+
+		memcpy(bits, x + i, sizeof(bits));
+		for (int j = 0; j < 4; j++)
+			bits[j] ^= flip[j];
+		memcpy(x + i, bits, sizeof(bits));
+	}
 }
 
 /* Rotates pairs by pi/4; inverse by -pi/4. */
