@@ -62,8 +62,8 @@ typedef struct PgrHnswCounters
 /* of this session's scans that have ended; hnsw_scan.c */
 extern PgrHnswCounters pgr_hnsw_counters;
 
-/* bytes that a digest may have */
-#define PGR_HNSW_MAX_DIGEST 32
+/* bytes of a digest; less where there are not so many coordinates */
+#define PGR_HNSW_MAX_DIGEST 22
 
 /*
  * The directory of the lists of filter values, as hnsw_page.h has it; all of it
@@ -76,9 +76,15 @@ typedef struct PgrHnswLists
 	const float *norm2;			/* of each centre */
 	const float *shift;
 	const float *centres;		/* map.n floats each */
+	const uint32 *group_first;	/* of each group the first list */
+	const float *group_norm2;
+	const float *group_centres;
 	uint32	   *filled;			/* during a build, entries of first pages; else NULL */
 	float	   *z;				/* scratch, map.n */
-	float	   *distances;		/* scratch, one for each list */
+	uint32	   *near;			/* scratch: lists near a row, nnear of them */
+	uint32		nnear;
+	float	   *distances;		/* scratch, one for each list, or for each that is near */
+	float	   *group_distances;	/* scratch */
 } PgrHnswLists;
 
 /* An open index. What it points to lives in the context of pgr_hnsw_open. */
@@ -257,7 +263,7 @@ extern void pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork);
 /* --- hnsw_filter.c: the lists of filter values --- */
 
 /*
- * Adds an entry, and its digest if the index has digests, to a list; false if
+ * Adds an entry to a list, with its digest if the index has digests; false if
  * there is no room and the list must not be extended.
  */
 extern bool pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id, const char *item,
@@ -274,7 +280,7 @@ extern uint32 pgr_hnsw_list_page(const PgrHnswIndex *ix, BlockNumber block, char
 extern void pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback,
 								void *state);
 
-/* estimated number of pages of the lists, without digests */
+/* estimated number of pages of the lists */
 extern double pgr_hnsw_list_pages(const PgrHnswIndex *ix);
 
 /*
@@ -291,10 +297,8 @@ extern uint32 pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswId owner, PgrHns
 typedef struct PgrHnswMatch
 {
 	PgrHnswId	id;
-	float		estimate;		/* of its distance, or PGR_HNSW_NO_ESTIMATE */
+	float		estimate;		/* of its distance; of an index without digests no value */
 } PgrHnswMatch;
-
-#define PGR_HNSW_NO_ESTIMATE (-FLT_MAX)
 
 typedef struct PgrHnswMatches PgrHnswMatches;
 
@@ -304,11 +308,12 @@ extern PgrHnswMatches *pgr_hnsw_matches_begin(const PgrHnswIndex *ix, const int8
 
 /*
  * Reads the next nearest list: the nodes of its rows that pass, some of them
- * more than once, until the next call. digests: with estimates, where reading
- * these costs less than visiting the nodes. False if all were read.
+ * more than once, until the next call. False if all were read.
  */
-extern bool pgr_hnsw_matches_next(PgrHnswMatches *m, bool digests, const PgrHnswMatch **matches,
-								  uint32 *n);
+extern bool pgr_hnsw_matches_next(PgrHnswMatches *m, const PgrHnswMatch **matches, uint32 *n);
+
+/* Lists that a search reads in vain, of so many, before it takes the rest to be so. */
+extern double pgr_hnsw_match_patience(double lists);
 
 /*
  * About how many pages a search reads that finds the ef nearest by the lists, of

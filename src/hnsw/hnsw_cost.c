@@ -39,7 +39,7 @@
 /* evaluations of an operator that scoring a node's edges costs */
 #define OPERATORS_PER_NODE 8
 
-/* pages of the lists of filter values, without digests: a node id, a tid, the values */
+/* pages of the lists of filter values: a node id, a tid, the values, a digest */
 static double
 list_pages(const IndexOptInfo *index, double tuples)
 {
@@ -47,6 +47,9 @@ list_pages(const IndexOptInfo *index, double tuples)
 
 	for (int i = 1; i < index->nkeycolumns; i++)
 		entry += Min(get_typlen(index->opcintype[i]) > 0 ? get_typlen(index->opcintype[i]) : 8, 8);
+	/* none where one page has room for all */
+	if (tuples * entry > PGR_PAGE_CAPACITY)
+		entry += PGR_HNSW_MAX_DIGEST;
 	return ceil(tuples * entry / PGR_PAGE_CAPACITY);
 }
 

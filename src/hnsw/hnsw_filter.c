@@ -3,13 +3,9 @@
  *		The lists of filter values: for each row the number of its node, its tid and
  *		the image of its filter columns. See README, "Filter columns".
  *
- * A list is a chain of pages, never freed, each with a page of digests of its
- * entries, in the same order; entries lie in no order and are named by nothing.
- * An entry never moves to another page, so whoever reads all pages once meets
- * each entry that is there all the while. A page of digests is locked only under
- * the lock of its page of entries, and both change in one WAL record; a reader
- * that copies one after the other may meet digests of other entries, which is
- * worse order and no wrong answer.
+ * A list is a chain of pages, never freed; entries lie in no order and are named by
+ * nothing. An entry never moves to another page, so whoever reads all pages once meets
+ * each entry that is there all the while.
  */
 #include "postgres.h"
 
@@ -25,36 +21,28 @@
  */
 
 static PgrHnswListHead *
-chunk_head(Page page)
+page_head(Page page)
 {
 	return (PgrHnswListHead *) PgrPageGetData(page);
 }
 
 static void
-set_count(const PgrHnswMeta *meta, Page page, Page digests, uint32 count)
+set_count(const PgrHnswMeta *meta, Page page, uint32 count)
 {
-	chunk_head(page)->count = count;
+	page_head(page)->count = count;
 	pgr_page_set_used(page, sizeof(PgrHnswListHead) + count * PGR_HNSW_LIST_ENTRY_SIZE(meta));
-	if (digests != NULL)
-		pgr_page_set_used(digests, count * PGR_DIGEST_BYTES(meta->digest_dims));
 }
 
-/* Formats the pages of a new chunk and chains it behind the last of a list. */
+/* Formats a new page and chains it behind the last of a list. */
 static void
-add_chunk(const PgrHnswIndex *ix, PgrWalBatch *batch, Page last, Buffer buffer, Buffer digests)
+add_page(const PgrHnswIndex *ix, PgrWalBatch *batch, Page last, Buffer buffer)
 {
 	Page		page = pgr_wal_add(batch, buffer, true);
 
 	PgrPageGetOpaque(last)->next = BufferGetBlockNumber(buffer);
 	pgr_page_init(page, PGR_PAGE_HNSW_FILTER, 0);
-	chunk_head(page)->insert = InvalidBlockNumber;
-	chunk_head(page)->digests = InvalidBlockNumber;
-	if (BufferIsValid(digests))
-	{
-		chunk_head(page)->digests = BufferGetBlockNumber(digests);
-		pgr_page_init(pgr_wal_add(batch, digests, true), PGR_PAGE_HNSW_DIGEST, 0);
-	}
-	set_count(&ix->meta, page, NULL, 0);
+	page_head(page)->insert = InvalidBlockNumber;
+	set_count(&ix->meta, page, 0);
 }
 
 /*
@@ -69,12 +57,11 @@ next_list_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber full, bool
 									   BUFFER_LOCK_EXCLUSIVE);
 	Buffer		last = InvalidBuffer;
 	Buffer		fresh = InvalidBuffer;
-	Buffer		digests = InvalidBuffer;
 	BlockNumber next;
 	PgrWalBatch batch;
 	Page		page;
 
-	if (chunk_head(BufferGetPage(buffer))->insert != full)
+	if (page_head(BufferGetPage(buffer))->insert != full)
 	{
 		UnlockReleaseBuffer(buffer);
 		return true;
@@ -92,17 +79,15 @@ next_list_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber full, bool
 	if (next == InvalidBlockNumber)
 	{
 		fresh = pgr_page_extend(ix->rel, MAIN_FORKNUM);
-		if (ix->meta.digest_dims > 0)
-			digests = pgr_page_extend(ix->rel, MAIN_FORKNUM);
 		next = BufferGetBlockNumber(fresh);
 	}
 	pgr_wal_begin(&batch, ix->rel, ix->building);
 	page = pgr_wal_add(&batch, buffer, false);
-	chunk_head(page)->insert = next;
+	page_head(page)->insert = next;
 	if (BufferIsValid(last))
 		page = pgr_wal_add(&batch, last, false);
 	if (BufferIsValid(fresh))
-		add_chunk(ix, &batch, page, fresh, digests);
+		add_page(ix, &batch, page, fresh);
 	pgr_wal_commit(&batch);
 	return true;
 }
@@ -116,9 +101,7 @@ add_to_page(const PgrHnswIndex *ix, BlockNumber block, PgrHnswId id, const char 
 	Buffer		buffer = pgr_page_read(ix->rel, block, PGR_PAGE_HNSW_FILTER,
 									   BUFFER_LOCK_EXCLUSIVE);
 	Page		page = BufferGetPage(buffer);
-	Page		digests = NULL;
-	uint32		n = chunk_head(page)->count;
-	Buffer		second = InvalidBuffer;
+	uint32		n = page_head(page)->count;
 	PgrWalBatch batch;
 	char	   *entry;
 
@@ -127,20 +110,14 @@ add_to_page(const PgrHnswIndex *ix, BlockNumber block, PgrHnswId id, const char 
 		UnlockReleaseBuffer(buffer);
 		return false;
 	}
-	if (meta->digest_dims > 0)
-		second = pgr_page_read(ix->rel, chunk_head(page)->digests, PGR_PAGE_HNSW_DIGEST,
-							   BUFFER_LOCK_EXCLUSIVE);
 	pgr_wal_begin(&batch, ix->rel, ix->building);
 	page = pgr_wal_add(&batch, buffer, false);
 	entry = PGR_HNSW_LIST_ENTRY(meta, page, n);
 	memcpy(entry, &id, sizeof(id));
 	memcpy(PGR_HNSW_LIST_ITEM(entry), item, PGR_HNSW_ITEM_SIZE(meta));
-	if (BufferIsValid(second))
-	{
-		digests = pgr_wal_add(&batch, second, false);
-		memcpy(PGR_HNSW_DIGEST(meta, digests, n), digest, PGR_DIGEST_BYTES(meta->digest_dims));
-	}
-	set_count(meta, page, digests, n + 1);
+	if (digest != NULL)
+		memcpy(PGR_HNSW_LIST_DIGEST(meta, entry), digest, PGR_HNSW_DIGEST_SIZE(meta));
+	set_count(meta, page, n + 1);
 	pgr_wal_commit(&batch);
 	return true;
 }
@@ -150,7 +127,7 @@ static BlockNumber
 insert_page(const PgrHnswIndex *ix, BlockNumber first)
 {
 	Buffer		buffer = pgr_page_read(ix->rel, first, PGR_PAGE_HNSW_FILTER, BUFFER_LOCK_SHARE);
-	BlockNumber block = chunk_head(BufferGetPage(buffer))->insert;
+	BlockNumber block = page_head(BufferGetPage(buffer))->insert;
 
 	UnlockReleaseBuffer(buffer);
 	return block;
@@ -184,7 +161,7 @@ pgr_hnsw_list_page(const PgrHnswIndex *ix, BlockNumber block, char *page, BlockN
 {
 	pgr_page_copy(ix->rel, block, PGR_PAGE_HNSW_FILTER, 0, page);
 	*next = PgrPageGetOpaque(page)->next;
-	return Min(chunk_head(page)->count, PGR_HNSW_LIST_PER_PAGE(&ix->meta));
+	return Min(page_head(page)->count, PGR_HNSW_LIST_PER_PAGE(&ix->meta));
 }
 
 double
@@ -231,23 +208,17 @@ prune_list_page(const PgrHnswIndex *ix, BlockNumber block, IndexBulkDeleteCallba
 				void *state, BlockNumber *next)
 {
 	const PgrHnswMeta *meta = &ix->meta;
-	Size		size = PGR_DIGEST_BYTES(meta->digest_dims);
 	Buffer		buffer = pgr_page_read(ix->rel, block, PGR_PAGE_HNSW_FILTER,
 									   BUFFER_LOCK_EXCLUSIVE);
 	PgrWalBatch batch;
 	Page		page;
-	Page		digests = NULL;
 	uint32		n;
 	uint32		before;
 
 	pgr_wal_begin(&batch, ix->rel, false);
 	page = pgr_wal_add(&batch, buffer, false);
 	*next = PgrPageGetOpaque(page)->next;
-	if (meta->digest_dims > 0)
-		digests = pgr_wal_add(&batch, pgr_page_read(ix->rel, chunk_head(page)->digests,
-													PGR_PAGE_HNSW_DIGEST,
-													BUFFER_LOCK_EXCLUSIVE), false);
-	before = n = chunk_head(page)->count;
+	before = n = page_head(page)->count;
 	for (uint32 i = 0; i < n;)
 	{
 		char	   *entry = PGR_HNSW_LIST_ENTRY(meta, page, i);
@@ -260,14 +231,12 @@ prune_list_page(const PgrHnswIndex *ix, BlockNumber block, IndexBulkDeleteCallba
 		if (i == --n)
 			break;
 		memcpy(entry, PGR_HNSW_LIST_ENTRY(meta, page, n), PGR_HNSW_LIST_ENTRY_SIZE(meta));
-		if (digests != NULL)
-			memcpy(PGR_HNSW_DIGEST(meta, digests, i), PGR_HNSW_DIGEST(meta, digests, n), size);
 	}
 	if (n == before)
 		pgr_wal_abort(&batch);
 	else
 	{
-		set_count(meta, page, digests, n);
+		set_count(meta, page, n);
 		pgr_wal_commit(&batch);
 	}
 	return n < PGR_HNSW_LIST_PER_PAGE(meta);
@@ -281,13 +250,13 @@ set_insert_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber room)
 									   BUFFER_LOCK_EXCLUSIVE);
 	PgrWalBatch batch;
 
-	if (chunk_head(BufferGetPage(buffer))->insert == room)
+	if (page_head(BufferGetPage(buffer))->insert == room)
 	{
 		UnlockReleaseBuffer(buffer);
 		return;
 	}
 	pgr_wal_begin(&batch, ix->rel, false);
-	chunk_head(pgr_wal_add(&batch, buffer, false))->insert = room;
+	page_head(pgr_wal_add(&batch, buffer, false))->insert = room;
 	pgr_wal_commit(&batch);
 }
 

@@ -20,22 +20,26 @@
 /* room in the first pages of all lists, as a multiple of what the rows need */
 #define LIST_ROOM 1.08
 
-/* bytes of an entry's digest: about its own size, so that pages of both fill alike */
-#define LEAST_DIGEST 14
-#define MOST_DIGEST 26
-
 /*
  * A row is put into one of so many nearest lists whose last page has room, before
  * the nearest gets a further page: else soon each had one that is nearly empty.
  */
 #define NEAR_LISTS 8
 
+/* and they are looked for in so many nearest groups of lists */
+#define NEAR_GROUPS 8
+
 /* rows of the sample for each list; rounds of k-means */
 #define SAMPLE_PER_LIST 32
 #define ROUNDS 6
 
-/* bytes of the sample's codes, but at least so many rows */
-#define SAMPLE_BYTES (16 * 1024 * 1024)
+/*
+ * bytes of the sample's codes: a share of maintenance_work_mem, within bounds; but at
+ * least so many rows
+ */
+#define SAMPLE_SHARE 8
+#define SAMPLE_BYTES_LEAST (16 * 1024 * 1024)
+#define SAMPLE_BYTES_MOST (96 * 1024 * 1024)
 #define SAMPLE_LEAST 1024
 
 /* floats of the rows that the axes are found from */
@@ -60,6 +64,7 @@ static PgrHnswLists *
 lists_at(const PgrHnswMeta *meta, char *directory)
 {
 	PgrHnswLists *l = palloc0(sizeof(PgrHnswLists));
+	uint32		groups = PGR_HNSW_LIST_GROUPS(meta);
 	float	   *at = (float *) directory;
 
 	l->directory = directory;
@@ -70,9 +75,14 @@ lists_at(const PgrHnswMeta *meta, char *directory)
 	l->norm2 = at += meta->digest_dims;
 	l->shift = at += meta->lists;
 	l->centres = at += meta->lists;
-	l->map.axes = (int8 *) (at + (Size) meta->lists * meta->digest_dims);
+	l->group_first = (uint32 *) (at += (Size) meta->lists * meta->digest_dims);
+	l->group_norm2 = at += groups;
+	l->group_centres = at += groups;
+	l->map.axes = (int8 *) (at + (Size) groups * meta->digest_dims);
 	l->z = palloc(Max(meta->digest_dims, 1) * sizeof(float));
+	l->near = palloc_extended(mul_size(meta->lists, sizeof(uint32)), MCXT_ALLOC_HUGE);
 	l->distances = palloc_extended(mul_size(meta->lists, sizeof(float)), MCXT_ALLOC_HUGE);
+	l->group_distances = palloc_extended(mul_size(groups, sizeof(float)), MCXT_ALLOC_HUGE);
 	return l;
 }
 
@@ -93,12 +103,34 @@ pgr_hnsw_lists(const PgrHnswIndex *ix)
 	return ix->lists;
 }
 
-/* <z,c> of all centres, into l->distances */
+/* <z,c> of n centres */
 static void
-score_centres(const PgrHnswLists *l, uint32 n, const float *z)
+products(const PgrHnswLists *l, const float *z, const float *centres, uint32 n, float *result)
 {
-	pgr_kernel->many[PGR_ELEM_F32][PGR_METRIC_IP] (z, l->centres, l->map.n * sizeof(float), n,
-												   l->map.n, l->distances);
+	pgr_kernel->many[PGR_ELEM_F32][PGR_METRIC_IP] (z, centres, l->map.n * sizeof(float), n,
+												   l->map.n, result);
+}
+
+/* Squared distances of coordinates from n centres, less their own square. */
+static void
+centre_distances(const PgrHnswLists *l, const float *z, const float *centres, const float *norm2,
+				 uint32 n, float *distances)
+{
+	products(l, z, centres, n, distances);
+	for (uint32 k = 0; k < n; k++)
+		distances[k] = norm2[k] - 2 * distances[k];
+}
+
+/* Which of n > 0 distances is the least. */
+static uint32
+least_of(const float *distances, uint32 n)
+{
+	uint32		best = 0;
+
+	for (uint32 k = 1; k < n; k++)
+		if (distances[k] < distances[best])
+			best = k;
+	return best;
 }
 
 void
@@ -106,35 +138,38 @@ pgr_hnsw_rank_lists(const PgrHnswIndex *ix, const float *z, float *keys)
 {
 	PgrHnswLists *l = pgr_hnsw_lists(ix);
 
-	score_centres(l, ix->meta.lists, z);
+	products(l, z, l->centres, ix->meta.lists, keys);
 	for (uint32 k = 0; k < ix->meta.lists; k++)
-		keys[k] = l->shift[k] - 2 * l->distances[k];
+		keys[k] = l->shift[k] - 2 * keys[k];
 }
 
-/* Squared distances of coordinates from all centres, less their own square. */
-static void
-centre_distances(const PgrHnswIndex *ix, const PgrHnswLists *l, const float *z)
-{
-	score_centres(l, ix->meta.lists, z);
-	for (uint32 k = 0; k < ix->meta.lists; k++)
-		l->distances[k] = l->norm2[k] - 2 * l->distances[k];
-}
-
-/* The list with the least distance, among those that have room if that is known. */
+/* The lists of a group end where the next one's begin. */
 static uint32
-nearest_list(const PgrHnswIndex *ix, const PgrHnswLists *l)
+group_end(const PgrHnswIndex *ix, const PgrHnswLists *l, uint32 group)
 {
-	uint32		room = PGR_HNSW_LIST_PER_PAGE(&ix->meta);
-	uint32		best = 0;
-	float		least = FLT_MAX;
+	return group + 1 < PGR_HNSW_LIST_GROUPS(&ix->meta) ? l->group_first[group + 1] : ix->meta.lists;
+}
 
-	for (uint32 k = 0; k < ix->meta.lists; k++)
-		if (l->distances[k] < least && (l->filled == NULL || l->filled[k] < room))
-		{
-			least = l->distances[k];
-			best = k;
-		}
-	return best;
+/* The lists of the nearest groups, into l->near, and their distances from coordinates. */
+static void
+find_near(const PgrHnswIndex *ix, PgrHnswLists *l, const float *z)
+{
+	uint32		groups = PGR_HNSW_LIST_GROUPS(&ix->meta);
+
+	l->nnear = 0;
+	centre_distances(l, z, l->group_centres, l->group_norm2, groups, l->group_distances);
+	for (uint32 i = 0; i < Min(NEAR_GROUPS, groups) || l->nnear == 0; i++)
+	{
+		uint32		group = least_of(l->group_distances, groups);
+		uint32		first = l->group_first[group];
+		uint32		n = group_end(ix, l, group) - first;
+
+		l->group_distances[group] = FLT_MAX;
+		centre_distances(l, z, l->centres + (Size) first * l->map.n, l->norm2 + first, n,
+						 l->distances + l->nnear);
+		for (uint32 k = 0; k < n; k++)
+			l->near[l->nnear++] = first + k;
+	}
 }
 
 void
@@ -152,17 +187,31 @@ static void
 add_near(const PgrHnswIndex *ix, const PgrHnswLists *l, PgrHnswId id, const char *item,
 		 const uint8 *digest)
 {
-	uint32		first = nearest_list(ix, l);
-	uint32		list = first;
+	uint32		first = l->near[least_of(l->distances, l->nnear)];
 
-	for (int i = 0; i < NEAR_LISTS && l->distances[list] < FLT_MAX; i++)
+	for (uint32 i = 0; i < Min(NEAR_LISTS, l->nnear); i++)
 	{
-		if (pgr_hnsw_list_add(ix, list, id, item, digest, false))
+		uint32		at = least_of(l->distances, l->nnear);
+
+		if (pgr_hnsw_list_add(ix, l->near[at], id, item, digest, false))
 			return;
-		l->distances[list] = FLT_MAX;
-		list = nearest_list(ix, l);
+		l->distances[at] = FLT_MAX;
 	}
 	pgr_hnsw_list_add(ix, first, id, item, digest, true);
+}
+
+/* The nearest list whose first page has room; if all that are near are full the nearest. */
+static uint32
+nearest_with_room(const PgrHnswIndex *ix, const PgrHnswLists *l)
+{
+	uint32		room = PGR_HNSW_LIST_PER_PAGE(&ix->meta);
+	uint32		best = l->nnear;
+
+	for (uint32 i = 0; i < l->nnear; i++)
+		if (l->filled[l->near[i]] < room &&
+			(best == l->nnear || l->distances[i] < l->distances[best]))
+			best = i;
+	return l->near[best < l->nnear ? best : least_of(l->distances, l->nnear)];
 }
 
 void
@@ -179,12 +228,12 @@ pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, const PgrCode8 *head, 
 	}
 	pgr_hnsw_list_digest(ix, head, code, digest);
 	l = pgr_hnsw_lists(ix);
-	centre_distances(ix, l, l->z);
+	find_near(ix, l, l->z);
 	if (l->filled == NULL)
 		add_near(ix, l, id, item, digest);
 	else
 	{
-		uint32		list = nearest_list(ix, l);
+		uint32		list = nearest_with_room(ix, l);
 
 		l->filled[list]++;
 		pgr_hnsw_list_add(ix, list, id, item, digest, true);
@@ -200,14 +249,11 @@ pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, const PgrCode8 *head, 
 static void
 choose_lists(PgrHnswMeta *meta, uint64 rows)
 {
-	Size		bytes = Max(LEAST_DIGEST, Min(PGR_HNSW_LIST_ENTRY_SIZE(meta), MOST_DIGEST));
-
-	StaticAssertStmt(MOST_DIGEST <= PGR_HNSW_MAX_DIGEST, "a digest has room");
 	meta->lists = 1;
 	meta->digest_dims = 0;
 	if (rows <= PGR_HNSW_LIST_PER_PAGE(meta))
 		return;
-	meta->digest_dims = Min(2 * (bytes - 2), TYPEALIGN(2, meta->dim));
+	meta->digest_dims = Min(2 * (PGR_HNSW_MAX_DIGEST - 2), TYPEALIGN(2, meta->dim));
 	meta->lists = (uint32) ceil(LIST_ROOM * rows / PGR_HNSW_LIST_PER_PAGE(meta));
 }
 
@@ -215,7 +261,9 @@ PgrHnswListSample *
 pgr_hnsw_list_sample(PgrHnswIndex *ix, uint64 rows)
 {
 	PgrHnswListSample *s;
-	uint64		most = Max(SAMPLE_BYTES / ix->meta.padded, SAMPLE_LEAST);
+	Size		bytes = (Size) maintenance_work_mem * 1024 / SAMPLE_SHARE;
+	uint64		most = Max(Min(Max(bytes, SAMPLE_BYTES_LEAST), SAMPLE_BYTES_MOST) / ix->meta.padded,
+						   SAMPLE_LEAST);
 
 	if (ix->filters == NULL)
 		return NULL;
@@ -278,64 +326,128 @@ find_axes(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s)
 	pfree(scratch);
 }
 
-/* Gives the sample's rows to the nearest centres; sums and counts, of n lists. */
+/*
+ * k > 0 centres, and their squares, of n > 0 of the rows whose coordinates are z, by
+ * k-means; nearest: which of them each row is nearest to.
+ */
 static void
-assign_sample(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s, const float *z,
-			  float *sums, uint32 *counts)
+kmeans(const PgrHnswLists *l, const float *z, const uint32 *rows, uint32 n, uint32 k,
+	   float *centres, float *norm2, uint32 *nearest)
 {
-	uint32		n = l->map.n;
+	uint32		dims = l->map.n;
+	float	   *sums = palloc_extended((Size) k * dims * sizeof(float), MCXT_ALLOC_HUGE);
+	float	   *distances = palloc_extended(k * sizeof(float), MCXT_ALLOC_HUGE);
+	uint32	   *counts = palloc_extended(k * sizeof(uint32), MCXT_ALLOC_HUGE);
 
-	memset(sums, 0, (Size) ix->meta.lists * (n + 1) * sizeof(float));
-	memset(counts, 0, ix->meta.lists * sizeof(uint32));
-	for (uint32 i = 0; i < s->n; i++)
+	for (uint32 c = 0; c < k; c++)
+		memcpy(centres + (Size) c * dims, z + (Size) rows[(uint64) c * n / k] * dims,
+			   dims * sizeof(float));
+	for (int round = 0; round <= ROUNDS; round++)
 	{
-		uint32		k;
-		float	   *sum;
+		for (uint32 c = 0; c < k; c++)
+			norm2[c] = (float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP]
+				(centres + (Size) c * dims, centres + (Size) c * dims, dims);
+		memset(sums, 0, (Size) k * dims * sizeof(float));
+		memset(counts, 0, k * sizeof(uint32));
+		for (uint32 i = 0; i < n; i++)
+		{
+			const float *row = z + (Size) rows[i] * dims;
+			float	   *sum;
 
-		CHECK_FOR_INTERRUPTS();
-		centre_distances(ix, l, z + (Size) i * n);
-		k = nearest_list(ix, l);
-		sum = sums + (Size) k * (n + 1);
-		for (uint32 j = 0; j < n; j++)
-			sum[j] += z[(Size) i * n + j];
-		sum[n] += s->heads[i].norm2 + s->heads[i].aux;
-		counts[k]++;
+			CHECK_FOR_INTERRUPTS();
+			centre_distances(l, row, centres, norm2, k, distances);
+			nearest[i] = least_of(distances, k);
+			counts[nearest[i]]++;
+			sum = sums + (Size) nearest[i] * dims;
+			for (uint32 j = 0; j < dims; j++)
+				sum[j] += row[j];
+		}
+		for (uint32 c = 0; round < ROUNDS && c < k; c++)
+			for (uint32 j = 0; counts[c] > 0 && j < dims; j++)
+				centres[(Size) c * dims + j] = sums[(Size) c * dims + j] / counts[c];
 	}
+	pfree(sums);
+	pfree(distances);
+	pfree(counts);
 }
 
 /*
- * Centres by k-means. shift is what a list's distance from a query is made of,
- * beside -2 <q,c>: |c|^2, or for inner products, where that says nothing, the
- * mean of its rows' |x|^2 + aux.
+ * What a list's distance from a query is made of, beside -2 <q,c>: |c|^2, or for inner
+ * products, where that says nothing, the mean of its rows' |x|^2 + aux. For k lists of
+ * n rows, each of which is in one.
+ */
+static void
+find_shifts(const PgrHnswIndex *ix, const PgrHnswListSample *s, const uint32 *rows, uint32 n,
+			const uint32 *list, uint32 k, const float *norm2, float *shift)
+{
+	uint32	   *counts = palloc0(Max(k, 1) * sizeof(uint32));
+
+	memcpy(shift, norm2, k * sizeof(float));
+	for (uint32 i = 0; ix->cls->space == PGR_DISTANCE_NEG_IP && i < n; i++)
+	{
+		const PgrCode8 *head = &s->heads[rows[i]];
+		float	   *mean = &shift[list[i]];
+
+		*mean = counts[list[i]] == 0 ? 0 : *mean;
+		*mean += (head->norm2 + head->aux - *mean) / ++counts[list[i]];
+	}
+	pfree(counts);
+}
+
+/* Orders the rows by their group; first: where each group's begin, and the end. */
+static void
+sort_by_group(const uint32 *group, uint32 n, uint32 groups, uint32 *rows, uint32 *first)
+{
+	uint32	   *next = palloc0((groups + 1) * sizeof(uint32));
+
+	memset(first, 0, (groups + 1) * sizeof(uint32));
+	for (uint32 i = 0; i < n; i++)
+		first[group[i] + 1]++;
+	for (uint32 g = 0; g < groups; g++)
+		first[g + 1] += first[g];
+	memcpy(next, first, groups * sizeof(uint32));
+	for (uint32 i = 0; i < n; i++)
+		rows[next[group[i]]++] = i;
+	pfree(next);
+}
+
+/*
+ * Centres by k-means, of groups first and then of the lists in each, which has as many as
+ * its share of the rows: time and memory of all at once would grow with the square of the
+ * lists.
  */
 static void
 find_centres(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s, const float *z)
 {
-	uint32		n = l->map.n;
-	float	   *sums = palloc_extended((Size) ix->meta.lists * (n + 1) * sizeof(float),
-									   MCXT_ALLOC_HUGE);
-	uint32	   *counts = palloc_extended(ix->meta.lists * sizeof(uint32), MCXT_ALLOC_HUGE);
-	float	   *centres = unconstify(float *, l->centres);
-	float	   *norm2 = unconstify(float *, l->norm2);
+	uint32		groups = PGR_HNSW_LIST_GROUPS(&ix->meta);
+	uint32	   *rows = palloc_extended(s->n * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *nearest = palloc_extended(s->n * sizeof(uint32), MCXT_ALLOC_HUGE);
+	uint32	   *first_row = palloc((groups + 1) * sizeof(uint32));
+	uint32	   *first = unconstify(uint32 *, l->group_first);
 
-	for (uint32 k = 0; k < ix->meta.lists; k++)
-		memcpy(centres + (Size) k * n, z + (uint64) k * s->n / ix->meta.lists * n,
-			   n * sizeof(float));
-	for (int round = 0; round <= ROUNDS; round++)
+	for (uint32 i = 0; i < s->n; i++)
+		rows[i] = i;
+	kmeans(l, z, rows, s->n, groups, unconstify(float *, l->group_centres),
+		   unconstify(float *, l->group_norm2), nearest);
+	sort_by_group(nearest, s->n, groups, rows, first_row);
+	for (uint32 g = 0; g < groups; g++)
+		first[g] = (uint32) ((uint64) ix->meta.lists * first_row[g] / s->n);
+	for (uint32 g = 0; g < groups; g++)
 	{
-		for (uint32 k = 0; k < ix->meta.lists; k++)
-			norm2[k] = (float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP]
-				(centres + (Size) k * n, centres + (Size) k * n, n);
-		assign_sample(ix, l, s, z, sums, counts);
-		for (uint32 k = 0; round < ROUNDS && k < ix->meta.lists; k++)
-			for (uint32 j = 0; counts[k] > 0 && j < n; j++)
-				centres[(Size) k * n + j] = sums[(Size) k * (n + 1) + j] / counts[k];
+		uint32		k = group_end(ix, l, g) - first[g];
+		uint32		n = first_row[g + 1] - first_row[g];
+		uint32	   *of_group = rows + first_row[g];
+
+		if (k == 0)
+			continue;
+		kmeans(l, z, of_group, n, k, unconstify(float *, l->centres) + (Size) first[g] * l->map.n,
+			   unconstify(float *, l->norm2) + first[g], nearest);
+		find_shifts(ix, s, of_group, n, nearest, k, l->norm2 + first[g],
+					unconstify(float *, l->shift) + first[g]);
 	}
-	for (uint32 k = 0; k < ix->meta.lists; k++)
-		unconstify(float *, l->shift)[k] = ix->cls->space == PGR_DISTANCE_NEG_IP && counts[k] > 0
-			? sums[(Size) k * (n + 1) + n] / counts[k] : norm2[k];
-	pfree(sums);
-	pfree(counts);
+	pfree(rows);
+	pfree(nearest);
+	pfree(first_row);
 }
 
 /* The directory from the sample, in ix->lists. */
@@ -388,10 +500,7 @@ pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork)
 			elog(ERROR, "list %u begins at block %u instead of %u", k,
 				 BufferGetBlockNumber(buffer), PGR_HNSW_LIST_FIRST(meta, k));
 		head->insert = BufferGetBlockNumber(buffer);
-		head->digests = meta->digest_dims > 0 ? head->insert + 1 : InvalidBlockNumber;
 		UnlockReleaseBuffer(buffer);
-		if (meta->digest_dims > 0)
-			UnlockReleaseBuffer(pgr_hnsw_append_page(ix, fork, PGR_PAGE_HNSW_DIGEST, 0));
 	}
 }
 

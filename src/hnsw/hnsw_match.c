@@ -6,24 +6,24 @@
  */
 #include "postgres.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
 
-/* entries of a page that pass, from which on reading their digests saves visits */
-#define DIGEST_FROM 3
-
 /*
- * Of lists with m rows that pass each a search for ef reads about LISTS (ef / m)^LISTS_POWER,
- * and it visits so many nodes for one of ef. Fitted to 100,000 and 1,000,000 rows of which
- * 1 and .1 % pass, before searches looked for twice ef: of 1,000,000 rows, 1 %, it says 192
- * lists and 100 visits where 257 and 280 are made. The margin of who asks covers that.
+ * Of n lists with m rows that pass each a search for ef reads about
+ * LISTS n^LISTS_SIZE (ef / m)^LISTS_POWER and as many as pgr_hnsw_match_patience, and it
+ * visits so many nodes for one of ef. Fitted to searches of 23,699, 56,658 and 1,000,000 rows
+ * of which .1, 1 and 10 % pass: README, "Filter columns".
  */
-#define LISTS 68
-#define LISTS_POWER 0.75
+#define LISTS 5.2
+#define LISTS_SIZE 0.35
+#define LISTS_POWER 0.6
 #define VISITS_PER_EF 5
+
+/* lists that a search reads at least for nothing, as a multiple of the square root of all */
+#define PATIENCE 1.0
 
 typedef struct RankedList
 {
@@ -99,28 +99,12 @@ matches_reserve(PgrHnswMatches *m, uint32 more)
 	}
 }
 
-/* Estimates those that a page has added, from first on, whose places are given. */
-static void
-estimate(PgrHnswMatches *m, uint32 first, const uint16 *places, BlockNumber block)
-{
-	const PgrHnswMeta *meta = &m->ix->meta;
-	PGAlignedBlock page;
-
-	pgr_page_copy(m->ix->rel, block, PGR_PAGE_HNSW_DIGEST, 0, page.data);
-	for (uint32 i = first; i < m->n; i++)
-		m->at[i].estimate = pgr_digest_estimate(m->table, meta->digest_dims, m->norm2,
-												PGR_HNSW_DIGEST(meta, page.data,
-																places[i - first]));
-	m->ix->counters->codes += m->n - first;
-}
-
 /* Adds those of a page that pass; returns the next page's block. */
 static BlockNumber
-match_page(PgrHnswMatches *m, BlockNumber block, bool digests)
+match_page(PgrHnswMatches *m, BlockNumber block)
 {
 	const PgrHnswMeta *meta = &m->ix->meta;
 	uint32		first = m->n;
-	uint16		places[BLCKSZ / sizeof(PgrHnswId)];
 	PGAlignedBlock page;
 	BlockNumber next;
 	uint32		entries = pgr_hnsw_list_page(m->ix, block, page.data, &next);
@@ -129,20 +113,23 @@ match_page(PgrHnswMatches *m, BlockNumber block, bool digests)
 	for (uint32 i = 0; i < entries; i++)
 	{
 		const char *entry = PGR_HNSW_LIST_ENTRY(meta, page.data, i);
+		PgrHnswMatch *match = &m->at[m->n];
 
-		/* written in any case, kept if it passes */
-		memcpy(&m->at[m->n].id, entry, sizeof(PgrHnswId));
-		m->at[m->n].estimate = PGR_HNSW_NO_ESTIMATE;
-		places[m->n - first] = i;
-		m->n += pgr_filter_match(m->filter, PGR_HNSW_ITEM_FILTER(PGR_HNSW_LIST_ITEM(entry)));
+		if (!pgr_filter_match(m->filter, PGR_HNSW_ITEM_FILTER(PGR_HNSW_LIST_ITEM(entry))))
+			continue;
+		memcpy(&match->id, entry, sizeof(PgrHnswId));
+		if (meta->digest_dims > 0)
+			match->estimate = pgr_digest_estimate(m->table, meta->digest_dims, m->norm2,
+												  PGR_HNSW_LIST_DIGEST(meta, entry));
+		m->n++;
 	}
-	if (digests && meta->digest_dims > 0 && m->n - first >= DIGEST_FROM)
-		estimate(m, first, places, ((PgrHnswListHead *) PgrPageGetData(page.data))->digests);
+	if (meta->digest_dims > 0)
+		m->ix->counters->codes += m->n - first;
 	return next;
 }
 
 bool
-pgr_hnsw_matches_next(PgrHnswMatches *m, bool digests, const PgrHnswMatch **matches, uint32 *n)
+pgr_hnsw_matches_next(PgrHnswMatches *m, const PgrHnswMatch **matches, uint32 *n)
 {
 	BlockNumber block;
 
@@ -153,7 +140,7 @@ pgr_hnsw_matches_next(PgrHnswMatches *m, bool digests, const PgrHnswMatch **matc
 	while (block != InvalidBlockNumber)
 	{
 		CHECK_FOR_INTERRUPTS();
-		block = match_page(m, block, digests);
+		block = match_page(m, block);
 	}
 	*matches = m->at;
 	*n = m->n;
@@ -161,15 +148,21 @@ pgr_hnsw_matches_next(PgrHnswMatches *m, bool digests, const PgrHnswMatch **matc
 }
 
 double
+pgr_hnsw_match_patience(double lists)
+{
+	return PATIENCE * sqrt(lists);
+}
+
+double
 pgr_hnsw_match_effort(double rows, double share, double pages, bool digests, double ef)
 {
 	double		matches = Max(rows * share, 1);
-	double		part = Min(1, LISTS * pow(ef * pages / matches, LISTS_POWER) / pages);
+	double		lists = pgr_hnsw_match_patience(pages) +
+		LISTS * pow(pages, LISTS_SIZE) * pow(ef * pages / matches, LISTS_POWER);
+	double		part = Min(1, lists / pages);
 
 	/* without digests there is one list */
 	if (!digests)
 		return pages + matches;
-	if (matches < DIGEST_FROM * pages)
-		return part * (pages + matches);
-	return part * 2 * pages + Min(VISITS_PER_EF * ef, part * matches);
+	return part * pages + Min(VISITS_PER_EF * ef, part * matches);
 }

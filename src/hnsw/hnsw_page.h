@@ -7,12 +7,14 @@
 
 #include "postgres.h"
 
+#include <math.h>
+
 #include "quant/quant.h"
 #include "storage/itemptr.h"
 #include "storage/page.h"
 
 #define PGR_HNSW_MAGIC 0x57534E48	/* "HNSW" */
-#define PGR_HNSW_VERSION 1
+#define PGR_HNSW_VERSION 2	/* 1 had digests in pages of their own */
 
 /* Content of block 0. Only insert_block and max_aux change after the build. */
 typedef struct PgrHnswMeta
@@ -145,48 +147,48 @@ typedef struct PgrHnswEntryHead
  *	 float	scale[digest_dims], step[digest_dims]		PgrDigestMap
  *	 float	norm2[lists], shift[lists]					of centres, see hnsw_list.c
  *	 float	centres[lists][digest_dims]
+ *	 uint32	first[groups]								lists of a group lie together
+ *	 float	norm2[groups], centres[groups][digest_dims]
  *	 int8	axes[digest_dims][padded]
  * Nothing without digests: then there is one list.
  */
+#define PGR_HNSW_LIST_GROUPS(meta) ((uint32) ceil(sqrt((meta)->lists)))
 #define PGR_HNSW_DIRECTORY_FLOATS(meta) \
-	(2 * (Size) (meta)->digest_dims + (Size) (meta)->lists * (2 + (meta)->digest_dims))
+	(2 * (Size) (meta)->digest_dims + \
+	 ((Size) (meta)->lists + PGR_HNSW_LIST_GROUPS(meta)) * (2 + (meta)->digest_dims))
 #define PGR_HNSW_DIRECTORY_SIZE(meta) \
 	((meta)->digest_dims == 0 ? 0 : PGR_HNSW_DIRECTORY_FLOATS(meta) * sizeof(float) + \
 	 (Size) (meta)->digest_dims * (meta)->padded)
 #define PGR_HNSW_DIRECTORY_PAGES(meta) \
 	((BlockNumber) ((PGR_HNSW_DIRECTORY_SIZE(meta) + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY))
 
-/* pages of one chunk of a list: entries, and digests if there are any */
-#define PGR_HNSW_CHUNK_PAGES(meta) ((meta)->digest_dims > 0 ? 2 : 1)
-
-/* the first page of a list, which the digests of its entries follow */
+/* the first page of a list */
 #define PGR_HNSW_LIST_FIRST(meta, list) \
-	((meta)->list_block + PGR_HNSW_DIRECTORY_PAGES(meta) + (list) * PGR_HNSW_CHUNK_PAGES(meta))
+	((meta)->list_block + PGR_HNSW_DIRECTORY_PAGES(meta) + (list))
 
 /*
- * A page of a list: this head, then for each row the number of its node and its
- * item. Aligned to 2 bytes only.
+ * A page of a list: this head, then for each row the number of its node, its item and
+ * its digest. Aligned to 2 bytes only.
  */
 typedef struct PgrHnswListHead
 {
 	uint32		count;
-	BlockNumber digests;		/* the page of digests of its entries, in their order */
 	BlockNumber insert;			/* on a list's first page: where inserts look first */
 } PgrHnswListHead;
 
-StaticAssertDecl(sizeof(PgrHnswListHead) == 12, "hnsw list head is 12 bytes");
+StaticAssertDecl(sizeof(PgrHnswListHead) == 8, "hnsw list head is 8 bytes");
 
-#define PGR_HNSW_LIST_ENTRY_SIZE(meta) (sizeof(PgrHnswId) + PGR_HNSW_ITEM_SIZE(meta))
+#define PGR_HNSW_DIGEST_SIZE(meta) \
+	((meta)->digest_dims > 0 ? TYPEALIGN(2, PGR_DIGEST_BYTES((meta)->digest_dims)) : 0)
+#define PGR_HNSW_LIST_ENTRY_SIZE(meta) \
+	(sizeof(PgrHnswId) + PGR_HNSW_ITEM_SIZE(meta) + PGR_HNSW_DIGEST_SIZE(meta))
 #define PGR_HNSW_LIST_PER_PAGE(meta) \
-	Min((PGR_PAGE_CAPACITY - sizeof(PgrHnswListHead)) / PGR_HNSW_LIST_ENTRY_SIZE(meta), \
-		PGR_PAGE_CAPACITY / PGR_DIGEST_BYTES((meta)->digest_dims))
+	((PGR_PAGE_CAPACITY - sizeof(PgrHnswListHead)) / PGR_HNSW_LIST_ENTRY_SIZE(meta))
 #define PGR_HNSW_LIST_ENTRY(meta, page, i) \
 	(PgrPageGetData(page) + sizeof(PgrHnswListHead) + (Size) (i) * PGR_HNSW_LIST_ENTRY_SIZE(meta))
 #define PGR_HNSW_LIST_ITEM(entry) ((char *) (entry) + sizeof(PgrHnswId))
-
-/* of a page of digests */
-#define PGR_HNSW_DIGEST(meta, page, i) \
-	((uint8 *) PgrPageGetData(page) + (Size) (i) * PGR_DIGEST_BYTES((meta)->digest_dims))
+#define PGR_HNSW_LIST_DIGEST(meta, entry) \
+	((uint8 *) PGR_HNSW_LIST_ITEM(entry) + PGR_HNSW_ITEM_SIZE(meta))
 
 #define PGR_HNSW_FLOATS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(float))
 

@@ -33,18 +33,20 @@
 #define VISITS_PER_PASSED 2
 
 /* how much cheaper the lists must seem than going on, since both are estimates */
-#define LISTS_MARGIN 1.6
+#define LISTS_MARGIN 2.8
 
 /*
- * A search by the lists is for so many times ef, but reads no more of them once so many, and
- * the factor times as many as brought something, have added nothing to the nearest. When
- * more are wanted later, of those read then this share counts as having brought something.
- * Looking for more and giving up earlier found more in fewer pages: README.
+ * A search by the lists is for so many times ef, but reads no more of them once
+ * pgr_hnsw_match_patience, and the factor times as many as brought something, have added
+ * nothing to the nearest. When more are wanted later, of those read then this share counts
+ * as having brought something. Measured: README.
  */
 #define LISTS_EF 2
-#define PATIENCE 32
-#define PATIENCE_FACTOR 0.35
+#define PATIENCE_FACTOR 0.25
 #define RESUME_SHARE 0.8
+
+/* and of the matches it visits those that may be among so many times ef */
+#define VISITED_EF 1.5
 
 /* standard deviations of digests' errors by which a match may be nearer than it seems */
 #define DIGEST_ERRORS 2.3
@@ -509,48 +511,29 @@ meet(PgrHnswSearch *s, PgrHnswId id)
 	return true;
 }
 
-static void
-at_once_reserve(PgrHnswSearch *s, uint32 n)
-{
-	if (n <= s->at_once_size)
-		return;
-	if (s->at_once != NULL)
-		pfree(s->at_once);
-	s->at_once = MemoryContextAllocHuge(s->context, mul_size(n, sizeof(PgrHnswId)));
-	s->at_once_size = n;
-}
-
 /*
- * Reads the next list. Matches with an estimate wait, the others are visited;
- * the bound takes either. Returns false if there is no list left; gain is set if
- * something came among the ef nearest.
+ * Reads the next list: its matches wait, and their estimates go into the bound.
+ * Returns false if there is no list left; gain is set if something came among the ef
+ * nearest.
  */
 static bool
 read_list(PgrHnswSearch *s, uint32 ef, bool *gain)
 {
 	const PgrHnswMatch *matches;
 	uint32		n;
-	uint32		nat_once = 0;
 	uint32		nbound = s->nbound;
 	float		limit = bound_limit(s, ef);
 
-	if (!pgr_hnsw_matches_next(s->matches, true, &matches, &n))
+	if (!pgr_hnsw_matches_next(s->matches, &matches, &n))
 		return false;
-	at_once_reserve(s, n);
 	pgr_hnsw_reserve(s->context, &s->waiting, n);
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (!meet(s, matches[i].id))
 			continue;
-		if (matches[i].estimate == PGR_HNSW_NO_ESTIMATE)
-			s->at_once[nat_once++] = matches[i].id;
-		else
-		{
-			pgr_hnsw_push(&s->waiting, matches[i].estimate, matches[i].id);
-			bound_push(s, ef, matches[i].estimate);
-		}
+		pgr_hnsw_push(&s->waiting, matches[i].estimate, matches[i].id);
+		bound_push(s, ef, matches[i].estimate);
 	}
-	visit_nodes(s, s->at_once, nat_once, ef);
 	*gain = s->nbound > nbound || bound_limit(s, ef) < limit;
 	return true;
 }
@@ -559,13 +542,14 @@ read_list(PgrHnswSearch *s, uint32 ef, bool *gain)
 static void
 read_lists(PgrHnswSearch *s, uint32 ef)
 {
+	double		patience = pgr_hnsw_match_patience(s->ix->meta.lists);
 	bool		gain;
 
 	bound_reset(s, ef);
 	for (uint32 i = 0; i < s->waiting.n; i++)
 		bound_push(s, ef, s->waiting.at[i].key);
 	s->last_gain = (uint32) (RESUME_SHARE * s->lists_read);
-	while (s->nbound < ef || s->lists_read - s->last_gain < PATIENCE ||
+	while (s->nbound < ef || s->lists_read - s->last_gain < patience ||
 		   s->lists_read - s->last_gain < PATIENCE_FACTOR * s->last_gain)
 	{
 		if (pgr_hnsw_search_over(s) || !read_list(s, ef, &gain))
@@ -601,22 +585,15 @@ visit_waiting(PgrHnswSearch *s, uint32 ef)
 	}
 }
 
-/* The ef nearest, and more, by the lists; false if all that pass were visited. */
-static bool
-search_lists(PgrHnswSearch *s, uint32 ef)
+/* Where the search turns to the lists. */
+static void
+begin_matches(PgrHnswSearch *s)
 {
-	ef = Min(ef, PG_INT32_MAX / LISTS_EF) * LISTS_EF;
-	if (s->matches == NULL)
-	{
-		MemoryContext old = MemoryContextSwitchTo(s->context);
+	MemoryContext old = MemoryContextSwitchTo(s->context);
 
+	if (s->matches == NULL)
 		s->matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
-		MemoryContextSwitchTo(old);
-	}
-	read_lists(s, ef);
-	visit_waiting(s, ef);
-	s->complete = s->waiting.n == 0 && s->lists_read == s->ix->meta.lists;
-	return !s->complete;
+	MemoryContextSwitchTo(old);
 }
 
 /* Makes hits of all nodes that pass and are not yet hits. */
@@ -624,23 +601,41 @@ static void
 visit_all(PgrHnswSearch *s)
 {
 	const PgrHnswMatch *matches;
+	PgrHnswId  *ids;
 	uint32		n;
 
-	if (s->matches == NULL)
-		s->matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
-	while (!pgr_hnsw_search_over(s) && pgr_hnsw_matches_next(s->matches, false, &matches, &n))
+	begin_matches(s);
+	while (!pgr_hnsw_search_over(s) && pgr_hnsw_matches_next(s->matches, &matches, &n))
 	{
 		pgr_hnsw_reserve(s->context, &s->waiting, n);
 		for (uint32 i = 0; i < n; i++)
 			if (meet(s, matches[i].id))
 				s->waiting.at[s->waiting.n++].id = matches[i].id;
 	}
-	at_once_reserve(s, s->waiting.n);
+	ids = MemoryContextAllocHuge(s->context, mul_size(Max(s->waiting.n, 1), sizeof(PgrHnswId)));
 	for (uint32 i = 0; i < s->waiting.n; i++)
-		s->at_once[i] = s->waiting.at[i].id;
-	visit_nodes(s, s->at_once, s->waiting.n, 0);
+		ids[i] = s->waiting.at[i].id;
+	visit_nodes(s, ids, s->waiting.n, 0);
+	pfree(ids);
 	s->waiting.n = 0;
 	s->complete = true;
+}
+
+/* The ef nearest, and more, by the lists; false if all that pass were visited. */
+static bool
+search_lists(PgrHnswSearch *s, uint32 ef)
+{
+	if (s->ix->meta.digest_dims == 0)
+	{
+		visit_all(s);
+		return false;
+	}
+	begin_matches(s);
+	ef = Min(ef, PG_INT32_MAX / LISTS_EF);
+	read_lists(s, LISTS_EF * ef);
+	visit_waiting(s, (uint32) (VISITED_EF * ef));
+	s->complete = s->waiting.n == 0 && s->lists_read == s->ix->meta.lists;
+	return !s->complete;
 }
 
 /* Whether the ef nearest are found with less effort by the lists than by going on. */
@@ -763,6 +758,6 @@ pgr_hnsw_search_memory(const PgrHnswSearch *s)
 {
 	return (Size) s->hits_size * sizeof(PgrHnswHit) + (Size) s->bound_size * sizeof(float) +
 		((Size) s->open.size + s->later.size + s->waiting.size) * sizeof(PgrHnswCandidate) +
-		((Size) s->at_once_size + s->ntaken) * sizeof(PgrHnswId) +
+		(Size) s->ntaken * sizeof(PgrHnswId) +
 		(s->seen == NULL ? 0 : s->seen->size * sizeof(PgrHnswSeen));
 }

@@ -59,8 +59,6 @@ struct PgrHnswSearch
 
 	PgrHnswMatches *matches;	/* the lists; NULL while the search walks the graph */
 	PgrHnswCandidates waiting;	/* min-heap of matches not yet visited, by their estimates */
-	PgrHnswId  *at_once;		/* scratch: those to be visited without an estimate */
-	uint32		at_once_size;
 	uint32		lists_read;
 	uint32		last_gain;		/* of them, when one last brought something */
 	double		error_sum;		/* of squared errors of estimates, of so many */

@@ -103,7 +103,7 @@ read_lists(PgrHnswSearch *s)
 	uint32		n;
 
 	s->wanted = pgr_hnsw_sort_begin();
-	while (pgr_hnsw_matches_next(matches, false, &at, &n))
+	while (pgr_hnsw_matches_next(matches, &at, &n))
 		for (uint32 i = 0; i < n; i++)
 			pgr_hnsw_sort_put(s->wanted, at[i].id, at[i].id);
 	next_wanted(s);

@@ -357,7 +357,7 @@ check_entries(Check *c)
 
 /* Remembers the entries of a page of a list; a row is in all lists once. */
 static void
-read_list_page(Check *c, const char *page, uint32 n, const char *digests)
+read_list_page(Check *c, const char *page, uint32 n)
 {
 	const PgrHnswMeta *meta = &c->ix->meta;
 
@@ -376,9 +376,8 @@ read_list_page(Check *c, const char *page, uint32 n, const char *digests)
 		entry->met = false;
 		entry->filter = palloc(meta->filter_size + PGR_HNSW_MAX_DIGEST);
 		memcpy(entry->filter, PGR_HNSW_ITEM_FILTER(item), meta->filter_size);
-		if (digests != NULL)
-			memcpy(entry->filter + meta->filter_size, PGR_HNSW_DIGEST(meta, digests, i),
-				   PGR_DIGEST_BYTES(meta->digest_dims));
+		memcpy(entry->filter + meta->filter_size, PGR_HNSW_LIST_DIGEST(meta, at),
+			   PGR_HNSW_DIGEST_SIZE(meta));
 	}
 }
 
@@ -395,7 +394,6 @@ read_list(Check *c, uint32 list)
 	for (BlockNumber block = first, next; block != InvalidBlockNumber; block = next)
 	{
 		PGAlignedBlock page;
-		PGAlignedBlock digests;
 		uint32		n = pgr_hnsw_list_page(c->ix, block, page.data, &next);
 		const PgrHnswListHead *head = (PgrHnswListHead *) PgrPageGetData(page.data);
 
@@ -410,9 +408,7 @@ read_list(Check *c, uint32 list)
 			report(c, block, "list %u has no end", list);
 			return;
 		}
-		if (meta->digest_dims > 0)
-			pgr_page_copy(c->ix->rel, head->digests, PGR_PAGE_HNSW_DIGEST, 0, digests.data);
-		read_list_page(c, page.data, n, meta->digest_dims > 0 ? digests.data : NULL);
+		read_list_page(c, page.data, n);
 	}
 	if (!insert_met)
 		report(c, first, "inserts into list %u look at block %u, which is not in it", list, insert);

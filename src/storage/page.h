@@ -24,7 +24,6 @@ typedef enum PgrPageKind
 	PGR_PAGE_HNSW_NODE = 0x21,
 	PGR_PAGE_HNSW_AUX = 0x22,
 	PGR_PAGE_HNSW_FILTER = 0x23,
-	PGR_PAGE_HNSW_DIGEST = 0x24,
 } PgrPageKind;
 
 #define PGR_PAGE_ID 0xFFA7		/* core's ids begin with 0xFF8x, contrib's 0xFF8x */
