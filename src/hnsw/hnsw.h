@@ -165,7 +165,10 @@ extern Buffer pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int 
 extern const PgrHnswNode *pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId id,
 											 int lockmode, char *scratch, Buffer *buffer);
 
-/* The same of a page already locked. */
+/* Raises unless the numbers of a record's rows and edges are possible ones. */
+extern void pgr_hnsw_node_check(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *node);
+
+/* The same of a page already locked, without that check. */
 extern const PgrHnswNode *pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id,
 										   char *scratch);
 

@@ -218,7 +218,7 @@ prune_list_page(const PgrHnswIndex *ix, BlockNumber block, IndexBulkDeleteCallba
 	pgr_wal_begin(&batch, ix->rel, false);
 	page = pgr_wal_add(&batch, buffer, false);
 	*next = PgrPageGetOpaque(page)->next;
-	before = n = page_head(page)->count;
+	before = n = Min(page_head(page)->count, PGR_HNSW_LIST_PER_PAGE(meta));
 	for (uint32 i = 0; i < n;)
 	{
 		char	   *entry = PGR_HNSW_LIST_ENTRY(meta, page, i);

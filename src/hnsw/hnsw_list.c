@@ -86,6 +86,21 @@ lists_at(const PgrHnswMeta *meta, char *directory)
 	return l;
 }
 
+/* Groups begin in order, within the lists: all that is followed without a look. */
+static void
+check_groups(const PgrHnswIndex *ix, const PgrHnswLists *l)
+{
+	uint32		at = 0;
+
+	for (uint32 g = 0; g < PGR_HNSW_LIST_GROUPS(&ix->meta); at = l->group_first[g++])
+		if (l->group_first[g] < at || l->group_first[g] > ix->meta.lists)
+			ereport(ERROR,
+					(errcode(ERRCODE_INDEX_CORRUPTED),
+					 errmsg("index \"%s\" has an invalid directory of lists at block %u",
+							RelationGetRelationName(ix->rel), ix->meta.list_block),
+					 errhint("Please REINDEX it.")));
+}
+
 PgrHnswLists *
 pgr_hnsw_lists(const PgrHnswIndex *ix)
 {
@@ -100,6 +115,7 @@ pgr_hnsw_lists(const PgrHnswIndex *ix)
 	pgr_hnsw_copy_directory(ix, directory);
 	unconstify(PgrHnswIndex *, ix)->lists = lists_at(&ix->meta, directory);
 	MemoryContextSwitchTo(old);
+	check_groups(ix, ix->lists);
 	return ix->lists;
 }
 
@@ -425,6 +441,7 @@ find_centres(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s
 	uint32	   *first_row = palloc((groups + 1) * sizeof(uint32));
 	uint32	   *first = unconstify(uint32 *, l->group_first);
 
+	Assert(s->n > 0);
 	for (uint32 i = 0; i < s->n; i++)
 		rows[i] = i;
 	kmeans(l, z, rows, s->n, groups, unconstify(float *, l->group_centres),

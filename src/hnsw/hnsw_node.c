@@ -36,6 +36,22 @@ pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int lockmode, Page
 	return buffer;
 }
 
+void
+pgr_hnsw_node_check(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *node)
+{
+	const PgrHnswMeta *meta = &ix->meta;
+	uint32		most = node->flags & PGR_HNSW_TIDS ? PGR_HNSW_SLOT_TIDS(meta)
+		: PGR_HNSW_INLINE_TIDS;
+
+	if (unlikely(node->ntids > most || node->nedges > meta->degree))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has an invalid node %u at block %u: %u rows, %u neighbours",
+						RelationGetRelationName(ix->rel), PGR_HNSW_SLOT(meta, id),
+						PGR_HNSW_BLOCK(meta, id), node->ntids, node->nedges),
+				 errhint("Please REINDEX it.")));
+}
+
 /* The first size bytes of a record. */
 static const PgrHnswNode *
 record_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, Size size, char *scratch)
@@ -70,7 +86,11 @@ pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, char *scratch)
 const PgrHnswNode *
 pgr_hnsw_node_links_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, char *scratch)
 {
-	return record_at(ix, page, id, PGR_HNSW_LINKED_SIZE(&ix->meta, ix->meta.degree), scratch);
+	const PgrHnswNode *node = record_at(ix, page, id,
+										PGR_HNSW_LINKED_SIZE(&ix->meta, ix->meta.degree), scratch);
+
+	pgr_hnsw_node_check(ix, id, node);
+	return node;
 }
 
 const PgrHnswNode *
@@ -102,8 +122,12 @@ const PgrHnswNode *
 pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId id, int lockmode, char *scratch,
 				   Buffer *buffer)
 {
+	const PgrHnswNode *node;
+
 	*buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(&ix->meta, id), PGR_PAGE_HNSW_NODE, lockmode);
-	return pgr_hnsw_node_at(ix, BufferGetPage(*buffer), id, scratch);
+	node = pgr_hnsw_node_at(ix, BufferGetPage(*buffer), id, scratch);
+	pgr_hnsw_node_check(ix, id, node);
+	return node;
 }
 
 void

@@ -134,6 +134,7 @@ prune_slot(Vacuum *v, PgrHnswNode *node, PgrHnswId id)
 
 	if (!(node->flags & (PGR_HNSW_USED | PGR_HNSW_TIDS)))
 		return false;
+	pgr_hnsw_node_check(v->ix, id, node);
 	left = prune_tids(v, node, &changed);
 	if (node->flags & PGR_HNSW_TIDS)
 		return changed;
@@ -263,6 +264,7 @@ prune_edges(const Vacuum *v, PgrHnswId id, PgrHnswNode *node)
 	bool		live = !(node->flags & PGR_HNSW_DEAD);
 	uint32		removed = 0;
 
+	pgr_hnsw_node_check(v->ix, id, node);
 	if (live)
 		mark(v, v->live, id);
 	for (uint32 i = 0; i < node->nedges;)
@@ -357,12 +359,14 @@ prune_entries(Vacuum *v, BlockNumber block, uint32 *removed)
 	PgrWalBatch batch;
 	Page		page;
 	PgrHnswEntryHead *head;
+	uint32		n;
 	uint32		kept = 0;
 
 	pgr_wal_begin(&batch, v->ix->rel, false);
 	page = pgr_wal_add(&batch, buffer, false);
 	head = (PgrHnswEntryHead *) PgrPageGetData(page);
-	for (uint32 i = 0; i < head->count; i++)
+	n = Min(head->count, PGR_HNSW_ENTRIES_PER_PAGE(meta));
+	for (uint32 i = 0; i < n; i++)
 	{
 		if (is_dead(v, PGR_HNSW_ENTRY(meta, page, i)->id))
 			continue;
@@ -377,7 +381,7 @@ prune_entries(Vacuum *v, BlockNumber block, uint32 *removed)
 		pgr_wal_abort(&batch);
 		return kept;
 	}
-	*removed += head->count - kept;
+	*removed += n - kept;
 	head->count = kept;
 	pgr_page_set_used(page, sizeof(PgrHnswEntryHead) + kept * PGR_HNSW_EDGE_SIZE(meta));
 	pgr_wal_commit(&batch);
