@@ -17,7 +17,7 @@
 #define TAKE_NODES 256
 
 /* entry pages grow with the square root of the rows, up to so many */
-#define MAX_ENTRY_PAGES 4
+#define MAX_ENTRY_PAGES 16
 
 Buffer
 pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, uint32 used)

@@ -22,8 +22,9 @@
 #define LISTS_POWER 0.6
 #define VISITS_PER_EF 5
 
-/* lists that a search reads at least for nothing, as a multiple of the square root of all */
-#define PATIENCE 1.0
+/* lists that a search reads at least for nothing: so many, and of the square root of all */
+#define PATIENCE 12
+#define PATIENCE_SHARE 0.8
 
 typedef struct RankedList
 {
@@ -150,7 +151,7 @@ pgr_hnsw_matches_next(PgrHnswMatches *m, const PgrHnswMatch **matches, uint32 *n
 double
 pgr_hnsw_match_patience(double lists)
 {
-	return PATIENCE * sqrt(lists);
+	return PATIENCE + PATIENCE_SHARE * sqrt(lists);
 }
 
 double
