@@ -57,6 +57,8 @@ typedef struct Check
 	PgrHnswIndex *ix;
 	ReturnSetInfo *result;
 	PgrHeapValue *heap;
+	Relation	heap_rel;
+	BlockNumber heap_blocks;	/* at least so many it has */
 	MemoryContext node_context;
 	PgrHnswNode *node;			/* copies of records */
 	PgrHnswNode *other;
@@ -246,6 +248,26 @@ check_value(Check *c, PgrHnswId id, const PgrHnswNode *node, ItemPointer tid,
 			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 }
 
+/*
+ * A row of the table that the snapshot sees, if it can be one at all. Rows are added
+ * meanwhile: the table's size is asked for when one seems to lie beyond it.
+ */
+static bool
+fetch_row(Check *c, PgrHnswId id, ItemPointer tid, Datum *values, bool *isnull)
+{
+	bool		valid = ItemPointerIsValid(tid);
+
+	if (valid && ItemPointerGetBlockNumber(tid) >= c->heap_blocks)
+		c->heap_blocks = RelationGetNumberOfBlocks(c->heap_rel);
+	if (!valid || ItemPointerGetBlockNumber(tid) >= c->heap_blocks)
+	{
+		report(c, id, "row (%u,%u) is outside of the table", ItemPointerGetBlockNumberNoCheck(tid),
+			   ItemPointerGetOffsetNumberNoCheck(tid));
+		return false;
+	}
+	return pgr_heapvalue_row(c->heap, tid, values, isnull);
+}
+
 static void
 check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 {
@@ -256,12 +278,7 @@ check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 	int8	   *code;
 	PgrCode8	head;
 
-	if (!ItemPointerIsValid(tid))
-	{
-		report(c, id, "an invalid tid");
-		return;
-	}
-	if (!pgr_heapvalue_row(c->heap, tid, values, isnull))
+	if (!fetch_row(c, id, tid, values, isnull))
 		return;
 	if (c->list != NULL)
 		check_filter(c, id, item, values, isnull);
@@ -438,7 +455,7 @@ check_unmet(Check *c)
 
 		CHECK_FOR_INTERRUPTS();
 		ItemPointerSet(&tid, (BlockNumber) (entry->tid >> 16), (OffsetNumber) entry->tid);
-		if (!entry->met && pgr_heapvalue_row(c->heap, &tid, values, isnull))
+		if (!entry->met && fetch_row(c, entry->id, &tid, values, isnull))
 			report(c, entry->id, "row (%u,%u) is in the lists of filter values, but not in its node",
 				   ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid));
 	}
@@ -532,6 +549,8 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 	scan.heapRelation = heap;
 	scan.xs_snapshot = GetActiveSnapshot();
 	c.heap = pgr_heapvalue_begin(&scan);
+	c.heap_rel = heap;
+	c.heap_blocks = 0;
 	c.node_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw check",
 										   ALLOCSET_DEFAULT_SIZES);
 	check_entries(&c);

@@ -180,14 +180,15 @@ truth();
 check_index('after updates of a filter column');
 
 # what the checker finds: a list page (kind 0x23) that has an entry less, an entry of
-# another node, a digest (a page of kind 0x24) of another row
+# another node, a row that cannot be, a digest of another row
 $standby->stop;
 $node->safe_psql('postgres', 'VACUUM t');
 # 18 has page checksums unless told otherwise
 $node->append_conf('postgresql.conf', 'ignore_checksum_failure = on');
 like(damage(0x23, 0, sub { $_[0] - 1 }), qr/^row \(\d+,\d+\) is not in the lists of filter values$/m, 'checker: a row that is missing');
-like(damage(0x23, 12, sub { $_[0] + 1 }), qr/is wrong in the lists of filter values/, 'checker: a row with another node');
-like(damage(0x24, 2, sub { $_[0] ^ 0x88888888 }), qr/^a row has a wrong digest in the lists of filter values$/m, 'checker: a digest');
+like(damage(0x23, 8, sub { $_[0] + 1 }), qr/is wrong in the lists of filter values/, 'checker: a row with another node');
+like(damage(0x23, 12, sub { $_[0] + 1 }), qr/^row \(\d+,\d+\) is outside of the table$/m, 'checker: a row that cannot be');
+like(damage(0x23, 34, sub { $_[0] ^ 0x88888888 }), qr/^a row has a wrong digest in the lists of filter values$/m, 'checker: a digest');
 is($node->safe_psql('postgres', "SELECT * FROM hnsw_check('t_i') LIMIT 5"), '', 'checker: mended');
 
 # built empty: one list, without digests, until REINDEX
