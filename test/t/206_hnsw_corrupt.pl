@@ -7,7 +7,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $rounds = $ENV{PGR_BRIEF} ? 4 : 12;
+my $rounds = $ENV{PGR_BRIEF} ? 2 : 6;
 my @damaged = (60, 3000);    # bytes of a page's content, in turns, and as many of a content's head
 my $head = 24;       # bytes of a page's header
 my $tail = 16;       # and at its end
