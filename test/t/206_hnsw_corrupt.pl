@@ -79,7 +79,7 @@ my $data = $node->data_dir;
 system_or_bail('cp', '-a', $data, "$data.sound");
 srand(4711);
 my %errors;
-for my $round (1 .. $asserts ? 0 : $rounds)
+for my $round (1 .. ($asserts ? 0 : $rounds))
 {
 	my $bad = $sound;
 	for (1 .. 2 * $damaged[$round % 2])
