@@ -160,7 +160,7 @@ extern Buffer pgr_hnsw_node_page(const PgrHnswIndex *ix, BlockNumber block, int 
 /*
  * Locks a node's (first) page and gives its record, which is in the page if a
  * node takes one, else assembled in scratch (node_size bytes). The buffer stays
- * pinned and locked.
+ * pinned and locked. The record has passed pgr_hnsw_node_check.
  */
 extern const PgrHnswNode *pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId id,
 											 int lockmode, char *scratch, Buffer *buffer);
@@ -168,12 +168,12 @@ extern const PgrHnswNode *pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId i
 /* Raises unless the numbers of a record's rows and edges are possible ones. */
 extern void pgr_hnsw_node_check(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *node);
 
-/* The same of a page already locked, without that check. */
+/* pgr_hnsw_node_read of a page already locked, unchecked: for the checker. */
 extern const PgrHnswNode *pgr_hnsw_node_at(const PgrHnswIndex *ix, Page page, PgrHnswId id,
 										   char *scratch);
 
 /*
- * As both, without the node's value, for searches: of a large node the value may be
+ * As both, checked, without the node's value, for searches: of a large node the value may be
  * most of the pages.
  */
 extern const PgrHnswNode *pgr_hnsw_node_read_links(const PgrHnswIndex *ix, PgrHnswId id,

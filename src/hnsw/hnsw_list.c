@@ -414,7 +414,7 @@ find_shifts(const PgrHnswIndex *ix, const PgrHnswListSample *s, const uint32 *ro
 static void
 sort_by_group(const uint32 *group, uint32 n, uint32 groups, uint32 *rows, uint32 *first)
 {
-	uint32	   *next = palloc0((groups + 1) * sizeof(uint32));
+	uint32	   *next = palloc(groups * sizeof(uint32));
 
 	memset(first, 0, (groups + 1) * sizeof(uint32));
 	for (uint32 i = 0; i < n; i++)
