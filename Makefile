@@ -12,7 +12,8 @@ S          = $(if $(VPATH),$(VPATH)/,)
 SRCS = $(patsubst $(S)%,%,$(sort $(wildcard $(S)src/*.c $(S)src/*/*.c)))
 OBJS = $(SRCS:.c=.o)
 
-DATA       = $(sort $(wildcard $(S)sql/*--*--*.sql))
+# 1.0 as it was, for databases that begin there: where an update must start from
+DATA       = sql/$(EXTENSION)--1.0.sql $(patsubst $(S)%,%,$(sort $(wildcard $(S)sql/*--*--*.sql)))
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql
 
@@ -54,18 +55,23 @@ expected-link:
 # The same objects under pgvector's extension name, for clients and dumps that say
 # CREATE EXTENSION vector. Only a control file and a script; the library stays
 # ours. Not where pgvector's own files are.
-ALIAS_VERSION = 0.8.6
+ALIAS_VERSION = 0.8.7
+# the alias's version whose objects are those of 1.0
+ALIAS_BEFORE  = 0.8.6
+ALIAS_NAME    = -e 's/EXTENSION pgretrieve/EXTENSION vector/' -e "s/UPDATE TO '1.1'/UPDATE TO '$(ALIAS_VERSION)'/"
 ALIAS_DIR     = $(DESTDIR)$(datadir)/$(datamoduledir)
 .PHONY: install-vector-alias uninstall-vector-alias
 install-vector-alias: $(DATA_built)
 	@if [ -e '$(ALIAS_DIR)/vector.control' ] && ! grep -q pgretrieve '$(ALIAS_DIR)/vector.control'; then \
 		echo 'error: pgvector is installed in $(ALIAS_DIR)' >&2; exit 1; fi
 	sed "s/^default_version = .*/default_version = '$(ALIAS_VERSION)'/" $(S)pgretrieve.control > '$(ALIAS_DIR)/vector.control'
-	sed 's/"CREATE EXTENSION pgretrieve"/"CREATE EXTENSION vector"/' $(DATA_built) > '$(ALIAS_DIR)/vector--$(ALIAS_VERSION).sql'
+	sed $(ALIAS_NAME) $(DATA_built) > '$(ALIAS_DIR)/vector--$(ALIAS_VERSION).sql'
+	sed $(ALIAS_NAME) $(S)sql/$(EXTENSION)--1.0.sql > '$(ALIAS_DIR)/vector--$(ALIAS_BEFORE).sql'
+	sed $(ALIAS_NAME) $(S)sql/$(EXTENSION)--1.0--1.1.sql > '$(ALIAS_DIR)/vector--$(ALIAS_BEFORE)--$(ALIAS_VERSION).sql'
 
 uninstall-vector-alias:
 	@! grep -q pgretrieve '$(ALIAS_DIR)/vector.control' || \
-		rm '$(ALIAS_DIR)/vector.control' '$(ALIAS_DIR)/vector--$(ALIAS_VERSION).sql'
+		rm -f '$(ALIAS_DIR)/vector.control' '$(ALIAS_DIR)'/vector--$(ALIAS_BEFORE)*.sql '$(ALIAS_DIR)/vector--$(ALIAS_VERSION).sql'
 
 # C unit tests of src/kernel and src/quant; they need no server.
 unit:

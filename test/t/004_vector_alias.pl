@@ -56,6 +56,12 @@ $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', 'CREATE EXTENSION pgretrieve');
 is($node->safe_psql('other', $objects), $node->safe_psql('postgres', $objects), 'identical objects');
 
+# one made by the version before
+$node->safe_psql('postgres', 'CREATE DATABASE before');
+$node->safe_psql('before', "CREATE EXTENSION vector VERSION '0.8.6'");
+$node->safe_psql('before', 'ALTER EXTENSION vector UPDATE');
+is($node->safe_psql('before', $objects), $node->safe_psql('postgres', $objects), 'and after an update');
+
 # a dump of either name goes back in
 my $dump = "$build/dump.sql";
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
