@@ -291,7 +291,11 @@ extern bool pgr_match_document(const PgrQuery *query, const PgrLexDoc *doc);
  *
  * An occurrence is a choice of one position for each offset so that the
  * differences position - offset lie within slop of each other (Lucene's
- * definition); occurrences share no position.
+ * definition), and the same words at two offsets have two positions. They are
+ * counted from the left: the one that ends first, and from there on each offset
+ * takes positions behind its own. (Offsets that share only some of their
+ * alternatives may have one position.) Time: offsets times positions at most;
+ * interruptible.
  */
 extern uint32 pgr_phrase_fields(const PgrQueryNode *phrase, const uint32 *const *occ,
 								const uint32 *nocc, uint32 *field_freq);

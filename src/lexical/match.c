@@ -120,6 +120,7 @@ expanded_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDo
 	{
 		const PgrLexTerm *term = &doc->terms[i];
 
+		CHECK_FOR_INTERRUPTS();
 		if (pgr_leaf_accepts(leaf, term->bytes, term->len))
 			match |= add_term(leaf, doc, term, counts_for_score(stats, term), hit);
 		else if (leaf->fuzzy == 0)
@@ -183,6 +184,7 @@ node_matches(const Matcher *m, const PgrQueryNode *node)
 	uint32		n = 0;
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	switch (node->kind)
 	{
 		case PGR_NODE_TERM:
@@ -232,8 +234,11 @@ static bool
 match_long(const PgrQuery *query, const PgrLexDoc *doc)
 {
 	for (int i = 0; i < doc->nterms; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (leaf_of_term(query, &doc->terms[i]) != NULL)
 			return true;
+	}
 	return false;
 }
 
@@ -289,6 +294,7 @@ score_long(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
 		const PgrQueryNode *leaf = leaf_of_term(pinned->query, &doc->terms[i]);
 		PgrLeafHit	hit = {0};
 
+		CHECK_FOR_INTERRUPTS();
 		if (leaf == NULL)
 			continue;
 		add_term(leaf, doc, &doc->terms[i], true, &hit);
@@ -320,6 +326,7 @@ pgr_score_document(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
 	{
 		PgrLeafHit	hit;
 
+		CHECK_FOR_INTERRUPTS();
 		leaf_matches[i] = pgr_leaf_hit(query->leaves[i], &pinned->leaves[i], doc, &hit);
 		if (leaf_matches[i])
 			score += pgr_leaf_contribution(pinned, i, &hit, doc);

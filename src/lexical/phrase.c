@@ -2,27 +2,54 @@
  * phrase.c
  *		Occurrences of a phrase among the occurrences of its words.
  *
- * With d = position - offset, a choice of one occurrence for each slot matches
- * if its greatest and least d are within slop of each other. Each slot has a
- * cursor into its ascending positions; the one with the least d moves on until
- * all lie close enough, then all move past the match. Linear in occurrences.
+ * A slot is one place of the phrase: a word, or alternatives. With d = position -
+ * offset, a choice of one position for each slot is an occurrence if the greatest
+ * and the least d are within slop of each other, and slots of the same words have
+ * different positions. Such slots may be taken to have their positions in the
+ * order of the slots: where a choice has two of them the other way round, the two
+ * exchanged lie closer together.
+ *
+ * So an occurrence obeys nothing but conditions "this slot's position is at least
+ * f(that slot's)", of a rising f. Each slot has a cursor into its positions. A
+ * cursor that breaks a condition moves to the first position that fulfils it, and
+ * this never passes over an occurrence: it takes those that are left, and where
+ * the cursors come to rest is the first occurrence, of all slots at once. Then
+ * every cursor goes one further, and so on.
  */
 #include "postgres.h"
 
 #include "lexical/lexical.h"
 #include "lexical/rankquery.h"
+#include "miscadmin.h"
 
-/* A slot: one place of the phrase, with the occurrences of its alternatives. */
 typedef struct Slot
 {
-	const uint32 *occ;
+	const uint32 *occ;			/* ascending */
 	uint32		nocc;
-	uint32		at;
+	uint32		at;				/* the cursor */
 	uint32		offset;
-	bool		repeated;		/* another slot holds the same word */
+	int			words;			/* its alternatives: children from here ... */
+	int			nwords;			/* ... so many */
+	int			before;			/* the last slot before it of the same words, -1: none */
+	bool		followed;		/* a slot has it as its before */
 } Slot;
 
-#define SLOT_D(s) ((int64) (s)->occ[(s)->at] - (s)->offset)
+typedef struct Phrase
+{
+	Slot	   *slots;
+	int			n;
+	int64		slop;
+	int64		greatest;		/* d of all cursors */
+	uint32		work;			/* since interrupts were checked */
+} Phrase;
+
+#define WORK_BETWEEN_CHECKS 16384
+
+static inline int64
+slot_d(const Slot *s)
+{
+	return (int64) s->occ[s->at] - s->offset;
+}
 
 /* Merges two ascending lists into one without doubles. */
 static const uint32 *
@@ -47,6 +74,85 @@ merge_occ(const uint32 *a, uint32 na, const uint32 *b, uint32 nb, uint32 *n)
 	return to;
 }
 
+/* --- slots of the same words --- */
+
+static int
+compare_nodes(const void *a, const void *b)
+{
+	const PgrQueryNode *x = *(PgrQueryNode *const *) a;
+	const PgrQueryNode *y = *(PgrQueryNode *const *) b;
+
+	return pgr_lex_compare(x->term, x->termlen, y->term, y->termlen);
+}
+
+typedef struct SlotOrder
+{
+	const Slot *slots;
+	PgrQueryNode **words;		/* the phrase's children, those of a slot sorted */
+} SlotOrder;
+
+/* Their words: 0 where they are the same. */
+static int
+compare_words(const SlotOrder *o, const Slot *a, const Slot *b)
+{
+	if (a->nwords != b->nwords)
+		return a->nwords < b->nwords ? -1 : 1;
+	for (int i = 0; i < a->nwords; i++)
+	{
+		int			cmp = compare_nodes(&o->words[a->words + i], &o->words[b->words + i]);
+
+		if (cmp != 0)
+			return cmp;
+	}
+	return 0;
+}
+
+static int
+compare_slots(const void *a, const void *b, void *arg)
+{
+	const SlotOrder *o = arg;
+	int			i = *(const int *) a;
+	int			j = *(const int *) b;
+	int			cmp = compare_words(o, &o->slots[i], &o->slots[j]);
+
+	return cmp != 0 ? cmp : i - j;
+}
+
+/* Sets before and followed. */
+static void
+link_slots(const PgrQueryNode *phrase, Slot *slots, int n)
+{
+	SlotOrder	o = {slots, palloc(sizeof(PgrQueryNode *) * phrase->nchildren)};
+	int		   *order = palloc(sizeof(int) * n);
+
+	memcpy(o.words, phrase->children, sizeof(PgrQueryNode *) * phrase->nchildren);
+	for (int i = 0; i < n; i++)
+	{
+		order[i] = i;
+		if (slots[i].nwords > 1)
+			qsort(o.words + slots[i].words, slots[i].nwords, sizeof(PgrQueryNode *),
+				  compare_nodes);
+	}
+	qsort_arg(order, n, sizeof(int), compare_slots, &o);
+	for (int i = 1; i < n; i++)
+	{
+		if (compare_words(&o, &slots[order[i - 1]], &slots[order[i]]) != 0)
+			continue;
+		slots[order[i]].before = order[i - 1];
+		slots[order[i - 1]].followed = true;
+	}
+	pfree(o.words);
+	pfree(order);
+}
+
+/* The positions of alternatives are a list of the slot's own. */
+static void
+free_merged(Slot *s)
+{
+	if (s->nwords > 1)
+		pfree(unconstify(uint32 *, s->occ));
+}
+
 /* Children to slots; returns how many. */
 static int
 make_slots(const PgrQueryNode *phrase, const uint32 *const *occ, const uint32 *nocc,
@@ -61,66 +167,113 @@ make_slots(const PgrQueryNode *phrase, const uint32 *const *occ, const uint32 *n
 		if (n > 0 && slots[n - 1].offset == child->offset)
 		{
 			Slot	   *s = &slots[n - 1];
+			const uint32 *merged = merge_occ(s->occ, s->nocc, occ[i], nocc[i], &s->nocc);
 
-			s->occ = merge_occ(s->occ, s->nocc, occ[i], nocc[i], &s->nocc);
+			free_merged(s);
+			s->occ = merged;
+			s->nwords++;
 			continue;
 		}
-		slots[n].occ = occ[i];
-		slots[n].nocc = nocc[i];
-		slots[n].offset = child->offset;
-		slots[n].at = 0;
-		slots[n].repeated = false;
-		for (int j = 0; j < i && phrase->slop > 0; j++)
-			slots[n].repeated |= pgr_lex_compare(child->term, child->termlen,
-												 phrase->children[j]->term,
-												 phrase->children[j]->termlen) == 0;
-		n++;
+		slots[n++] = (Slot) {
+			.occ = occ[i], .nocc = nocc[i], .offset = child->offset,
+			.words = i, .nwords = 1, .before = -1
+		};
 	}
+	/* without slop, slots of different offsets have different positions anyway */
+	if (phrase->slop > 0)
+		link_slots(phrase, slots, n);
 	return n;
 }
 
-/* Do two slots with the same word point to one occurrence? */
-static bool
-shares_occurrence(const Slot *slots, int n)
+/* --- moving --- */
+
+/* The first index from `at` on of an occurrence not below target, or n. */
+static uint32
+seek_occ(const uint32 *occ, uint32 n, uint32 at, int64 target)
 {
-	for (int i = 1; i < n; i++)
-		for (int j = 0; slots[i].repeated && j < i; j++)
-			if (slots[i].occ[slots[i].at] == slots[j].occ[slots[j].at])
-				return true;
-	return false;
+	uint32		hi = at;
+	uint32		step = 1;
+
+	while (hi < n && (int64) occ[hi] < target)
+	{
+		at = hi + 1;
+		hi = n - hi > step ? hi + step : n;
+		step *= 2;
+	}
+	while (at < hi)
+	{
+		uint32		mid = at + (hi - at) / 2;
+
+		if ((int64) occ[mid] < target)
+			at = mid + 1;
+		else
+			hi = mid;
+	}
+	return at;
 }
 
-/* The slot with the least d, and how far the greatest is from it. */
-static int
-least_slot(const Slot *slots, int n, int64 *spread)
+/*
+ * Moves one cursor to the first position that it may have, as the others stand.
+ * *moved: others may have to move after that. false: there is none.
+ */
+static bool
+settle_slot(Phrase *p, Slot *s, bool *moved)
 {
-	int64		least = SLOT_D(&slots[0]);
-	int64		greatest = least;
-	int			which = 0;
+	int64		target = p->greatest - p->slop + s->offset;
+	int64		d;
 
-	for (int i = 1; i < n; i++)
+	*moved = false;
+	if (s->before >= 0)
 	{
-		int64		d = SLOT_D(&slots[i]);
+		const Slot *before = &p->slots[s->before];
 
-		if (d < least)
-		{
-			least = d;
-			which = i;
-		}
-		greatest = Max(greatest, d);
+		target = Max(target, (int64) before->occ[before->at] + 1);
 	}
-	*spread = greatest - least;
-	return which;
+	if ((int64) s->occ[s->at] >= target)
+		return true;
+	s->at = seek_occ(s->occ, s->nocc, s->at, target);
+	if (s->at >= s->nocc)
+		return false;
+	d = slot_d(s);
+	*moved = s->followed || d > p->greatest;
+	p->greatest = Max(p->greatest, d);
+	return true;
+}
+
+/* From where the cursors stand, to the next occurrence; false: there is none. */
+static bool
+settle(Phrase *p)
+{
+	int			settled = 0;	/* so many before slot i need not move */
+
+	p->greatest = slot_d(&p->slots[0]);
+	for (int i = 1; i < p->n; i++)
+		p->greatest = Max(p->greatest, slot_d(&p->slots[i]));
+	for (int i = 0; settled < p->n; i = i + 1 < p->n ? i + 1 : 0)
+	{
+		bool		moved;
+
+		if (++p->work >= WORK_BETWEEN_CHECKS)
+		{
+			CHECK_FOR_INTERRUPTS();
+			p->work = 0;
+		}
+		if (!settle_slot(p, &p->slots[i], &moved))
+			return false;
+		settled = moved ? 1 : settled + 1;
+	}
+	p->work += p->n;
+	return true;
 }
 
 static void
-report(const Slot *slots, int n, PgrPhraseFound found, void *arg)
+report(const Phrase *p, PgrPhraseFound found, void *arg)
 {
-	uint32	   *positions = palloc(sizeof(uint32) * n);
+	uint32	   *positions = palloc(sizeof(uint32) * p->n);
 
-	for (int i = 0; i < n; i++)
-		positions[i] = slots[i].occ[slots[i].at];
-	found(arg, positions, n);
+	for (int i = 0; i < p->n; i++)
+		positions[i] = p->slots[i].occ[p->slots[i].at];
+	found(arg, positions, p->n);
 	pfree(positions);
 }
 
@@ -133,38 +286,35 @@ pgr_phrase_scan(const PgrQueryNode *phrase, const uint32 *const *occ, const uint
 				uint32 *field_freq, PgrPhraseFound found, void *arg)
 {
 	Slot		few[8];
-	Slot	   *slots = phrase->nchildren <= lengthof(few) ? few :
-		palloc(sizeof(Slot) * phrase->nchildren);
-	int			n = make_slots(phrase, occ, nocc, slots);
+	Phrase		p = {.slots = few, .slop = phrase->slop};
 	uint32		count = 0;
-	bool		more = n > 0;
+	bool		more;
 
-	for (int i = 0; i < n; i++)
-		more &= slots[i].nocc > 0;
-	while (more)
+	if (phrase->nchildren > lengthof(few))
+		p.slots = palloc_extended(sizeof(Slot) * phrase->nchildren, MCXT_ALLOC_HUGE);
+	p.n = make_slots(phrase, occ, nocc, p.slots);
+	more = p.n > 0;
+	for (int i = 0; i < p.n; i++)
+		more &= p.slots[i].nocc > 0;
+	while (more && settle(&p))
 	{
-		int64		spread;
-		int			least = least_slot(slots, n, &spread);
-		uint32		field = PGR_OCC_FIELD(slots[least].occ[slots[least].at]);
+		uint32		field = PGR_OCC_FIELD(p.slots[0].occ[p.slots[0].at]);
 
-		if (spread > phrase->slop || shares_occurrence(slots, n))
-		{
-			more = ++slots[least].at < slots[least].nocc;
-			continue;
-		}
 		if (phrase->fields == 0 || (phrase->fields & (1u << field)))
 		{
 			count++;
 			if (field_freq)
 				field_freq[field]++;
 			if (found)
-				report(slots, n, found, arg);
+				report(&p, found, arg);
 		}
-		for (int i = 0; i < n; i++)
-			more &= ++slots[i].at < slots[i].nocc;
+		for (int i = 0; i < p.n; i++)
+			more &= ++p.slots[i].at < p.slots[i].nocc;
 	}
-	if (slots != few)
-		pfree(slots);
+	for (int i = 0; i < p.n; i++)
+		free_merged(&p.slots[i]);
+	if (p.slots != few)
+		pfree(p.slots);
 	return count;
 }
 
