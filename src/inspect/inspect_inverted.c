@@ -76,7 +76,8 @@ pgr_bm25_stats(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	pgr_inv_meta_copy(index, meta);
 	shape = pgr_inv_pending_shape(meta);
-	pgr_pending_read(index, &shape, meta->sparse, meta->pending, meta->npending, NULL, 0, &pending);
+	pgr_pending_read(index, &shape, meta->sparse, meta->pending, meta->npending, NULL,
+					 NULL, 0, &pending);
 	ndocs = pending.ndocs;
 	nnulls = pending.nnulls;
 	length = pending.sum_length;

@@ -151,14 +151,23 @@ typedef struct PgrPendingDocs
 	uint64		field_sum_length[PGR_MAX_FIELDS];
 } PgrPendingDocs;
 
+/* How far the last page of the pending area was filled when it was first read. */
+typedef struct PgrPendingEnd
+{
+	BlockNumber block;			/* InvalidBlockNumber: not read yet */
+	uint32		used;			/* bytes of its records */
+} PgrPendingEnd;
+
 /*
  * Reads extents of the pending area in the current memory context. terms (n of
  * them; NULL: all) limits both the documents returned, to those with at least
  * one of the terms, and the terms of each. Dead documents are returned marked.
+ * end (may be NULL): records behind it are left out; set by the first reading.
  */
 extern void pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
 							 const PgrPendingExtent *extents, int nextents,
-							 const PgrLexTerm *terms, int nterms, PgrPendingDocs *out);
+							 PgrPendingEnd *end, const PgrLexTerm *terms, int nterms,
+							 PgrPendingDocs *out);
 
 /* Marks condemned documents dead; returns how many newly; *live: documents left. */
 extern uint32 pgr_pending_bulk_delete(Relation index, const PgrInvMeta *meta,
@@ -192,23 +201,39 @@ typedef struct PgrInvView
 {
 	Relation	index;
 	PgrInvMeta	meta;
+	PgrPendingEnd end;
 	PgrSegShape shape;
 	PgrSegShape pending_shape;
 	PgrSegment **segments;		/* [meta.nsegments], largest first */
 	PgrPendingDocs pending;
 } PgrInvView;
 
+/* What a view is of: enough to open it again, with other terms. */
+typedef struct PgrInvState
+{
+	PgrPendingEnd end;
+	Size		size;			/* bytes of meta that are there */
+	PgrInvMeta	meta;
+} PgrInvState;
+
 /*
- * Opens in the current memory context. terms as in pgr_pending_read.
+ * Opens in the current memory context. terms as in pgr_pending_read. With a state,
+ * what the index was then, which must be since a snapshot that is in use, or one of
+ * the same content.
  */
 extern PgrInvView *pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms);
+extern PgrInvView *pgr_view_open_at(Relation index, const PgrInvState *state,
+									const PgrLexTerm *terms, int nterms);
+/* One palloc'd chunk of *size bytes. */
+extern PgrInvState *pgr_view_state(const PgrInvView *view, Size *size);
 extern void pgr_view_close(PgrInvView *view);
 
 /* The plain terms of queries, sorted, for pgr_view_open; *all: all terms are needed. */
 extern PgrLexTerm *pgr_query_terms(PgrQuery **queries, int n, int *nterms, bool *all);
 
-/* --- pin.c: statistics --- */
+/* --- pin.c, pin_cache.c: statistics --- */
 
+/* Theirs until the current memory context is reset or deleted. */
 extern PgrPinned *pgr_inv_pin(Oid index, const PgrRankQuery *query);
 
 /*

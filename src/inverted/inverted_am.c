@@ -12,7 +12,7 @@
 #include "catalog/pg_amop.h"
 #include "catalog/pg_opclass.h"
 #include "commands/vacuum.h"
-#include "inverted/inverted.h"
+#include "inverted/pin_cache.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "utils/fmgrprotos.h"
@@ -278,6 +278,7 @@ pgr_inverted_init(void)
 {
 	pgr_inv_options_init();
 	pgr_content_init();
+	pgr_pins_init();
 	pgr_statistics_hook = pgr_inv_pin;
 	pgr_index_hook = pgr_inv_find_index;
 	pgr_index_analyzer_hook = pgr_inv_analyzer;

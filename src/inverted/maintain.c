@@ -107,7 +107,7 @@ seal_documents(Relation index, const PgrInvMeta *meta, int nextents,
 	int			n = 0;
 
 	pgr_pending_read(index, &pending_shape, meta->sparse, meta->pending, nextents,
-					 NULL, 0, &docs);
+					 NULL, NULL, 0, &docs);
 	for (uint32 i = 0; i < docs.n; i++)
 	{
 		PgrPendingDoc *d = &docs.docs[i];

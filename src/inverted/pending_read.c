@@ -25,6 +25,7 @@ typedef struct Reader
 	PgrPendingDocs *out;
 	uint32		size;			/* of out->docs */
 	int			last;			/* document that fragments now belong to, -1: left out */
+	PgrPendingEnd *end;			/* of the area for this reader, or NULL */
 } Reader;
 
 static void
@@ -287,8 +288,9 @@ read_record(Reader *r, const PgrPendingRecord *rec)
 	return read_terms(r, rec, d);
 }
 
+/* last: of the area */
 static void
-read_page(Reader *r, BlockNumber block, uint32 generation)
+read_page(Reader *r, BlockNumber block, uint32 generation, bool last)
 {
 	PGAlignedBlock copy;
 	char	   *data = PgrPageGetData(copy.data);
@@ -298,6 +300,10 @@ read_page(Reader *r, BlockNumber block, uint32 generation)
 	CHECK_FOR_INTERRUPTS();
 	pgr_page_copy(r->index, block, PGR_PAGE_PENDING, generation, copy.data);
 	used = PgrPageGetUsed(copy.data);
+	if (r->end != NULL && r->end->block == block)
+		used = Min(used, r->end->used);
+	else if (r->end != NULL && last)
+		*r->end = (PgrPendingEnd) {block, used};
 	while (at < used)
 	{
 		PgrPendingRecord *rec = (PgrPendingRecord *) (data + at);
@@ -314,7 +320,7 @@ read_page(Reader *r, BlockNumber block, uint32 generation)
 
 void
 pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
-				 const PgrPendingExtent *extents, int nextents,
+				 const PgrPendingExtent *extents, int nextents, PgrPendingEnd *end,
 				 const PgrLexTerm *terms, int nterms, PgrPendingDocs *out)
 {
 	Reader		r = {0};
@@ -326,16 +332,20 @@ pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
 	r.terms = terms;
 	r.nterms = nterms;
 	r.out = out;
+	r.end = end;
 	if (terms)
 	{
 		r.hashes = palloc(Max(nterms, 1) * sizeof(uint32));
 		for (int i = 0; i < nterms; i++)
 			r.hashes[i] = pgr_pending_hash(terms[i].bytes, terms[i].len);
 	}
+	while (nextents > 0 && extents[nextents - 1].used == 0)
+		nextents--;
 	for (int i = 0; i < nextents; i++)
 	{
 		for (uint32 page = 0; page < extents[i].used; page++)
-			read_page(&r, extents[i].start + page, extents[i].generation);
+			read_page(&r, extents[i].start + page, extents[i].generation,
+					  i == nextents - 1 && page == extents[i].used - 1);
 	}
 }
 

@@ -5,9 +5,9 @@
  *
  * <@> must give the same value in the select list, in a sort, in a merge append
  * and through the index, although documents come and go meanwhile. So the
- * statistics that a (snapshot, index, query) first meets are kept for it until
- * the transaction ends. Two snapshots with the same content see the same rows
- * and may share them.
+ * statistics of a query are those of the index as the snapshot first met it, see
+ * pin_cache.c. Two snapshots with the same content see the same rows and share
+ * them.
  *
  * Statistics of a partitioned index are the sums over its partitions' indexes,
  * so that scores of different partitions compare.
@@ -17,86 +17,19 @@
 #include <math.h>
 
 #include "access/relation.h"
-#include "access/xact.h"
-#include "base/compat.h"
 #include "catalog/index.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "common/hashfn.h"
-#include "inverted/inverted.h"
+#include "inverted/pin_cache.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteManip.h"
 #include "storage/lmgr.h"
-#include "storage/proc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
-
-/* --- the cache ------------------------------------------------------------------------- */
-
-typedef struct PinEntry
-{
-	struct PinEntry *next;
-	Oid			index;
-	Oid			filenumber;		/* REINDEX in the same transaction */
-	TransactionId xmin;			/* the snapshot's content */
-	TransactionId xmax;
-	uint32		xcnt;
-	CommandId	curcid;
-	uint64		query_hash;
-	Size		query_size;
-	char	   *query;			/* its bytes */
-	PgrPinned  *pinned;
-} PinEntry;
-
-static MemoryContext pin_context = NULL;	/* of this transaction */
-static LocalTransactionId pin_lxid = InvalidLocalTransactionId;
-static PinEntry *pins = NULL;
-static int	npins = 0;
-
-#define MAX_PINS 256			/* then start anew; see forget_pins */
-
-/*
- * Empties the cache. Scans hold pointers to what they pinned, so memory of this
- * transaction is let go only at its end: the context is a child of
- * TopTransactionContext.
- */
-static void
-forget_pins(void)
-{
-	pins = NULL;
-	npins = 0;
-}
-
-static void
-enter_transaction(void)
-{
-	if (pin_lxid == pgr_my_lxid() && pin_context != NULL)
-		return;
-	pin_lxid = pgr_my_lxid();
-	pin_context = AllocSetContextCreate(TopTransactionContext, "pgretrieve statistics",
-										ALLOCSET_DEFAULT_SIZES);
-	forget_pins();
-}
-
-static PinEntry *
-find_pin(const PinEntry *key)
-{
-	for (PinEntry *e = pins; e; e = e->next)
-	{
-		if (e->index == key->index && e->filenumber == key->filenumber &&
-			e->xmin == key->xmin && e->xmax == key->xmax && e->xcnt == key->xcnt &&
-			e->curcid == key->curcid && e->query_hash == key->query_hash &&
-			e->query_size == key->query_size &&
-			memcmp(e->query, key->query, key->query_size) == 0)
-			return e;
-	}
-	return NULL;
-}
 
 /* --- collecting ------------------------------------------------------------------------- */
 
@@ -270,7 +203,7 @@ add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext
 	PgrQuery   *query = pinned->query;
 	PgrLexTerm *terms = pgr_query_terms(&query, 1, &nterms, &all);
 	MemoryContext old = MemoryContextSwitchTo(keep);
-	PgrInvView *view = pgr_view_open(index, all ? NULL : terms, all ? 0 : nterms);
+	PgrInvView *view = pgr_pins_view(index, all ? NULL : terms, all ? 0 : nterms);
 	PgrCollection *c = &pinned->collection;
 
 	MemoryContextSwitchTo(old);
@@ -464,43 +397,23 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 PgrPinned *
 pgr_inv_pin_view(Oid oid, const PgrRankQuery *query, PgrInvView **view)
 {
-	MemoryContext keep = CurrentMemoryContext;
 	Relation	index = open_index(oid);
-	Snapshot	snapshot = GetActiveSnapshot();
-	PinEntry	key = {0};
-	PinEntry   *entry;
 	PgrRankQuery *plain = pgr_query_plain(query);
-	Size		size = VARSIZE_ANY(query);
+	PgrPinKey	key = pgr_pin_key(index);
+	PgrPinned  *pinned = pgr_pins_find(&key, plain);
 
-	enter_transaction();
-	key.index = oid;
-	key.filenumber = pgr_relfilenumber(index);
-	key.xmin = snapshot->xmin;
-	key.xmax = snapshot->xmax;
-	key.xcnt = snapshot->xcnt;
-	key.curcid = snapshot->curcid;
-	key.query_size = size;
-	key.query = (char *) plain;
-	key.query_hash = hash_bytes_extended((const unsigned char *) plain, size, 0);
-	entry = find_pin(&key);
-	if (entry == NULL)
+	if (pinned == NULL)
 	{
-		MemoryContext old = MemoryContextSwitchTo(pin_context);
+		PgrPinEntry *entry = pgr_pins_make(&key, plain);
+		MemoryContext old = MemoryContextSwitchTo(entry->context);
 
-		if (++npins > MAX_PINS)
-			forget_pins();
-		entry = palloc(sizeof(PinEntry));
-		*entry = key;
-		entry->query = palloc(size);
-		memcpy(entry->query, plain, size);
-		entry->pinned = collect(index, (PgrRankQuery *) entry->query, keep, view);
-		entry->next = pins;
-		pins = entry;
+		entry->pinned = collect(index, entry->query, old, view);
 		MemoryContextSwitchTo(old);
+		pinned = pgr_pins_enter(entry);
 	}
 	relation_close(index, NoLock);
 	pfree(plain);
-	return entry->pinned;
+	return pinned;
 }
 
 PgrPinned *

@@ -361,7 +361,8 @@ collect_pending(PgrInvScan *s, bool unmarked, PgrTidList *list)
 	PgrPendingDocs docs;
 
 	pgr_pending_read(s->view->index, &s->view->pending_shape, s->source.sparse,
-					 s->view->meta.pending, s->view->meta.npending, NULL, 0, &docs);
+					 s->view->meta.pending, s->view->meta.npending, &s->view->end, NULL, 0,
+					 &docs);
 	for (uint32 i = 0; i < docs.n; i++)
 	{
 		PgrPendingDoc *d = &docs.docs[i];
@@ -436,7 +437,8 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 	if (s->view->pending.nnulls == 0)
 		return;
 	pgr_pending_read(s->view->index, &s->view->pending_shape, s->source.sparse,
-					 s->view->meta.pending, s->view->meta.npending, NULL, 0, &docs);
+					 s->view->meta.pending, s->view->meta.npending, &s->view->end, NULL, 0,
+					 &docs);
 	for (uint32 i = 0; i < docs.n; i++)
 	{
 		if (docs.docs[i].null && !docs.docs[i].dead)

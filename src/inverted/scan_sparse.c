@@ -262,7 +262,8 @@ collect_pending_zeros(PgrInvScan *s)
 	PgrPendingDocs *touched = &s->view->pending;
 
 	pgr_pending_read(s->view->index, &s->view->pending_shape, true,
-					 s->view->meta.pending, s->view->meta.npending, NULL, 0, &docs);
+					 s->view->meta.pending, s->view->meta.npending, &s->view->end, NULL, 0,
+					 &docs);
 	for (uint32 i = 0, j = 0; i < docs.n; i++)
 	{
 		PgrPendingDoc *d = &docs.docs[i];

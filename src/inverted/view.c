@@ -23,13 +23,12 @@ compare_size(const void *a, const void *b)
 	return x->generation < y->generation ? -1 : x->generation > y->generation;
 }
 
-PgrInvView *
-pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
+/* Opens what view->meta lists. */
+static void
+open_parts(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 {
-	PgrInvView *view = palloc0(sizeof(PgrInvView));
+	Relation	index = view->index;
 
-	view->index = index;
-	pgr_inv_meta_copy(index, &view->meta);
 	view->shape = pgr_inv_shape(&view->meta);
 	view->pending_shape = pgr_inv_pending_shape(&view->meta);
 
@@ -39,8 +38,47 @@ pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
 	for (uint32 i = 0; i < view->meta.nsegments; i++)
 		view->segments[i] = pgr_segment_open(index, &view->meta.segments[i], &view->shape);
 	pgr_pending_read(index, &view->pending_shape, view->meta.sparse,
-					 view->meta.pending, view->meta.npending, terms, nterms, &view->pending);
+					 view->meta.pending, view->meta.npending, &view->end, terms, nterms,
+					 &view->pending);
+}
+
+PgrInvView *
+pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
+{
+	PgrInvView *view = palloc0(sizeof(PgrInvView));
+
+	view->index = index;
+	view->end.block = InvalidBlockNumber;
+	pgr_inv_meta_copy(index, &view->meta);
+	open_parts(view, terms, nterms);
 	return view;
+}
+
+PgrInvView *
+pgr_view_open_at(Relation index, const PgrInvState *state, const PgrLexTerm *terms, int nterms)
+{
+	PgrInvView *view = palloc0(sizeof(PgrInvView));
+
+	view->index = index;
+	view->end = state->end;
+	memcpy(&view->meta, &state->meta, state->size);
+	open_parts(view, terms, nterms);
+	return view;
+}
+
+PgrInvState *
+pgr_view_state(const PgrInvView *view, Size *size)
+{
+	Size		meta = offsetof(PgrInvMeta, segments) +
+		view->meta.nsegments * sizeof(PgrSegDesc);
+	PgrInvState *state;
+
+	*size = offsetof(PgrInvState, meta) + meta;
+	state = palloc(*size);
+	state->end = view->end;
+	state->size = meta;
+	memcpy(&state->meta, &view->meta, meta);
+	return state;
 }
 
 void

@@ -127,6 +127,7 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 	state->image = NULL;		/* in case what follows fails */
 	state->pinned = NULL;
 	state->key = NULL;
+	MemoryContextReset(state->statistics);
 	MemoryContextReset(state->context);
 
 	old = MemoryContextSwitchTo(state->context);
@@ -163,6 +164,9 @@ pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, O
 		state = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(PgrQueryState));
 		state->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pgretrieve query",
 											   ALLOCSET_DEFAULT_SIZES);
+		state->statistics = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt,
+												  "pgretrieve query statistics",
+												  ALLOCSET_SMALL_SIZES);
 		state->row = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pgretrieve document",
 										   ALLOCSET_DEFAULT_SIZES);
 		fcinfo->flinfo->fn_extra = state;
@@ -182,15 +186,19 @@ pgr_query_pinned(PgrQueryState *state)
 
 	if (state->pinned != NULL && (!bound || same_snapshot(state->key, GetActiveSnapshot())))
 		return state->pinned;
+	state->pinned = NULL;
+	state->key = NULL;
+	MemoryContextReset(state->statistics);
+	old = MemoryContextSwitchTo(state->statistics);
 	if (bound)
 	{
-		state->pinned = NULL;
-		state->key = snapshot_key(state->context, GetActiveSnapshot());
+		PgrSnapshotKey *key = snapshot_key(state->statistics, GetActiveSnapshot());
+
 		state->pinned = pgr_statistics_hook(state->index, state->rq);
-		return state->pinned;
+		state->key = key;
 	}
-	old = MemoryContextSwitchTo(state->context);
-	state->pinned = pgr_pinned_unbound(state->rq, &state->analyzer);
+	else
+		state->pinned = pgr_pinned_unbound(state->rq, &state->analyzer);
 	MemoryContextSwitchTo(old);
 	return state->pinned;
 }

@@ -20,6 +20,7 @@ typedef enum PgrQueryArg
 typedef struct PgrQueryState
 {
 	MemoryContext context;		/* of what is below; reset for another query */
+	MemoryContext statistics;	/* holds pinned, and its key */
 	MemoryContext row;			/* of one document; reset for each call */
 	struct varlena *image;		/* the argument as passed */
 	Oid			index;			/* index asked for, or InvalidOid */

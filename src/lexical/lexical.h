@@ -197,7 +197,7 @@ typedef struct PgrLeafStats
 
 /*
  * All that a score depends on besides the content: pinned for a (snapshot,
- * index, query). Lives until the transaction ends.
+ * index, query). Lives as long as somebody holds it, see src/inverted/pin_cache.c.
  */
 typedef struct PgrPinned
 {
@@ -310,7 +310,8 @@ pgr_phrase_frequency(const PgrQueryNode *phrase, const uint32 *const *occ, const
 
 /*
  * Pinned statistics of a query bound to an index (or partitioned index), for
- * the active snapshot. Set by src/inverted when the library is loaded.
+ * the active snapshot; held until the current memory context is reset or deleted.
+ * Set by src/inverted when the library is loaded.
  */
 typedef PgrPinned *(*PgrStatisticsHook) (Oid index, const PgrRankQuery *query);
 extern PgrStatisticsHook pgr_statistics_hook;
@@ -334,5 +335,7 @@ extern PgrSelectivityHook pgr_selectivity_hook;
 /* Scores of emitted rows, so that the operator need not analyse them again. */
 extern void pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score);
 extern bool pgr_memo_get(PgrPinned *pinned, uint64 content_hash, double *score);
+extern bool pgr_memo_empty(const PgrPinned *pinned);
+extern void pgr_memo_forget(PgrPinned *pinned);
 
 #endif							/* PGR_LEXICAL_H */

@@ -133,6 +133,5 @@ extern PgrPinned *pgr_pinned_unbound(const PgrRankQuery *rq, const PgrAnalyzer *
 
 /* score_memo.c */
 extern struct PgrScoreMemo *pgr_memo_create(void);
-extern bool pgr_memo_empty(const PgrPinned *pinned);
 
 #endif							/* PGR_RANKQUERY_H */

@@ -36,7 +36,8 @@ typedef struct MemoEntry
 
 struct PgrScoreMemo
 {
-	MemoryContext context;
+	MemoryContext parent;
+	MemoryContext context;		/* of the table, which is in it alone */
 	memo_hash  *table;			/* NULL until something is put */
 };
 
@@ -46,7 +47,7 @@ pgr_memo_create(void)
 {
 	struct PgrScoreMemo *memo = palloc0(sizeof(struct PgrScoreMemo));
 
-	memo->context = CurrentMemoryContext;
+	memo->parent = CurrentMemoryContext;
 	return memo;
 }
 
@@ -57,7 +58,11 @@ pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score)
 	bool		found;
 
 	if (memo->table == NULL)
+	{
+		memo->context = AllocSetContextCreate(memo->parent, "pgretrieve scores",
+											  ALLOCSET_SMALL_SIZES);
 		memo->table = memo_create(memo->context, 128, NULL);
+	}
 	else if (memo->table->members >= MEMO_MAX)
 		memo_reset(memo->table);
 	memo_insert(memo->table, content_hash, &found)->score = score;
@@ -75,6 +80,18 @@ pgr_memo_get(PgrPinned *pinned, uint64 content_hash, double *score)
 		return false;
 	*score = entry->score;
 	return true;
+}
+
+/* Gives its memory back. */
+void
+pgr_memo_forget(PgrPinned *pinned)
+{
+	struct PgrScoreMemo *memo = pinned->memo;
+
+	if (memo->table == NULL)
+		return;
+	memo->table = NULL;
+	MemoryContextDelete(memo->context);
 }
 
 /* Is there anything to look up at all? */
