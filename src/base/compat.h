@@ -170,10 +170,13 @@ typedef struct PgrMemberIterator
 		PGR_COUNT_IO_HIT(); \
 	} while (0)
 
-/* Ownership checks became one function in 16. */
+/* Ownership and privilege checks became one function each in 16. */
 #if PG_VERSION_NUM >= 160000
 #define pgr_owns_relation(oid, user) object_ownercheck(RelationRelationId, oid, user)
+#define pgr_schema_aclcheck(oid, user, mode) \
+	object_aclcheck(NamespaceRelationId, oid, user, mode)
 #else
+#define pgr_schema_aclcheck(oid, user, mode) pg_namespace_aclcheck(oid, user, mode)
 #define pgr_owns_relation(oid, user) pg_class_ownercheck(oid, user)
 #endif
 

@@ -5,8 +5,9 @@
  * Knows nothing of any access method: the operator that the index orders by
  * comes from its operator family. Each query runs twice, once with the planner
  * kept from index scans and once kept from everything else; the settings are put
- * back by their nesting level whatever happens. Runs as the caller, so privileges
- * and row-level security hold.
+ * back by their nesting level whatever happens. The caller must be allowed to read all
+ * that the index is made of; expressions of the index, which are its owner's, then run
+ * as the owner.
  *
  * A row returned counts if it is no farther than the exact k-th: among equal
  * distances any choice is right.
@@ -21,6 +22,7 @@
 #include "access/table.h"
 #include "base/compat.h"
 #include "base/deparse.h"
+#include "base/index_access.h"
 #include "catalog/index.h"
 #include "catalog/pg_amop.h"
 #include "executor/spi.h"
@@ -44,6 +46,7 @@ typedef struct Target
 	char	   *operator;
 	Oid			query_type;
 	int			k;
+	PgrOwnerRun run;
 } Target;
 
 /* --- the index --- */
@@ -104,12 +107,14 @@ relation_name(Oid relid)
 	return name ? name : psprintf("%u", relid);
 }
 
+/* From here to the end of mean_recall statements run as the table's owner. */
 static void
 describe_index(Oid index_oid, Oid query_type, int k, Target *target)
 {
 	Relation	table,
 				index;
 
+	pgr_index_check_access(index_oid);
 	if (get_rel_relkind(index_oid) != RELKIND_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -126,6 +131,7 @@ describe_index(Oid index_oid, Oid query_type, int k, Target *target)
 	target->operator = pgr_operator_sql(ordering_operator(index, query_type), false);
 	target->query_type = OidIsValid(query_type) ? query_type : index->rd_opcintype[0];
 	target->k = k;
+	pgr_owner_begin(RelationGetRelid(table), &target->run);
 	read_definition(index_oid, target);
 	index_close(index, NoLock);
 	table_close(table, NoLock);
@@ -249,6 +255,7 @@ mean_recall(FunctionCallInfo fcinfo, const Target *t, const Datum *queries, int 
 			counted++;
 		}
 	}
+	pgr_owner_end(&t->run);
 	SPI_finish();
 	if (counted == 0)
 		PG_RETURN_NULL();

@@ -12,7 +12,8 @@
 
 /*
  * Opens a bm25 or inverted index. Raises unless it is a valid one and the user
- * owns it, or, owner being false, may read its table.
+ * owns it, or, owner being false, may read all that it is made of; nothing is locked
+ * before that is known.
  */
 extern Relation pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner);
 

@@ -18,15 +18,14 @@
 #include "access/tableam.h"
 #include "am/heapvalue.h"
 #include "base/compat.h"
+#include "base/index_access.h"
 #include "catalog/index.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
@@ -503,18 +502,18 @@ follow_edges(Check *c, Size nids)
  * ----------
  */
 
-/* Opens an index that must be of this access method; the caller may read its table. */
+/* Opens an index that must be of this access method; the caller may read all of it. */
 static Relation
 open_hnsw(Oid oid)
 {
-	Relation	index = index_open(oid, AccessShareLock);
+	Relation	index;
 
+	pgr_index_check_access(oid);
+	index = index_open(oid, AccessShareLock);
 	if (index->rd_indam->ambuild != pgr_hnsw_build)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an hnsw index", RelationGetRelationName(index))));
-	if (pg_class_aclcheck(index->rd_index->indrelid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(index->rd_index->indrelid));
 	return index;
 }
 
@@ -536,13 +535,15 @@ PG_FUNCTION_INFO_V1(pgr_hnsw_check);
 Datum
 pgr_hnsw_check(PG_FUNCTION_ARGS)
 {
+	Relation	heap = pgr_index_open_table(PG_GETARG_OID(0));
 	Relation	index = open_hnsw(PG_GETARG_OID(0));
-	Relation	heap = table_open(index->rd_index->indrelid, AccessShareLock);
 	IndexScanDescData scan = {0};
 	Check		c = {0};
+	PgrOwnerRun run;
 	Size		nids;
 
 	InitMaterializedSRF(fcinfo, 0);
+	pgr_owner_begin(RelationGetRelid(heap), &run);
 	c.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	nids = begin_check(&c, index);
 	scan.indexRelation = index;
@@ -572,6 +573,7 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 	if (c.list != NULL)
 		check_unmet(&c);
 	pgr_heapvalue_end(c.heap);
+	pgr_owner_end(&run);
 	table_close(heap, AccessShareLock);
 	index_close(index, AccessShareLock);
 	return (Datum) 0;

@@ -2,31 +2,34 @@
  * inspect_inverted.c
  *		What a bm25 or inverted index holds, as SQL functions.
  *
- * Terms and their numbers tell of content, so these functions ask for SELECT on
- * the table; what changes the index asks for its owner.
+ * Terms and their numbers tell of content, so these functions ask for the rights
+ * of a reader of the whole table; what changes the index asks for its owner.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "base/compat.h"
-#include "catalog/index.h"
+#include "base/index_access.h"
 #include "catalog/pg_class.h"
 #include "funcapi.h"
 #include "inspect/inspect.h"
 #include "inverted/inverted.h"
 #include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 Relation
 pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner)
 {
-	Relation	index = try_relation_open(oid, lock);
-	Oid			heap;
+	Relation	index;
 
+	/* whether the caller may, before anybody can be in his way */
+	if (owner)
+		pgr_index_check_owner(oid);
+	else
+		pgr_index_check_access(oid);
+	index = try_relation_open(oid, lock);
 	if (index == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -45,12 +48,6 @@ pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" is not valid", RelationGetRelationName(index))));
-	heap = IndexGetRelation(oid, false);
-	if (owner ? !pgr_owns_relation(oid, GetUserId())
-		: pg_class_aclcheck(heap, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(owner ? ACLCHECK_NOT_OWNER : ACLCHECK_NO_PRIV,
-					   owner ? OBJECT_INDEX : OBJECT_TABLE,
-					   get_rel_name(owner ? oid : heap));
 	return index;
 }
 

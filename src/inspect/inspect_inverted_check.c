@@ -9,8 +9,10 @@
  *	 - each row that the snapshot sees and that the index's predicate accepts is
  *	   in the index exactly once as a live document (or NULL row)
  *
- * Takes ShareLock on the table, so that rows and index can be compared, and the
- * maintenance lock, so that segments stay.
+ * It is a reader like any other: AccessShareLock, and no lock that an insert, a seal, a
+ * merge or VACUUM would wait for. What the snapshot sees was inserted before the view
+ * was opened, so it must be in it; the view's extents stay as those of a scan do.
+ * The space map is read while it changes: only what is wrong each time is reported.
  */
 #include "postgres.h"
 
@@ -18,6 +20,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "base/index_access.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
 #include "funcapi.h"
@@ -25,9 +28,11 @@
 #include "inverted/inverted.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+
+/* looks at the space map that must agree on a fault */
+#define SPACE_LOOKS 3
 
 typedef struct CheckState
 {
@@ -147,35 +152,92 @@ owned(const PgrSpaceEntry *e, int n, uint32 generation, BlockNumber block)
 	return false;
 }
 
-static void
-check_space(CheckState *c)
+/* What is wrong with the extents of an index as its metapage names them now. */
+static List *
+space_faults(Relation index)
 {
-	Relation	index = c->view->index;
-	BlockNumber nblocks = RelationGetNumberOfBlocks(index);
+	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+	List	   *faults = NIL;
 	PgrSpaceEntry *e;
-	int			n = pgr_space_entries(index, &e);
-	PgrInvMeta *meta = &c->view->meta;
+	BlockNumber nblocks;
+	int			n;
 
+	pgr_inv_meta_copy(index, meta);
+	n = pgr_space_entries(index, &e);
+	nblocks = RelationGetNumberOfBlocks(index);
 	if (n > 0)
 		qsort(e, n, sizeof(PgrSpaceEntry), compare_extents);
 	for (int i = 0; i < n; i++)
 	{
 		if (e[i].start + e[i].count > nblocks)
-			report(c, psprintf("extent at block %u lies beyond the end of the index", e[i].start));
+			faults = lappend(faults, psprintf("extent at block %u lies beyond the end of the "
+											  "index", e[i].start));
 		if (i > 0 && e[i - 1].start + e[i - 1].count > e[i].start)
-			report(c, psprintf("extents at blocks %u and %u overlap", e[i - 1].start, e[i].start));
+			faults = lappend(faults, psprintf("extents at blocks %u and %u overlap",
+											  e[i - 1].start, e[i].start));
 	}
 	for (uint32 i = 0; i < meta->nsegments; i++)
 	{
 		if (!owned(e, n, meta->segments[i].generation, meta->segments[i].root))
-			report(c, psprintf("segment %u does not own its root, block %u",
-							   meta->segments[i].generation, meta->segments[i].root));
+			faults = lappend(faults, psprintf("segment %u does not own its root, block %u",
+											  meta->segments[i].generation,
+											  meta->segments[i].root));
 	}
 	for (uint32 i = 0; i < meta->npending; i++)
 	{
 		if (!owned(e, n, meta->pending[i].generation, meta->pending[i].start))
-			report(c, psprintf("pending extent at block %u is not owned", meta->pending[i].start));
+			faults = lappend(faults, psprintf("pending extent at block %u is not owned",
+											  meta->pending[i].start));
 	}
+	pfree(meta);
+	return faults;
+}
+
+static bool
+has_text(const List *texts, const char *text)
+{
+	ListCell   *lc;
+
+	foreach(lc, texts)
+	{
+		if (strcmp(lfirst(lc), text) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Reports what is found wrong SPACE_LOOKS times: a change in progress is gone by then. */
+static void
+check_space(CheckState *c)
+{
+	List	   *faults = space_faults(c->view->index);
+	ListCell   *lc;
+
+	for (int look = 1; look < SPACE_LOOKS && faults != NIL; look++)
+	{
+		List	   *again = space_faults(c->view->index);
+
+		CHECK_FOR_INTERRUPTS();
+		foreach(lc, faults)
+		{
+			if (!has_text(again, lfirst(lc)))
+				faults = foreach_delete_current(faults, lc);
+		}
+	}
+	foreach(lc, faults)
+		report(c, lfirst(lc));
+}
+
+/* Each row that the active snapshot sees. */
+static void
+check_rows(CheckState *c, Relation heap, Relation index)
+{
+	IndexInfo  *info = BuildIndexInfo(index);
+	TableScanDesc scan = table_beginscan_strat(heap, GetActiveSnapshot(), 0, NULL, true, true);
+
+	/* rows in progress are not to be waited for */
+	info->ii_Concurrent = true;
+	table_index_build_scan(heap, index, info, true, false, check_row, c, scan);
 }
 
 PG_FUNCTION_INFO_V1(pgr_bm25_check);
@@ -184,38 +246,23 @@ pgr_bm25_check(PG_FUNCTION_ARGS)
 {
 	Oid			oid = PG_GETARG_OID(0);
 	CheckState	c = {0};
-	Relation	heap,
-				index;
-	IndexInfo  *info;
-	bool		primary = !RecoveryInProgress();
-	LOCKMODE	lock = primary ? ShareLock : AccessShareLock;
+	Relation	heap = pgr_index_open_table(oid);
+	Relation	index = pgr_inspect_open(oid, AccessShareLock, false);
+	PgrOwnerRun run;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	c.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	/* whether the caller may, before the table is locked; then in the usual order */
-	relation_close(pgr_inspect_open(oid, AccessShareLock, false), AccessShareLock);
-	heap = table_open(IndexGetRelation(oid, false), lock);
-	index = pgr_inspect_open(oid, AccessShareLock, false);
-	if (primary)
-		pgr_maintenance_lock(index);
+	pgr_owner_begin(RelationGetRelid(heap), &run);
 	c.view = pgr_view_open(index, NULL, 0);
 	for (uint32 i = 0; i < c.view->meta.nsegments; i++)
 		pgr_segment_check(c.view->segments[i], report, &c);
 	check_space(&c);
 	collect_tids(&c);
 	c.seen = palloc0(Max(c.n, 1));
-	if (primary)
-	{
-		info = BuildIndexInfo(index);
-
-		/* with a snapshot of our own: rows in progress are not to be waited for */
-		info->ii_Concurrent = true;
-		table_index_build_scan(heap, index, info, false, false, check_row, &c, NULL);
-	}
+	check_rows(&c, heap, index);
 	pgr_view_close(c.view);
-	if (primary)
-		pgr_maintenance_unlock(index);
+	pgr_owner_end(&run);
 	relation_close(index, AccessShareLock);
-	table_close(heap, lock);
+	table_close(heap, AccessShareLock);
 	return (Datum) 0;
 }

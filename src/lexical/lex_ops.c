@@ -11,6 +11,7 @@
 
 #include <math.h>
 
+#include "base/index_access.h"
 #include "funcapi.h"
 #include "lexical/lex_query.h"
 #include "miscadmin.h"
@@ -146,11 +147,22 @@ only_field(const PgrQueryNode *leaf)
 	return (uint32) pg_leftmost_one_pos32(leaf->fields) + 1;
 }
 
+/* The index that the caller names, who must be allowed to ask it; or InvalidOid. */
+static Oid
+named_index(FunctionCallInfo fcinfo)
+{
+	Oid			index = PG_GETARG_OID(2);
+
+	if (OidIsValid(index))
+		pgr_index_check_access(index);
+	return index;
+}
+
 /* One row for each leaf that occurs; contributions add up to the score. */
 static void
 explain(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 {
-	Oid			index = PG_GETARG_OID(2);
+	Oid			index = named_index(fcinfo);
 	PgrQueryState *state = pgr_query_state(fcinfo, type, arg, index);
 	PgrPinned  *pinned = pgr_query_pinned(state);
 	PgrLexDoc	doc;
