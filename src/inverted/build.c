@@ -346,17 +346,10 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int workers,
 static void
 depend_on_config(Relation index, const PgrInvMeta *meta)
 {
-	ObjectAddress self,
-				config;
+	Oid			config = pgr_content_depends(index, meta);
 
-	if (meta->config[0] == '\0')
-		return;
-	ObjectAddressSet(self, RelationRelationId, RelationGetRelid(index));
-	ObjectAddressSet(config, TSConfigRelationId,
-					 get_ts_config_oid(pgr_name_list(meta->config), false));
-	deleteDependencyRecordsForClass(RelationRelationId, RelationGetRelid(index),
-									TSConfigRelationId, DEPENDENCY_NORMAL);
-	recordDependencyOn(&self, &config, DEPENDENCY_NORMAL);
+	if (OidIsValid(config))
+		pgr_config_record(RelationGetRelid(index), config);
 }
 
 IndexBuildResult *

@@ -4,186 +4,53 @@
  *		frequencies and occurrences.
  *
  * An index stores the qualified name of its text search configuration, never
- * its OID (pg_upgrade keeps index files and changes OIDs), and a fingerprint of
- * what the configuration made of sample words when the index was built. A
- * configuration that is gone or does something else now would silently miss
- * documents, so it is an error. Checked once per backend and configuration, and
- * again whenever the catalogs of text search change.
+ * its OID (pg_upgrade keeps index files and changes OIDs), and fingerprints of
+ * what the configuration was when the index was built (fingerprint.c). A
+ * configuration that is gone or is another one now would silently miss
+ * documents, so it is an error. One that got another name is found again by
+ * pg_depend.
  */
 #include "postgres.h"
 
 #include <math.h>
 
-#include "catalog/namespace.h"
-#include "catalog/pg_namespace.h"
-#include "catalog/pg_ts_config.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "inverted/inverted.h"
-#include "tsearch/ts_cache.h"
 #include "types/sparse.h"
 #include "utils/builtins.h"
-#include "utils/catcache.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/regproc.h"
-#include "utils/syscache.h"
-
-/* Words that tell stemmers, stop lists and token types apart. */
-static const char sample_text[] =
-"The running databases of PostgreSQL's authors and their studies were easily found "
-"les nationales cheveux die H\303\244user aufeinander los corriendo \320\272\320\275\320\270\320\263\320\270 "
-"state-of-the-art foo_bar 123.45 -7 http://example.com/a/b?c=1 user@example.com /usr/share x86-64";
-
-typedef struct Fingerprint
-{
-	Oid			config;
-	bool		cjk;
-	uint64		value;
-} Fingerprint;
-
-#define MAX_FINGERPRINTS 32
-static Fingerprint fingerprints[MAX_FINGERPRINTS];
-static int	nfingerprints = 0;
-
-static void
-forget_fingerprints(Datum arg, int cacheid, uint32 hashvalue)
-{
-	nfingerprints = 0;
-}
-
-void
-pgr_content_init(void)
-{
-	CacheRegisterSyscacheCallback(TSCONFIGOID, forget_fingerprints, 0);
-	CacheRegisterSyscacheCallback(TSCONFIGMAP, forget_fingerprints, 0);
-	CacheRegisterSyscacheCallback(TSDICTOID, forget_fingerprints, 0);
-	CacheRegisterSyscacheCallback(TSPARSEROID, forget_fingerprints, 0);
-}
-
-static uint64
-compute_fingerprint(const PgrAnalyzer *analyzer)
-{
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "pgretrieve fingerprint",
-												  ALLOCSET_SMALL_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	PgrAnalyzer plain = *analyzer;
-	PgrLexDoc	doc;
-	uint64		h = 0;
-
-	plain.nfields = 1;
-	pgr_lex_document(&plain, PGR_CONTENT_TEXT, CStringGetTextDatum(sample_text), &doc);
-	for (int i = 0; i < doc.nterms; i++)
-	{
-		PgrLexTerm *t = &doc.terms[i];
-
-		h = hash_combine64(h, hash_bytes_extended((const unsigned char *) t->bytes, t->len, 0));
-		for (uint32 j = 0; j < t->tf && t->occ; j++)
-			h = hash_combine64(h, hash_bytes_uint32_extended(t->occ[j], 0));
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
-	return h;
-}
-
-static uint64
-fingerprint_of(const PgrAnalyzer *analyzer)
-{
-	uint64		value;
-
-	for (int i = 0; i < nfingerprints; i++)
-	{
-		if (fingerprints[i].config == analyzer->config &&
-			fingerprints[i].cjk == analyzer->cjk_bigram)
-			return fingerprints[i].value;
-	}
-	value = compute_fingerprint(analyzer);
-	if (nfingerprints == MAX_FINGERPRINTS)
-		nfingerprints = 0;
-	fingerprints[nfingerprints].config = analyzer->config;
-	fingerprints[nfingerprints].cjk = analyzer->cjk_bigram;
-	fingerprints[nfingerprints].value = value;
-	nfingerprints++;
-	return value;
-}
-
-/* "schema"."name" of a configuration */
-static char *
-config_name(Oid config)
-{
-	HeapTuple	tuple = SearchSysCache1(TSCONFIGOID, ObjectIdGetDatum(config));
-	Form_pg_ts_config form;
-	char	   *name;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for text search configuration %u", config);
-	form = (Form_pg_ts_config) GETSTRUCT(tuple);
-	name = quote_qualified_identifier(get_namespace_name(form->cfgnamespace),
-									  NameStr(form->cfgname));
-	ReleaseSysCache(tuple);
-	return name;
-}
-
-/*
- * The configuration that an option names. A bare name is looked for in pg_catalog
- * only: dumps are restored, indexes rebuilt and, from PostgreSQL 17 on, created
- * without the user's search_path, and an index must not depend on who does it.
- */
-static Oid
-named_config(const char *given)
-{
-	List	   *names = pgr_name_list(given);
-	const char *name = strVal(llast(names));
-	Oid			config;
-	CatCList   *others;
-	char	   *other = NULL;
-
-	config = list_length(names) > 1 ? get_ts_config_oid(names, true)
-		: GetSysCacheOid2(TSCONFIGNAMENSP, Anum_pg_ts_config_oid,
-						  CStringGetDatum(name), ObjectIdGetDatum(PG_CATALOG_NAMESPACE));
-	if (OidIsValid(config))
-		return config;
-	others = SearchSysCacheList1(TSCONFIGNAMENSP, CStringGetDatum(name));
-	if (others->n_members > 0)
-		other = config_name(((Form_pg_ts_config) GETSTRUCT(&others->members[0]->tuple))->oid);
-	ReleaseSysCacheList(others);
-	ereport(ERROR,
-			(errcode(ERRCODE_UNDEFINED_OBJECT),
-			 errmsg("text search configuration \"%s\" does not exist", given),
-			 other ? errhint("Name its schema too, since indexes are built without your search_path: config = '%s'.", other) : 0));
-	return InvalidOid;
-}
 
 void
 pgr_content_config(Relation index, PgrInvMeta *meta)
 {
-	const PgrInvOptions *options = pgr_inv_options(index);
-	const char *given = pgr_inv_string_option(options, options->config_offset);
-	PgrAnalyzer analyzer;
+	PgrAnalyzer analyzer = {.cjk_bigram = meta->cjk_bigram, .nfields = meta->nfields};
+	PgrFingerprint print;
 	char	   *name;
 
+	/* of a tsvector only queries have words; no more than pg_depend is kept of it */
 	if (meta->content == PGR_CONTENT_TSVECTOR)
-	{
-		if (given)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("option \"config\" has no meaning for a tsvector column"),
-					 errdetail("Its words were made by to_tsvector.")));
 		return;
-	}
-	analyzer.config = given ? named_config(given)
-		: getTSCurrentConfig(true);
-	analyzer.cjk_bigram = meta->cjk_bigram;
-	analyzer.nfields = meta->nfields;
-	name = config_name(analyzer.config);
+	analyzer.config = pgr_config_of_documents(index);
+	name = pgr_config_name(analyzer.config);
 	if (strlen(name) >= PGR_INV_CONFIG_LEN)
 		ereport(ERROR,
 				(errcode(ERRCODE_NAME_TOO_LONG),
 				 errmsg("name of text search configuration is too long: %s", name)));
 	strlcpy(meta->config, name, PGR_INV_CONFIG_LEN);
-	meta->fingerprint = fingerprint_of(&analyzer);
+	print = pgr_fingerprint(&analyzer);
+	meta->fingerprint = print.sample;
+	meta->catalog_print = print.catalog;
+}
+
+Oid
+pgr_content_depends(Relation index, const PgrInvMeta *meta)
+{
+	if (meta->sparse)
+		return InvalidOid;
+	return meta->content == PGR_CONTENT_TSVECTOR ? pgr_config_of_words(index) :
+		pgr_config_by_name(meta->config);
 }
 
 PgrContentType
@@ -197,6 +64,7 @@ pgr_content_type(Oid type)
 			return PGR_CONTENT_TEXT;
 		case TEXTARRAYOID:
 		case VARCHARARRAYOID:
+		case BPCHARARRAYOID:
 			return PGR_CONTENT_TEXT_ARRAY;
 		case TSVECTOROID:
 			return PGR_CONTENT_TSVECTOR;
@@ -208,68 +76,238 @@ pgr_content_type(Oid type)
 	return PGR_CONTENT_TEXT;
 }
 
-/* Does the configuration give the words that the index holds? */
-static void
-check_unchanged(Relation index, const PgrAnalyzer *analyzer, uint64 fingerprint)
+/* --- is the configuration what it was? --- */
+
+/* All of the metapage that tells which configuration the index was built with. */
+typedef struct Built
 {
-	if (fingerprint_of(analyzer) != fingerprint)
+	PgrFingerprint print;
+	char		config[PGR_INV_CONFIG_LEN];
+} Built;
+
+static Built
+built_with(const PgrInvMeta *meta)
+{
+	Built		built;
+
+	built.print.sample = meta->fingerprint;
+	built.print.catalog = meta->catalog_print;
+	strlcpy(built.config, meta->config, PGR_INV_CONFIG_LEN);
+	return built;
+}
+
+typedef enum ConfigState
+{
+	CONFIG_SAME,
+	CONFIG_GONE,
+	CONFIG_ALTERED,				/* its definition in the catalog */
+	CONFIG_WORDS_DIFFER			/* what it makes of the sample */
+} ConfigState;
+
+static ConfigState
+compare_config(const PgrAnalyzer *analyzer, const Built *built)
+{
+	PgrFingerprint now;
+
+	if (!OidIsValid(analyzer->config))
+		return CONFIG_GONE;
+	now = pgr_fingerprint(analyzer);
+	/* an index of an older version has no fingerprint of the catalog */
+	if (built->print.catalog != 0 && now.catalog != built->print.catalog)
+		return CONFIG_ALTERED;
+	return now.sample == built->print.sample ? CONFIG_SAME : CONFIG_WORDS_DIFFER;
+}
+
+/*
+ * Finds the configuration by its name, or by what pg_depend records if that name
+ * is gone or another one's. Sets analyzer->config to it, if there is any.
+ */
+static ConfigState
+find_config(Oid index, const Built *built, PgrAnalyzer *analyzer)
+{
+	PgrAnalyzer recorded = *analyzer;
+	ConfigState state;
+
+	analyzer->config = pgr_config_by_name(built->config);
+	state = compare_config(analyzer, built);
+	if (state == CONFIG_SAME)
+		return state;
+	recorded.config = pgr_config_recorded(index);
+	if (OidIsValid(recorded.config) && recorded.config != analyzer->config)
+	{
+		ConfigState other = compare_config(&recorded, built);
+
+		if (other == CONFIG_SAME || state == CONFIG_GONE)
+		{
+			*analyzer = recorded;
+			return other;
+		}
+	}
+	return state;
+}
+
+static const char *
+state_detail(ConfigState state)
+{
+	return state == CONFIG_ALTERED ?
+		"Its parser, mappings or dictionaries have been altered." :
+		"Its words no longer are those that the index holds.";
+}
+
+static void
+report_state(Relation index, ConfigState state, const PgrAnalyzer *analyzer, const char *config)
+{
+	if (state == CONFIG_GONE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("text search configuration %s of index \"%s\" does not exist",
+						config, RelationGetRelationName(index)),
+				 errhint("Set the index's option \"config\" and REINDEX it.")));
+	if (state != CONFIG_SAME)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("text search configuration %s has changed since index \"%s\" was built",
-						config_name(analyzer->config), RelationGetRelationName(index)),
-				 errdetail("Its words no longer are those that the index holds."),
+						pgr_config_name(analyzer->config), RelationGetRelationName(index)),
+				 errdetail("%s", state_detail(state)),
 				 errhint("Please REINDEX it.")));
 }
 
-void
-pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
+static bool
+has_config(const PgrContentSource *src)
 {
+	return !src->sparse && src->type != PGR_CONTENT_TSVECTOR;
+}
+
+static ConfigState
+read_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
+{
+	Built		built = built_with(meta);
+
 	memset(src, 0, sizeof(*src));
 	src->sparse = meta->sparse;
 	src->type = meta->content;
 	src->analyzer.cjk_bigram = meta->cjk_bigram;
 	src->analyzer.nfields = meta->nfields;
-	if (meta->sparse || meta->content == PGR_CONTENT_TSVECTOR)
-		return;
-
-	src->analyzer.config = get_ts_config_oid(pgr_name_list(meta->config), true);
-	if (!OidIsValid(src->analyzer.config))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("text search configuration %s of index \"%s\" does not exist",
-						meta->config, RelationGetRelationName(index)),
-				 errhint("Set the index's option \"config\" and REINDEX it.")));
-	check_unchanged(index, &src->analyzer, meta->fingerprint);
+	return has_config(src) ? find_config(RelationGetRelid(index), &built, &src->analyzer) :
+		CONFIG_SAME;
 }
+
+void
+pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
+{
+	report_state(index, read_source(index, meta, src), &src->analyzer, meta->config);
+}
+
+char *
+pgr_content_changed(Relation index, const PgrInvMeta *meta)
+{
+	PgrContentSource src;
+	ConfigState state = read_source(index, meta, &src);
+
+	if (state == CONFIG_SAME)
+		return NULL;
+	if (state == CONFIG_GONE)
+		return psprintf("text search configuration %s does not exist", meta->config);
+	return psprintf("text search configuration %s has changed since the index was built: %s",
+					pgr_config_name(src.analyzer.config), state_detail(state));
+}
+
+/* --- how an index reads its column --- */
 
 /* What rd_amcache holds: nothing of it changes but with a new file of the index. */
 typedef struct CachedSource
 {
 	PgrContentSource source;
-	uint64		fingerprint;
+	Built		built;
 } CachedSource;
 
-void
-pgr_content_of(Relation index, PgrContentSource *src)
+/* A partitioned index has no metapage; it says what its partitions are made with. */
+static void
+partitioned_source(Relation index, PgrContentSource *src)
+{
+	PgrInvMeta *meta = palloc0(sizeof(PgrInvMeta));
+
+	pgr_inv_meta_column(index, meta);
+	memset(src, 0, sizeof(*src));
+	src->type = meta->content;
+	src->analyzer.cjk_bigram = meta->cjk_bigram;
+	src->analyzer.nfields = meta->nfields;
+	src->analyzer.config = has_config(src) ? pgr_config_of_documents(index) :
+		pgr_config_of_words(index);
+	pfree(meta);
+}
+
+/* The state, and the source: of use only if the state is CONFIG_SAME. */
+static ConfigState
+source_of(Relation index, PgrContentSource *src, Built *built)
 {
 	CachedSource *cache = index->rd_amcache;
+	ConfigState state;
 
 	if (cache == NULL)
 	{
 		PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
 
 		pgr_inv_meta_copy(index, meta);
-		pgr_content_source(index, meta, src);
+		state = read_source(index, meta, src);
+		*built = built_with(meta);
+		pfree(meta);
+		if (!src->sparse && !has_config(src))
+			src->analyzer.config = pgr_config_of_words(index);
+		if (state != CONFIG_SAME)
+			return state;
 		cache = MemoryContextAlloc(index->rd_indexcxt, sizeof(CachedSource));
 		cache->source = *src;
-		cache->fingerprint = meta->fingerprint;
+		cache->built = *built;
 		index->rd_amcache = cache;
-		pfree(meta);
-		return;
+		return state;
 	}
 	*src = cache->source;
-	if (OidIsValid(src->analyzer.config))
-		check_unchanged(index, &src->analyzer, cache->fingerprint);
+	*built = cache->built;
+	if (!has_config(src))
+		return CONFIG_SAME;
+	state = compare_config(&src->analyzer, built);
+	if (state != CONFIG_SAME)
+		state = find_config(RelationGetRelid(index), built, &src->analyzer);
+	return state;
+}
+
+void
+pgr_content_of(Relation index, PgrContentSource *src)
+{
+	Built		built;
+	ConfigState state;
+
+	if (index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
+	{
+		partitioned_source(index, src);
+		return;
+	}
+	state = source_of(index, src, &built);
+	report_state(index, state, &src->analyzer, built.config);
+}
+
+bool
+pgr_content_same(Relation a, Relation b)
+{
+	Relation	index[2] = {a, b};
+	PgrContentSource src[2];
+	Built		built;
+
+	for (int i = 0; i < 2; i++)
+	{
+		if (index[i]->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
+			partitioned_source(index[i], &src[i]);
+		else if (source_of(index[i], &src[i], &built) != CONFIG_SAME)
+			return false;
+	}
+	if (src[0].sparse || src[1].sparse || src[0].type != src[1].type)
+		return false;
+	/* lexemes are lexemes, whatever made them */
+	return src[0].type == PGR_CONTENT_TSVECTOR ||
+		(src[0].analyzer.config == src[1].analyzer.config &&
+		 src[0].analyzer.cjk_bigram == src[1].analyzer.cjk_bigram &&
+		 src[0].analyzer.nfields == src[1].analyzer.nfields);
 }
 
 static void

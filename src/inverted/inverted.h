@@ -66,6 +66,9 @@ extern void pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMet
 /* What a new index's metapage says, from the index's column and options. */
 extern void pgr_inv_meta_init(Relation index, PgrInvMeta *meta);
 
+/* Of that: content, cjk_bigram and nfields, of a partitioned index too. */
+extern void pgr_inv_meta_column(Relation index, PgrInvMeta *meta);
+
 extern PgrSegShape pgr_inv_shape(const PgrInvMeta *meta);
 
 /*
@@ -88,12 +91,27 @@ typedef struct PgrContentSource
 
 /*
  * How an index reads its column. Raises 55000 with a REINDEX hint if the text
- * search configuration is gone or no longer does what it did at build time.
+ * search configuration is gone or is not what it was at build time. For a
+ * tsvector column there is no configuration.
  */
 extern void pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src);
 
-/* The same, from the relation's cache entry where it is known. */
+/*
+ * The same, from the relation's cache entry where it is known, and of a
+ * partitioned index. The analyzer of a tsvector index has the configuration of
+ * plain queries, or InvalidOid if nothing says which that is.
+ */
 extern void pgr_content_of(Relation index, PgrContentSource *src);
+
+/*
+ * Do two bm25 indexes (partitioned ones too) turn a value into the same document?
+ * Not if one of them would be refused by pgr_content_of. Raises nothing that
+ * opening the indexes does not.
+ */
+extern bool pgr_content_same(Relation a, Relation b);
+
+/* In words, what of the configuration is not as it was at build time; NULL: nothing. */
+extern char *pgr_content_changed(Relation index, const PgrInvMeta *meta);
 
 /* The column's type as a PgrContentType; raises for a type that is none. */
 extern PgrContentType pgr_content_type(Oid type);
@@ -104,9 +122,46 @@ extern PgrContentType pgr_content_type(Oid type);
  */
 extern void pgr_content_document(const PgrContentSource *src, Datum value, PgrLexDoc *doc);
 
-/* Resolves the configuration option: qualified quoted name and fingerprint. */
+/* Enters the configuration of a new index: qualified quoted name and fingerprints. */
 extern void pgr_content_config(Relation index, PgrInvMeta *meta);
-extern void pgr_content_init(void);
+
+/* The configuration that a new index depends on, or InvalidOid. */
+extern Oid	pgr_content_depends(Relation index, const PgrInvMeta *meta);
+
+/* --- fingerprint.c: what a configuration does --- */
+
+typedef struct PgrFingerprint
+{
+	uint64		sample;			/* what it makes of sample words */
+	uint32		catalog;		/* its definition by names; never 0 */
+} PgrFingerprint;
+
+/* Of analyzer->config (must exist) and cjk_bigram; kept in the backend. */
+extern PgrFingerprint pgr_fingerprint(const PgrAnalyzer *analyzer);
+extern void pgr_fingerprint_init(void);
+
+/* --- config.c: which configuration an index has --- */
+
+/* "schema"."name", quoted where need be; and back, InvalidOid if there is none. */
+extern char *pgr_config_name(Oid config);
+extern Oid	pgr_config_by_name(const char *qualified);
+
+/* pg_depend: the configuration recorded for an index, InvalidOid if none; and recording. */
+extern Oid	pgr_config_recorded(Oid index);
+extern void pgr_config_record(Oid index, Oid config);
+
+/*
+ * Of an index on text or text[], about to be built or partitioned: by its option,
+ * else by what is recorded; raises 22023 if there is neither.
+ */
+extern Oid	pgr_config_of_documents(Relation index);
+
+/*
+ * Of plain queries on a tsvector index: by its option, else the only constant that
+ * the index's or the generated column's expression gives to to_tsvector and its
+ * like; else InvalidOid.
+ */
+extern Oid	pgr_config_of_words(Relation index);
 
 /* --- accumulate.c: documents in memory, turned into a segment --- */
 

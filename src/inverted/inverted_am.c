@@ -277,7 +277,7 @@ void
 pgr_inverted_init(void)
 {
 	pgr_inv_options_init();
-	pgr_content_init();
+	pgr_fingerprint_init();
 	pgr_pins_init();
 	pgr_statistics_hook = pgr_inv_pin;
 	pgr_index_hook = pgr_inv_find_index;

@@ -45,7 +45,7 @@ typedef struct PgrInvMeta
 	uint8		nfields;
 	uint32		npending;
 	uint32		nsegments;
-	uint32		unused2;
+	uint32		catalog_print;	/* of the configuration's definition; 0: not known */
 	uint64		fingerprint;	/* of what the configuration makes of sample words */
 	char		config[PGR_INV_CONFIG_LEN];
 	PgrPendingExtent pending[PGR_INV_MAX_PENDING];

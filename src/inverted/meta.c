@@ -55,11 +55,20 @@ column_type(Relation index)
 }
 
 void
-pgr_inv_meta_init(Relation index, PgrInvMeta *meta)
+pgr_inv_meta_column(Relation index, PgrInvMeta *meta)
 {
-	const PgrInvOptions *options = pgr_inv_options(index);
 	Oid			type = index->rd_opcintype[0];
 
+	if (!OidIsValid(type) || IsPolymorphicType(type))
+		type = column_type(index);
+	meta->content = pgr_content_type(type);
+	meta->cjk_bigram = pgr_inv_options(index)->cjk;
+	meta->nfields = pgr_inv_nfields(index, meta->content);
+}
+
+void
+pgr_inv_meta_init(Relation index, PgrInvMeta *meta)
+{
 	memset(meta, 0, sizeof(PgrInvMeta));
 	meta->head.magic = PGR_INV_MAGIC;
 	meta->head.version = PGR_INV_VERSION;
@@ -69,14 +78,10 @@ pgr_inv_meta_init(Relation index, PgrInvMeta *meta)
 	if (meta->sparse)
 		return;
 
-	if (!OidIsValid(type) || IsPolymorphicType(type))
-		type = column_type(index);
-	meta->content = pgr_content_type(type);
-	meta->cjk_bigram = options->cjk;
+	pgr_inv_meta_column(index, meta);
 	meta->norms = 1;
 	meta->hashes = meta->content != PGR_CONTENT_TSVECTOR;
-	meta->positions = options->positions;
-	meta->nfields = pgr_inv_nfields(index, meta->content);
+	meta->positions = pgr_inv_options(index)->positions;
 	pgr_content_config(index, meta);
 }
 

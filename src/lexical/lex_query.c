@@ -106,8 +106,8 @@ read_argument(struct varlena *image, PgrQueryArg arg, Oid index)
 		rq = (PgrRankQuery *) PG_DETOAST_DATUM_COPY(PointerGetDatum(image));
 	else
 	{
-		if (OidIsValid(index) && pgr_index_analyzer_hook)
-			pgr_index_analyzer_hook(index, &analyzer);
+		if (OidIsValid(index))
+			analyzer = pgr_index_words(index);
 		else
 			analyzer.config = getTSCurrentConfig(true);
 		rq = pgr_query_from_text(&analyzer, DatumGetTextPP(PointerGetDatum(image)));

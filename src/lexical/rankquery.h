@@ -90,6 +90,9 @@ typedef enum PgrWordUse
 extern PgrQueryNode *pgr_query_words(const PgrAnalyzer *analyzer, const char *text, int len,
 									 PgrWordUse use);
 
+/* How words for a bm25 index are analysed; 22023 if nothing says so (tsvector). */
+extern PgrAnalyzer pgr_index_words(Oid index);
+
 /* Calls f for each leaf below a node, those under NOT included. */
 extern void pgr_node_each_leaf(PgrQueryNode *node, void (*f) (PgrQueryNode *leaf, void *arg),
 							   void *arg);

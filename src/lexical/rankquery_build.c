@@ -21,6 +21,7 @@
 #include "tsearch/ts_utils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /* --- arguments --- */
 
@@ -112,9 +113,8 @@ pgr_to_rankquery_default(PG_FUNCTION_ARGS)
 	return parse_query(&analyzer, PG_GETARG_TEXT_PP(0), NULL);
 }
 
-/* How words for an index are analysed; one on tsvector has no configuration. */
-static PgrAnalyzer
-index_analyzer(Oid index)
+PgrAnalyzer
+pgr_index_words(Oid index)
 {
 	PgrAnalyzer analyzer;
 
@@ -124,7 +124,11 @@ index_analyzer(Oid index)
 				 errmsg("relation with OID %u is not a bm25 index", index)));
 	pgr_index_analyzer_hook(index, &analyzer);
 	if (!OidIsValid(analyzer.config))
-		analyzer.config = getTSCurrentConfig(true);
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("index \"%s\" does not say which text search configuration plain words are for",
+						get_rel_name(index)),
+				 errhint("Set the index's option \"config\", or make the query with to_rankquery(config, words).")));
 	return analyzer;
 }
 
@@ -143,7 +147,7 @@ Datum
 pgr_bm25_query(PG_FUNCTION_ARGS)
 {
 	Oid			index = PG_GETARG_OID(0);
-	PgrAnalyzer analyzer = index_analyzer(index);
+	PgrAnalyzer analyzer = pgr_index_words(index);
 	Datum		rq = parse_query(&analyzer, PG_GETARG_TEXT_PP(1), PG_GETARG_ARRAYTYPE_P(2));
 
 	PG_RETURN_POINTER(bind_query(DatumGetRankQuery(rq), index));
@@ -213,7 +217,7 @@ pgr_bm25_bind_text(PG_FUNCTION_ARGS)
 	if (last != NULL && last->index == index && last->lxid == lxid && last->cid == cid &&
 		same_bytes(last->words, words))
 		PG_RETURN_POINTER(last->bound);
-	analyzer = index_analyzer(index);
+	analyzer = pgr_index_words(index);
 	if (last == NULL || last->index != index || !same_bytes(last->words, words) ||
 		last->analyzer.config != analyzer.config ||
 		last->analyzer.cjk_bigram != analyzer.cjk_bigram)

@@ -7,7 +7,7 @@ INSERT INTO bound SELECT i, 'title ' || i % 7, 'quick brown fox ' || i || repeat
 CREATE INDEX bound_body ON bound USING bm25 (body) WITH (config = 'english');
 CREATE INDEX bound_vc ON bound USING bm25 (vc) WITH (config = 'english');
 CREATE INDEX bound_fields ON bound USING bm25 ((ARRAY[title, body])) WITH (config = 'english', fields = 2);
-CREATE INDEX bound_tv ON bound USING bm25 (tv);
+CREATE INDEX bound_tv ON bound USING bm25 (tv) WITH (config = 'english');
 ANALYZE bound;
 -- the sort key or order of a query, as EXPLAIN shows it
 CREATE FUNCTION plan_order(q text) RETURNS SETOF text LANGUAGE plpgsql AS $$
