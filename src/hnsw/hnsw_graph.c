@@ -705,9 +705,7 @@ is_duplicate(const PgrGraph *g, const PgrGraphNode *node, uint32_t nearest)
 {
 	const PgrGraphNode *other = pgr_graph_node(g, nearest);
 
-	return fabsf(node->head.norm2 - other->head.norm2) <= 1e-6f * node->head.norm2 &&
-		node->head.scale == other->head.scale &&
-		memcmp(pgr_graph_code(g, node), pgr_graph_code(g, other), g->dim) == 0;
+	return pgr_code8_same(&node->head, node->code, &other->head, other->code, g->dim);
 }
 
 uint32_t

@@ -393,8 +393,7 @@ is_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, uint32 hit, const int8 
 	const PgrCode8 *other;
 	const int8 *other_code = pgr_hnsw_search_code(s, hit, &other);
 
-	return fabsf(head->norm2 - other->norm2) <= 1e-6f * head->norm2 &&
-		head->scale == other->scale && memcmp(code, other_code, ix->meta.padded) == 0;
+	return pgr_code8_same(head, code, other, other_code, ix->meta.padded);
 }
 
 /* ----------

@@ -224,7 +224,8 @@ add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node, double distance
 	const PgrHnswMeta *meta = &s->ix->meta;
 
 	hit->distance = distance;
-	hit->error = (float) pgr_code8_error(&s->head, &node->head);
+	hit->error = (float) pgr_code8_error(&s->head, &node->head, meta->padded,
+										 distance - node->head.aux);
 	hit->generation = node->generation;
 	hit->id = id;
 	hit->more = node->more;

@@ -2,23 +2,38 @@
  * code8.c
  *		Vectors as signed bytes with one scale.
  *
- * The scale is max |x| / 127: rounding then errs by scale / sqrt(12) a
- * coordinate, about 0.9 % of a coordinate's spread for rotated data. The exact
- * RaBitQ scale of 8 bits is a sort per vector and halves that; no recall was
- * gained by it because the best candidates are scored exactly anyway.
+ * A byte is a coordinate by max |x| / 127, rounded: it errs by 1 / sqrt(12) of
+ * that, about 0.9 % of a coordinate's spread for rotated data. The scale that is
+ * kept is another: that which gives the code the vector's length. The distance of
+ * two codes then errs only by what lies across the vectors, so for near vectors
+ * in proportion to it, not to how far both are from the origin (README, "Errors"),
+ * and it is one of points: zero for equal codes only.
  */
 #include <math.h>
+#include <string.h>
 
 #include "quant/quant.h"
+
+/* lengths that differ by less of them are told apart by no code: bytes err by far more */
+#define SAME_SCALE 2e-5f
 
 void
 pgr_code8_encode(const float *x, uint32_t dim, float aux, int8_t *code, PgrCode8 *head)
 {
 	double		norm = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
+	float		step = pgr_quantize_i8(x, dim, code);
+	double		square = pgr_kernel->dist[PGR_ELEM_I8][PGR_METRIC_IP] (code, code, dim);
 
 	head->norm2 = (float) (norm * norm);
-	head->scale = pgr_quantize_i8(x, dim, code);
+	head->scale = step > 0 ? (float) (norm / sqrt(square)) : 0;
 	head->aux = aux;
+}
+
+bool
+pgr_code8_same(const PgrCode8 *a, const int8_t *a_code, const PgrCode8 *b, const int8_t *b_code,
+			   uint32_t dim)
+{
+	return fabsf(a->scale - b->scale) <= SAME_SCALE * a->scale && memcmp(a_code, b_code, dim) == 0;
 }
 
 static double
@@ -48,11 +63,19 @@ pgr_code8_pair_distance(const PgrCode8 *a, const int8_t *a_code, const PgrCode8 
 }
 
 double
-pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head)
+pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head, uint32_t dim, double distance)
 {
-	/* each side's rounding errors, of variance scale^2 / 12, times the other */
-	double		a = (double) query->scale * query->scale * head->norm2;
-	double		b = (double) head->scale * head->scale * query->norm2;
+	double		norms = (double) query->norm2 * head->norm2;
+	double		product = ((double) query->norm2 + head->norm2 - distance) / 2;
+	double		across = norms > 0 ? 1 - product * product / norms : 1;	/* sin^2 */
 
-	return 2 * sqrt((a + b) / 12);
+	/* the variance of a coordinate's rounding is scale^2 / 12 */
+	double		q = (double) query->scale * query->scale / 12;
+	double		x = (double) head->scale * head->scale / 12;
+
+	double		rounding = dim * (q + x);
+
+	across = across > 0 ? across : 0;
+	/* rounding also puts vectors apart; where they are nearly the same it does not */
+	return 2 * sqrt(across * (q * head->norm2 + x * query->norm2)) + rounding / 2;
 }

@@ -15,6 +15,7 @@
 #define PGR_QUANT_H
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "kernel/kernel.h"
 
@@ -66,6 +67,10 @@ typedef struct PgrCode8
 extern void pgr_code8_encode(const float *x, uint32_t dim, float aux,
 							 int8_t *code, PgrCode8 *head);
 
+/* Equal codes, and lengths too, as far as these are told apart. */
+extern bool pgr_code8_same(const PgrCode8 *a, const int8_t *a_code, const PgrCode8 *b,
+						   const int8_t *b_code, uint32_t dim);
+
 /* The (shifted) squared distance of a query from a vector: aux of the latter counts. */
 extern double pgr_code8_distance(const PgrCode8 *query, const int8_t *query_code,
 								 const PgrCode8 *head, const int8_t *code, uint32_t dim);
@@ -95,9 +100,10 @@ pgr_code8_pair_further(const PgrCode8 *a, const PgrCode8 *b, float max_aux)
 
 /*
  * One standard deviation of pgr_code8_distance's error, for a query with its
- * own code8: both sides' rounding.
+ * own code8: both sides' rounding. distance: what it gave, less head's aux.
  */
-extern double pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head);
+extern double pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head, uint32_t dim,
+							  double distance);
 
 /* --- edge.c --- */
 

@@ -327,9 +327,9 @@ test_errors(uint32_t dim, uint32_t nbits, bool inner)
 		mean += (est - want) / TRIALS;
 		var += (est - want) * (est - want) / (sigma * sigma) / TRIALS;
 		inside += fabs(est - want) <= 1.9 * sigma;
-		d = pgr_code8_distance(&q.head, q.code, &t.head, t.code, padded) - want;
-		sigma = pgr_code8_error(&q.head, &t.head);
-		code_var += d * d / (sigma * sigma) / TRIALS;
+		d = pgr_code8_distance(&q.head, q.code, &t.head, t.code, padded);
+		sigma = pgr_code8_error(&q.head, &t.head, padded, d - t.head.aux);
+		code_var += (d - want) * (d - want) / (sigma * sigma) / TRIALS;
 		free_sample(f);
 		free_sample(t);
 		free_sample(q);
@@ -352,6 +352,54 @@ test_errors(uint32_t dim, uint32_t nbits, bool inner)
 	free(to);
 	free(query);
 	free(edge_bytes);
+}
+
+/*
+ * Distances of vectors whose length is so many times their distance: the error as a
+ * share of the squared distance, and that it is within 4 times the stated one.
+ */
+static void
+test_near(uint32_t dim, float length, double most)
+{
+	uint32_t	padded = pgr_rotation_padded(dim);
+	uint8_t    *signs = malloc(pgr_rotation_size(dim));
+	float	   *to = malloc(padded * 4);
+	float	   *query = malloc(padded * 4);
+	PgrRotation r;
+	double		error = 0;
+	int			inside = 0;
+	char		detail[200];
+	char		name[100];
+
+	pgr_rotation_init(&r, dim, 98, signs);
+	for (int trial = 0; trial < TRIALS; trial++)
+	{
+		Sample		t;
+		Sample		q;
+		double		d;
+		double		want;
+		double		sigma;
+
+		gaussian_vector(to, dim, padded, length / sqrt(dim));
+		gaussian_vector(query, dim, padded, 1 / sqrt(dim));
+		for (uint32_t i = 0; i < dim; i++)
+			query[i] += to[i];
+		t = make_sample(&r, to, 0);
+		q = make_sample(&r, query, 0);
+		want = distance2(query, to, dim);
+		d = pgr_code8_distance(&q.head, q.code, &t.head, t.code, padded);
+		sigma = pgr_code8_error(&q.head, &t.head, padded, d);
+		inside += fabs(d - want) <= 4 * sigma;
+		error += (d - want) * (d - want) / TRIALS;
+		free_sample(t);
+		free_sample(q);
+	}
+	sprintf(detail, "%d outside, %g of the distance", TRIALS - inside, sqrt(error));
+	sprintf(name, "code8 distances, dim %u, vectors %g times as long", dim, length);
+	tap_ok(inside > 0.999 * TRIALS && sqrt(error) < most, name, detail);
+	free(signs);
+	free(to);
+	free(query);
 }
 
 /* Equal vectors and zero vectors divide by nothing; one more coordinate counts. */
@@ -540,6 +588,10 @@ main(void)
 		test_errors(768, nbits, false);
 		test_errors(384, nbits, true);
 	}
+	test_near(64, 10, 0.04);
+	test_near(64, 30, 0.15);
+	test_near(64, 100, 1);
+	test_near(768, 30, 0.15);
 	test_corners();
 	test_sketch();
 	test_digest(128, 24);
