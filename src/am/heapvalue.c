@@ -9,11 +9,13 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/tableam.h"
 #include "am/heapvalue.h"
 #include "base/compat.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
+#include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -21,6 +23,7 @@ struct PgrHeapValue
 {
 	IndexFetchTableData *fetch;
 	TupleTableSlot *slot;
+	Relation	index;
 	Snapshot	snapshot;
 	IndexInfo  *info;
 	EState	   *estate;			/* only for expressions */
@@ -37,6 +40,7 @@ pgr_heapvalue_begin(IndexScanDesc scan)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("index \"%s\" cannot be scanned with a non-MVCC snapshot",
 						RelationGetRelationName(scan->indexRelation))));
+	hv->index = scan->indexRelation;
 	hv->snapshot = scan->xs_snapshot;
 	hv->info = BuildIndexInfo(scan->indexRelation);
 	hv->fetch = table_index_fetch_begin(scan->heapRelation);
@@ -61,6 +65,23 @@ pgr_heapvalue_end(PgrHeapValue *hv)
 	MemoryContextDelete(hv->row_context);
 }
 
+void
+pgr_tid_check_slow(Relation index, Relation heap, ItemPointer tid)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+
+	/* what blocks mean to another table access method is not known */
+	if (ItemPointerIsValid(tid) && block != InvalidBlockNumber &&
+		(heap->rd_tableam != GetHeapamTableAmRoutine() || block < RelationGetNumberOfBlocks(heap)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" refers to row (%u,%u), which is outside of the table",
+					RelationGetRelationName(index), block,
+					ItemPointerGetOffsetNumberNoCheck(tid)),
+			 errhint("Please REINDEX it.")));
+}
+
 struct varlena *
 pgr_heapvalue_get(PgrHeapValue *hv, ItemPointer tid)
 {
@@ -72,6 +93,7 @@ pgr_heapvalue_get(PgrHeapValue *hv, ItemPointer tid)
 	struct varlena *value = NULL;
 	MemoryContext old;
 
+	pgr_tid_check(hv->index, hv->fetch->rel, tid);
 	if (!table_index_fetch_tuple(hv->fetch, &at, hv->snapshot, hv->slot, &again, &all_dead))
 		return NULL;
 	MemoryContextReset(hv->row_context);
@@ -99,6 +121,7 @@ pgr_heapvalue_row(PgrHeapValue *hv, ItemPointer tid, Datum *values, bool *isnull
 	bool		all_dead;
 	MemoryContext old;
 
+	pgr_tid_check(hv->index, hv->fetch->rel, tid);
 	if (!table_index_fetch_tuple(hv->fetch, &at, hv->snapshot, hv->slot, &again, &all_dead))
 		return false;
 	MemoryContextReset(hv->row_context);

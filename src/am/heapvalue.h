@@ -10,6 +10,8 @@
 #include "access/genam.h"
 #include "access/relscan.h"
 #include "storage/itemptr.h"
+#include "storage/smgr.h"
+#include "utils/rel.h"
 
 typedef struct PgrHeapValue PgrHeapValue;
 
@@ -33,5 +35,25 @@ extern struct varlena *pgr_heapvalue_get(PgrHeapValue *hv, ItemPointer tid);
  * next call. False if there is none.
  */
 extern bool pgr_heapvalue_row(PgrHeapValue *hv, ItemPointer tid, Datum *values, bool *isnull);
+
+/*
+ * Raises unless a row of the table can have that tid, which a page of the index told. The
+ * heap takes one apart before it looks for the row, and reads the block InvalidBlockNumber
+ * by making the table longer.
+ */
+extern void pgr_tid_check_slow(Relation index, Relation heap, ItemPointer tid);
+
+static inline void
+pgr_tid_check(Relation index, Relation heap, ItemPointer tid)
+{
+	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
+	SMgrRelation smgr = heap->rd_smgr;
+	BlockNumber known = smgr == NULL ? 0 : smgr->smgr_cached_nblocks[MAIN_FORKNUM];
+
+	/* InvalidBlockNumber is not known either */
+	if (unlikely(block == InvalidBlockNumber || block >= known || known == InvalidBlockNumber ||
+				 !OffsetNumberIsValid(ItemPointerGetOffsetNumberNoCheck(tid))))
+		pgr_tid_check_slow(index, heap, tid);
+}
 
 #endif							/* PGR_HEAPVALUE_H */

@@ -238,6 +238,20 @@ pgr_vecclass_keep(const PgrVecClass *cls, PgrVecStorage storage, const struct va
 	pgr_halfvec_type.ops->store(x, half->data, dim);
 }
 
+bool
+pgr_vecclass_kept_fits(const PgrVecClass *cls, PgrVecStorage storage, const void *from, int dim)
+{
+	bool		rounded = is_rounded(cls, storage);
+
+	if (storage == PGR_VEC_I8 || VARSIZE(from) == 0)
+		return true;
+	if (VARSIZE(from) != (rounded ? halfvec_size(dim) : cls->size(dim)))
+		return false;
+	if (cls->type == &bit_type)
+		return VARBITLEN((VarBit *) from) == dim;
+	return ((const PgrDense *) from)->dim == dim;
+}
+
 const struct varlena *
 pgr_vecclass_kept(const PgrVecClass *cls, PgrVecStorage storage, const void *from)
 {

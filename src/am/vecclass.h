@@ -77,6 +77,10 @@ extern Size pgr_vecclass_kept_size(const PgrVecClass *cls, PgrVecStorage storage
 extern void pgr_vecclass_keep(const PgrVecClass *cls, PgrVecStorage storage,
 							  const struct varlena *value, void *to);
 
+/* Has what was kept at `from`, of a column of that dimension, the length that it must have? */
+extern bool pgr_vecclass_kept_fits(const PgrVecClass *cls, PgrVecStorage storage,
+								   const void *from, int dim);
+
 /*
  * The value that was kept at `from` (4-byte aligned): there, or a palloc'd copy.
  * NULL if there is none.

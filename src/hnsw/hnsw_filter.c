@@ -15,6 +15,9 @@
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
 
+/* pages of a list that an insert may find full before it counts how many there can be */
+#define LEAST_TRIES 64
+
 /* ----------
  * Adding
  * ----------
@@ -139,11 +142,14 @@ pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id, const char 
 {
 	BlockNumber first = PGR_HNSW_LIST_FIRST(&ix->meta, list);
 
-	for (;;)
+	/* vacuum may lead back to a page, but not that often: a damaged list does */
+	for (BlockNumber tries = 0;; tries++)
 	{
 		BlockNumber block = insert_page(ix, first);
 
 		CHECK_FOR_INTERRUPTS();
+		if (tries > LEAST_TRIES && tries > RelationGetNumberOfBlocks(ix->rel))
+			pgr_page_corrupt(ix->rel, block, "its list has no end");
 		if (add_to_page(ix, block, id, item, digest))
 			return true;
 		if (!next_list_page(ix, first, block, extend))
@@ -156,9 +162,19 @@ pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id, const char 
  * ----------
  */
 
-uint32
-pgr_hnsw_list_page(const PgrHnswIndex *ix, BlockNumber block, char *page, BlockNumber *next)
+/* Raises if the pages of a list lead back to one before. */
+static void
+check_chain(const PgrHnswIndex *ix, PgrChain *chain, BlockNumber block)
 {
+	if (pgr_chain_cycles(chain, block))
+		pgr_page_corrupt(ix->rel, block, "its list has no end");
+}
+
+uint32
+pgr_hnsw_list_page(const PgrHnswIndex *ix, PgrChain *chain, BlockNumber block, char *page,
+				   BlockNumber *next)
+{
+	check_chain(ix, chain, block);
 	pgr_page_copy(ix->rel, block, PGR_PAGE_HNSW_FILTER, 0, page);
 	*next = PgrPageGetOpaque(page)->next;
 	return Min(page_head(page)->count, PGR_HNSW_LIST_PER_PAGE(&ix->meta));
@@ -171,36 +187,18 @@ pgr_hnsw_list_pages(const PgrHnswIndex *ix)
 			   ix->meta.lists);
 }
 
-void
-pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next)
-{
-	/* Brent: each 2^k-th slot is remembered, so in a cycle it comes again */
-	if ((chain->steps & (chain->steps + 1)) == 0)
-		chain->seen = chain->slot;
-	chain->steps++;
-	if (next != PGR_HNSW_NO_ID && next == chain->seen)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has a cycle in the rows of node %u at block %u",
-						RelationGetRelationName(ix->rel),
-						PGR_HNSW_SLOT(&ix->meta, chain->owner),
-						PGR_HNSW_BLOCK(&ix->meta, chain->owner)),
-				 errhint("Please REINDEX it.")));
-	chain->slot = next;
-}
-
 uint32
-pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain, const PgrFilter *filter,
-				   ItemPointerData *tids)
+pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId *slot,
+				   const PgrFilter *filter, ItemPointerData *tids)
 {
 	const PgrHnswMeta *meta = &ix->meta;
-	Buffer		buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(meta, chain->slot),
-									   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_SHARE);
-	const PgrHnswNode *node = pgr_hnsw_slot(ix, BufferGetPage(buffer), chain->slot);
-	PgrHnswId	next = PGR_HNSW_NO_ID;
+	Buffer		buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(meta, *slot), PGR_PAGE_HNSW_NODE,
+									   BUFFER_LOCK_SHARE);
+	const PgrHnswNode *node = pgr_hnsw_slot(ix, BufferGetPage(buffer), *slot);
 	uint32		n = 0;
 
-	if (pgr_hnsw_is_tids_of(node, chain->owner, chain->generation))
+	*slot = PGR_HNSW_NO_ID;
+	if ((node->flags & PGR_HNSW_TIDS) && node->owner == owner)
 	{
 		for (uint32 i = 0; i < Min(node->ntids, PGR_HNSW_SLOT_TIDS(meta)); i++)
 		{
@@ -209,10 +207,9 @@ pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain, const PgrFilter 
 			if (filter == NULL || pgr_filter_match(filter, PGR_HNSW_ITEM_FILTER(item)))
 				tids[n++] = *PGR_HNSW_ITEM_TID(item);
 		}
-		next = node->more;
+		*slot = node->more;
 	}
 	UnlockReleaseBuffer(buffer);
-	pgr_hnsw_chain_step(ix, chain, next);
 	return n;
 }
 
@@ -287,12 +284,14 @@ pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback, vo
 		BlockNumber first = PGR_HNSW_LIST_FIRST(&ix->meta, k);
 		BlockNumber block = first;
 		BlockNumber room = InvalidBlockNumber;
+		PgrChain	chain = {0};
 
 		while (block != InvalidBlockNumber)
 		{
 			BlockNumber next;
 
 			pgr_vacuum_delay();
+			check_chain(ix, &chain, block);
 			if (prune_list_page(ix, block, callback, state, &next) && room == InvalidBlockNumber)
 				room = block;
 			block = next;

@@ -102,13 +102,13 @@ matches_reserve(PgrHnswMatches *m, uint32 more)
 
 /* Adds those of a page that pass; returns the next page's block. */
 static BlockNumber
-match_page(PgrHnswMatches *m, BlockNumber block)
+match_page(PgrHnswMatches *m, PgrChain *chain, BlockNumber block)
 {
 	const PgrHnswMeta *meta = &m->ix->meta;
 	uint32		first = m->n;
 	PGAlignedBlock page;
 	BlockNumber next;
-	uint32		entries = pgr_hnsw_list_page(m->ix, block, page.data, &next);
+	uint32		entries = pgr_hnsw_list_page(m->ix, chain, block, page.data, &next);
 
 	matches_reserve(m, entries);
 	for (uint32 i = 0; i < entries; i++)
@@ -132,6 +132,7 @@ match_page(PgrHnswMatches *m, BlockNumber block)
 bool
 pgr_hnsw_matches_next(PgrHnswMatches *m, const PgrHnswMatch **matches, uint32 *n)
 {
+	PgrChain	chain = {0};
 	BlockNumber block;
 
 	if (m->next >= m->ix->meta.lists)
@@ -141,7 +142,7 @@ pgr_hnsw_matches_next(PgrHnswMatches *m, const PgrHnswMatch **matches, uint32 *n
 	while (block != InvalidBlockNumber)
 	{
 		CHECK_FOR_INTERRUPTS();
-		block = match_page(m, block);
+		block = match_page(m, &chain, block);
 	}
 	*matches = m->at;
 	*n = m->n;

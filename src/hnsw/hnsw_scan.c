@@ -409,6 +409,9 @@ node_distance(HnswScan *s, const PgrHnswHit *hit, double *distance)
 		s->value = palloc(ix->meta.value_size);
 	if (!pgr_hnsw_node_value(ix, hit->id, hit->generation, s->value))
 		return false;
+	if (!pgr_vecclass_kept_fits(ix->cls, ix->meta.storage, s->value, ix->meta.dim))
+		pgr_page_corrupt(ix->rel, PGR_HNSW_BLOCK(&ix->meta, hit->id),
+						 "it has a value of another length");
 	value = pgr_vecclass_kept(ix->cls, ix->meta.storage, s->value);
 	if (value == NULL)
 		return false;
@@ -477,16 +480,15 @@ add_rows(HnswScan *s, const PgrHnswHit *hit)
 	ItemPointerData *tids = palloc(PGR_HNSW_SLOT_TIDS(meta) * sizeof(ItemPointerData));
 	double		distance;
 	double	   *known = node_distance(s, &h, &distance) ? &distance : NULL;
-	PgrHnswChain chain = PGR_HNSW_CHAIN(h.id, h.generation, h.more);
 
 	for (int i = 0; i < h.ntids; i++)
 		add_row(s, &h.tids[i], &h, known);
-	while (chain.slot != PGR_HNSW_NO_ID)
+	for (PgrHnswId id = h.more; id != PGR_HNSW_NO_ID;)
 	{
 		uint32		n;
 
 		CHECK_FOR_INTERRUPTS();
-		n = pgr_hnsw_slot_tids(s->ix, &chain, s->filter, tids);
+		n = pgr_hnsw_slot_tids(s->ix, h.id, &id, s->filter, tids);
 		for (uint32 i = 0; i < n; i++)
 			add_row(s, &tids[i], &h, known);
 	}
@@ -618,6 +620,7 @@ pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		return false;
 	s->last = Max(s->last, row.distance);
 	s->returned++;
+	pgr_tid_check(scan->indexRelation, scan->heapRelation, &row.tid);
 	scan->xs_heaptid = row.tid;
 	scan->xs_recheck = s->filter != NULL && pgr_filter_is_lossy(s->filter);
 	scan->xs_recheckorderby = false;

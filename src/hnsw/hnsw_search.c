@@ -257,14 +257,13 @@ static bool
 confirm_hit(PgrHnswSearch *s)
 {
 	PgrHnswHit *hit = &s->hits[s->nhits - 1];
-	PgrHnswChain chain = PGR_HNSW_CHAIN(hit->id, hit->generation, hit->more);
 
 	if (hit->ntids > 0 || s->filter == NULL)
 		return true;
-	while (chain.slot != PGR_HNSW_NO_ID)
+	for (PgrHnswId slot = hit->more; slot != PGR_HNSW_NO_ID;)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (pgr_hnsw_slot_tids(s->ix, &chain, s->filter, s->slot_tids) > 0)
+		if (pgr_hnsw_slot_tids(s->ix, hit->id, &slot, s->filter, s->slot_tids) > 0)
 			return true;
 	}
 	s->nhits--;
@@ -689,7 +688,8 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 				continue;
 			return s->later.n > 0;
 		}
-		if (!(s->open.at[0].key < bound_limit(s, ef)))
+		/* a damaged page may have given a key that is no number: it goes last, but goes */
+		if (s->nbound == ef && !(s->open.at[0].key < s->bound[0]))
 			return true;
 		if (s->filter != NULL && lists_are_cheaper(s, ef))
 			return search_lists(s, ef);

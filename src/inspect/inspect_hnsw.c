@@ -24,6 +24,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "hnsw/hnsw.h"
+#include "inspect/rowset.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -58,7 +59,9 @@ typedef struct Check
 	PgrHeapValue *heap;
 	Relation	heap_rel;
 	BlockNumber heap_blocks;	/* at least so many it has */
+	MemoryContext context;		/* of the whole check */
 	MemoryContext node_context;
+	PgrRowSet	rows;			/* all that nodes have */
 	PgrHnswNode *node;			/* copies of records */
 	PgrHnswNode *other;
 	pgr_hnsw_listed_hash *list; /* NULL without filter columns */
@@ -131,6 +134,7 @@ check_edge_code(Check *c, PgrHnswId id, const PgrHnswEdge *edge, const PgrCode8 
 	uint8	   *bits = palloc(PGR_EDGE_BYTES(meta->padded, meta->edge_bits));
 	PgrEdge		want;
 	double		tolerance;
+	double		shortest;		/* of an edge so short bits mean nothing */
 	uint64		differ;
 
 	pgr_edge_encode(from, from_code, &c->other->head, PGR_HNSW_CODE(meta, c->other),
@@ -139,10 +143,11 @@ check_edge_code(Check *c, PgrHnswId id, const PgrHnswEdge *edge, const PgrCode8 
 	differ = pgr_kernel->hamming(bits, (const uint8 *) edge + PGR_HNSW_EDGE_BITS(meta),
 								 PGR_EDGE_BYTES(meta->padded, meta->edge_bits));
 	tolerance = 1e-3 * (fabs(want.add) + from->norm2 + c->other->head.norm2) + 1e-30;
-	if (want.rescale != 0 &&
-		(differ > meta->padded * meta->edge_bits / 64 ||
-		 !(fabs(edge->factors.add - want.add) <= tolerance) ||
-		 !(fabs(edge->factors.rescale - want.rescale) <= 1e-3 * fabs(want.rescale))))
+	shortest = 1e-3 * sqrt((double) from->norm2 + c->other->head.norm2);
+	if ((want.rescale != 0 && differ > meta->padded * meta->edge_bits / 64) ||
+		!(fabs(edge->factors.add - want.add) <= tolerance) ||
+		!(fabs(edge->factors.rescale - want.rescale) <= 1e-3 * fabs(want.rescale) ||
+		  fabs(edge->factors.rescale) + fabs(want.rescale) <= shortest))
 		report(c, id, "the edge to %u has a wrong code", edge->id);
 }
 
@@ -183,7 +188,13 @@ static bool
 same_digest(const uint8 *a, const uint8 *b, uint32 dims)
 {
 	int			apart = 0;
+	uint16		upper[2];
 
+	/* the upper half of a float */
+	memcpy(&upper[0], a, sizeof(uint16));
+	memcpy(&upper[1], b, sizeof(uint16));
+	if (abs((int) upper[0] - (int) upper[1]) > 1)
+		return false;
 	for (uint32 i = 2; i < PGR_DIGEST_BYTES(dims); i++)
 		apart = Max(apart, Max(abs((a[i] & 15) - (b[i] & 15)), abs((a[i] >> 4) - (b[i] >> 4))));
 	return apart <= 1;
@@ -267,6 +278,20 @@ fetch_row(Check *c, PgrHnswId id, ItemPointer tid, Datum *values, bool *isnull)
 	return pgr_heapvalue_row(c->heap, tid, values, isnull);
 }
 
+/* Instruction sets differ in the last bits. */
+static bool
+same_float(float a, float b, float of)
+{
+	return fabsf(a - b) <= 1e-4f * fabsf(of) || a == b;
+}
+
+static bool
+same_head(const PgrCode8 *a, const PgrCode8 *b)
+{
+	return same_float(a->norm2, b->norm2, a->norm2) && same_float(a->scale, b->scale, a->scale) &&
+		same_float(a->aux, b->aux, a->aux);
+}
+
 static void
 check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 {
@@ -276,7 +301,10 @@ check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 	struct varlena *value;
 	int8	   *code;
 	PgrCode8	head;
+	MemoryContext old = MemoryContextSwitchTo(c->context);
 
+	pgr_rowset_add(&c->rows, tid, 0, id, 0);
+	MemoryContextSwitchTo(old);
 	if (!fetch_row(c, id, tid, values, isnull))
 		return;
 	if (c->list != NULL)
@@ -293,7 +321,7 @@ check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 	if (!pgr_hnsw_encode(c->ix, value, false, code, &head))
 		report(c, id, "row (%u,%u) has no distance", ItemPointerGetBlockNumber(tid),
 			   ItemPointerGetOffsetNumber(tid));
-	else if (fabsf(head.norm2 - node->head.norm2) > 1e-4f * head.norm2)
+	else if (!same_head(&head, &node->head))
 		report(c, id, "row (%u,%u) has another value", ItemPointerGetBlockNumber(tid),
 			   ItemPointerGetOffsetNumber(tid));
 	else
@@ -314,7 +342,7 @@ static void
 check_tids(Check *c, PgrHnswId id)
 {
 	const PgrHnswMeta *meta = &c->ix->meta;
-	PgrHnswChain chain = PGR_HNSW_CHAIN(id, c->node->generation, c->node->more);
+	PgrHnswId	slot = c->node->more;
 
 	if (c->node->ntids > PGR_HNSW_INLINE_TIDS)
 	{
@@ -323,21 +351,20 @@ check_tids(Check *c, PgrHnswId id)
 	}
 	for (uint32 i = 0; i < c->node->ntids; i++)
 		check_item(c, id, c->node, PGR_HNSW_ITEM(meta, c->node, i));
-	if (c->node->ntids == 0 && chain.slot == PGR_HNSW_NO_ID && !(c->node->flags & PGR_HNSW_DEAD))
+	if (c->node->ntids == 0 && slot == PGR_HNSW_NO_ID && !(c->node->flags & PGR_HNSW_DEAD))
 		report(c, id, "no tids, but not dead");
-	while (chain.slot != PGR_HNSW_NO_ID)
+	while (slot != PGR_HNSW_NO_ID)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!copy_node(c, chain.slot, c->other) ||
-			!pgr_hnsw_is_tids_of(c->other, id, chain.generation) ||
-			c->other->ntids > PGR_HNSW_SLOT_TIDS(meta))
+		if (!copy_node(c, slot, c->other) || !(c->other->flags & PGR_HNSW_TIDS) ||
+			c->other->owner != id || c->other->ntids > PGR_HNSW_SLOT_TIDS(meta))
 		{
-			report(c, id, "slot %u does not hold its tids", chain.slot);
+			report(c, id, "slot %u does not hold its tids", slot);
 			return;
 		}
 		for (uint32 i = 0; i < c->other->ntids; i++)
 			check_item(c, id, c->node, PGR_HNSW_ITEM(meta, c->other, i));
-		pgr_hnsw_chain_step(c->ix, &chain, c->other->more);
+		slot = c->other->more;
 	}
 }
 
@@ -405,13 +432,13 @@ read_list(Check *c, uint32 list)
 	const PgrHnswMeta *meta = &c->ix->meta;
 	BlockNumber first = PGR_HNSW_LIST_FIRST(meta, list);
 	BlockNumber insert = InvalidBlockNumber;
-	BlockNumber pages = 0;
 	bool		insert_met = false;
+	PgrChain	chain = {0};
 
 	for (BlockNumber block = first, next; block != InvalidBlockNumber; block = next)
 	{
 		PGAlignedBlock page;
-		uint32		n = pgr_hnsw_list_page(c->ix, block, page.data, &next);
+		uint32		n = pgr_hnsw_list_page(c->ix, &chain, block, page.data, &next);
 		const PgrHnswListHead *head = (PgrHnswListHead *) PgrPageGetData(page.data);
 
 		CHECK_FOR_INTERRUPTS();
@@ -420,11 +447,6 @@ read_list(Check *c, uint32 list)
 		insert_met |= block == insert;
 		if (head->count > n)
 			report(c, block, "%u entries on a page of list %u", head->count, list);
-		if (++pages > c->nblocks)
-		{
-			report(c, block, "list %u has no end", list);
-			return;
-		}
 		read_list_page(c, page.data, n);
 	}
 	if (!insert_met)
@@ -459,6 +481,80 @@ check_unmet(Check *c)
 			report(c, entry->id, "row (%u,%u) is in the lists of filter values, but not in its node",
 				   ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid));
 	}
+}
+
+static void
+report_twice(void *arg, ItemPointer tid)
+{
+	report(arg, PGR_HNSW_NO_ID, "row (%u,%u) is in two places", ItemPointerGetBlockNumberNoCheck(tid),
+		   ItemPointerGetOffsetNumberNoCheck(tid));
+}
+
+/* A row of the table, which has a node unless it has no distance. */
+static void
+check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
+{
+	Check	   *c = arg;
+	MemoryContext old;
+	PgrCode8	head;
+
+	CHECK_FOR_INTERRUPTS();
+	if (isnull[0] || pgr_rowset_find(&c->rows, tid) != NULL)
+		return;
+	old = MemoryContextSwitchTo(c->node_context);
+	if (pgr_hnsw_encode(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false,
+						palloc(c->ix->meta.padded), &head))
+		report(c, PGR_HNSW_NO_ID, "row (%u,%u) is not in the index",
+			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(c->node_context);
+}
+
+/* Each row of the table is in one place. */
+static void
+check_heap(Check *c)
+{
+	IndexInfo  *info = BuildIndexInfo(c->ix->rel);
+	TableScanDesc scan = table_beginscan_strat(c->heap_rel, GetActiveSnapshot(), 0, NULL, true,
+											   true);
+
+	pgr_rowset_sort(&c->rows, report_twice, c);
+	/* rows in progress are not to be waited for */
+	info->ii_Concurrent = true;
+	table_index_build_scan(c->heap_rel, c->ix->rel, info, true, false, check_heap_row, c, scan);
+}
+
+/* Squares of centres, by which lists are ranked, are the centres'. */
+static void
+check_squares(Check *c, const float *centres, const float *norm2, uint32 n, const char *what)
+{
+	uint32		dims = c->ix->meta.digest_dims;
+
+	for (uint32 k = 0; k < n; k++)
+	{
+		double		want = pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP]
+			(centres + (Size) k * dims, centres + (Size) k * dims, dims);
+
+		if (!same_float((float) want, norm2[k], (float) want))
+			report(c, k, "%s has a wrong centre", what);
+	}
+}
+
+static void
+check_directory(Check *c)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	PgrHnswLists *l;
+
+	if (meta->digest_dims == 0)
+		return;
+	l = pgr_hnsw_lists(c->ix);
+	check_squares(c, l->centres, l->norm2, meta->lists, "a list");
+	check_squares(c, l->group_centres, l->group_norm2, PGR_HNSW_LIST_GROUPS(meta), "a group of lists");
+	/* beside inner products that is all which ranks them */
+	for (uint32 k = 0; k < meta->lists && c->ix->cls->space != PGR_DISTANCE_NEG_IP; k++)
+		if (l->shift[k] != l->norm2[k])
+			report(c, k, "a list has a wrong centre");
 }
 
 /* ----------
@@ -553,11 +649,15 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 	c.heap = pgr_heapvalue_begin(&scan);
 	c.heap_rel = heap;
 	c.heap_blocks = 0;
+	c.context = CurrentMemoryContext;
 	c.node_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw check",
 										   ALLOCSET_DEFAULT_SIZES);
 	check_entries(&c);
 	if (c.ix->filters != NULL)
+	{
+		check_directory(&c);
 		read_lists(&c);
+	}
 	for (Size id = (Size) c.ix->meta.node_block * c.ix->meta.nodes_per_page; id < nids; id++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(c.node_context);
@@ -565,6 +665,8 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (copy_node(&c, (PgrHnswId) id, c.node) && (c.node->flags & PGR_HNSW_USED))
 		{
+			if (c.node->flags & ~(PGR_HNSW_USED | PGR_HNSW_DEAD))
+				report(&c, (PgrHnswId) id, "impossible flags");
 			check_edges(&c, (PgrHnswId) id);
 			check_tids(&c, (PgrHnswId) id);
 		}
@@ -573,6 +675,7 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 	}
 	if (c.list != NULL)
 		check_unmet(&c);
+	check_heap(&c);
 	pgr_heapvalue_end(c.heap);
 	pgr_owner_end(&run);
 	table_close(heap, AccessShareLock);
@@ -606,7 +709,8 @@ pgr_hnsw_stats(PG_FUNCTION_ARGS)
 		PGAlignedBlock block;
 
 		pgr_page_copy(index, c.ix->meta.entry_block + p, PGR_PAGE_HNSW_ENTRY, 0, block.data);
-		for (uint32 i = 0; i < ((PgrHnswEntryHead *) PgrPageGetData(block.data))->count; i++)
+		for (uint32 i = 0; i < Min(((PgrHnswEntryHead *) PgrPageGetData(block.data))->count,
+								   PGR_HNSW_ENTRIES_PER_PAGE(&c.ix->meta)); i++)
 		{
 			PgrHnswId	id = PGR_HNSW_ENTRY(&c.ix->meta, block.data, i)->id;
 

@@ -7,7 +7,8 @@
  *	 - the extents of a segment and of the pending area are owned by it, and no
  *	   two extents overlap or lie beyond the end of the file
  *	 - each row that the snapshot sees and that the index's predicate accepts is
- *	   in the index exactly once as a live document (or NULL row)
+ *	   in the index exactly once as a live document (or NULL row), which is the one
+ *	   that the row gives now (inspect_inverted_rows.c)
  *
  * It is a reader like any other: AccessShareLock, and no lock that an insert, a seal, a
  * merge or VACUUM would wait for. What the snapshot sees was inserted before the view
@@ -25,9 +26,10 @@
 #include "executor/executor.h"
 #include "funcapi.h"
 #include "inspect/inspect.h"
-#include "inverted/inverted.h"
+#include "inspect/inspect_inverted.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
@@ -38,10 +40,6 @@ typedef struct CheckState
 {
 	ReturnSetInfo *rsinfo;
 	PgrInvView *view;
-	ItemPointerData *tids;		/* of live documents, sorted */
-	uint8	   *seen;
-	uint64		n;
-	uint64		size;
 } CheckState;
 
 static void
@@ -52,84 +50,6 @@ report(void *arg, const char *message)
 	bool		null = false;
 
 	tuplestore_putvalues(c->rsinfo->setResult, c->rsinfo->setDesc, &value, &null);
-}
-
-static void
-add_tid(CheckState *c, ItemPointer tid)
-{
-	if (c->n == c->size)
-	{
-		c->size = Max(c->size * 2, 1024);
-		c->tids = c->tids ? repalloc_huge(c->tids, mul_size(c->size, sizeof(ItemPointerData)))
-			: palloc(c->size * sizeof(ItemPointerData));
-	}
-	c->tids[c->n++] = *tid;
-}
-
-static int
-compare_tids(const void *a, const void *b)
-{
-	return ItemPointerCompare(unconstify(ItemPointerData *, (const ItemPointerData *) a),
-							  unconstify(ItemPointerData *, (const ItemPointerData *) b));
-}
-
-static void
-collect_tids(CheckState *c)
-{
-	PgrInvView *view = c->view;
-
-	for (uint32 i = 0; i < view->meta.nsegments; i++)
-	{
-		const PgrSegDesc *d = &view->meta.segments[i];
-		uint32		dead = 0;
-
-		for (uint32 doc = 0; doc < d->ndocs + d->nnulls; doc++)
-		{
-			ItemPointerData tid;
-
-			CHECK_FOR_INTERRUPTS();
-			if (pgr_segment_dead(view->segments[i], doc))
-			{
-				dead++;
-				continue;
-			}
-			pgr_segment_tid(view->segments[i], doc, &tid);
-			add_tid(c, &tid);
-		}
-		/* more than counted are what a crashed VACUUM marked: the next counts them */
-		if (dead < d->ndead)
-			report(c, psprintf("segment %u has %u dead documents, the metapage says %u",
-							   d->generation, dead, d->ndead));
-	}
-	for (uint32 i = 0; i < view->pending.n; i++)
-	{
-		if (!view->pending.docs[i].dead)
-			add_tid(c, &view->pending.docs[i].tid);
-	}
-	if (c->n > 0)
-		qsort(c->tids, c->n, sizeof(ItemPointerData), compare_tids);
-	for (uint64 i = 1; i < c->n; i++)
-	{
-		if (compare_tids(&c->tids[i - 1], &c->tids[i]) == 0)
-			report(c, psprintf("row (%u,%u) is in the index twice",
-							   ItemPointerGetBlockNumber(&c->tids[i]),
-							   ItemPointerGetOffsetNumber(&c->tids[i])));
-	}
-}
-
-/* A row of the table that belongs into the index. */
-static void
-check_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
-{
-	CheckState *c = arg;
-	ItemPointerData *found = c->n == 0 ? NULL :
-		bsearch(tid, c->tids, c->n, sizeof(ItemPointerData), compare_tids);
-
-	if (found == NULL)
-		report(c, psprintf("row (%u,%u) is not in the index",
-						   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid)));
-	else
-		c->seen[found - c->tids] = 1;
 }
 
 static int
@@ -230,14 +150,21 @@ check_space(CheckState *c)
 
 /* Each row that the active snapshot sees. */
 static void
-check_rows(CheckState *c, Relation heap, Relation index)
+check_rows(PgrInvRows *rows, Relation index)
 {
 	IndexInfo  *info = BuildIndexInfo(index);
-	TableScanDesc scan = table_beginscan_strat(heap, GetActiveSnapshot(), 0, NULL, true, true);
+	TableScanDesc scan = table_beginscan_strat(rows->heap, GetActiveSnapshot(), 0, NULL, true,
+											   true);
+	int			nest = NewGUCNestLevel();
 
+	/* what was told of words when the rows came need not be told again */
+	if (client_min_messages < WARNING)
+		(void) set_config_option("client_min_messages", "warning", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	/* rows in progress are not to be waited for */
 	info->ii_Concurrent = true;
-	table_index_build_scan(heap, index, info, true, false, check_row, c, scan);
+	table_index_build_scan(rows->heap, index, info, true, false, pgr_inv_rows_compare, rows, scan);
+	AtEOXact_GUC(false, nest);
 }
 
 PG_FUNCTION_INFO_V1(pgr_bm25_check);
@@ -248,18 +175,20 @@ pgr_bm25_check(PG_FUNCTION_ARGS)
 	CheckState	c = {0};
 	Relation	heap = pgr_index_open_table(oid);
 	Relation	index = pgr_inspect_open(oid, AccessShareLock, false);
+	PgrInvRows	rows = {0};
 	PgrOwnerRun run;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	c.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	pgr_owner_begin(RelationGetRelid(heap), &run);
 	c.view = pgr_view_open(index, NULL, 0);
-	for (uint32 i = 0; i < c.view->meta.nsegments; i++)
-		pgr_segment_check(c.view->segments[i], report, &c);
 	check_space(&c);
-	collect_tids(&c);
-	c.seen = palloc0(Max(c.n, 1));
-	check_rows(&c, heap, index);
+	rows.view = c.view;
+	rows.heap = heap;
+	rows.report = report;
+	rows.arg = &c;
+	pgr_inv_rows_collect(&rows);
+	check_rows(&rows, index);
 	pgr_view_close(c.view);
 	pgr_owner_end(&run);
 	relation_close(index, AccessShareLock);

@@ -217,6 +217,12 @@ acc_add_posting(PgrAccumulator *acc, uint32 docno, const PgrLexDoc *doc, const P
 		need += mul_size(t->tf, PGR_VARINT32_MAX);
 	else if (acc->shape.nfields > 1)
 		need += PGR_MAX_FIELDS * PGR_VARINT32_MAX;
+	/* as a damaged pending record may make it seem */
+	if (docno < term->next_doc)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("a document has the same term twice"),
+				 errhint("Please REINDEX the index.")));
 	start = p = term_room(acc, term, need);
 	p = pgr_varint_put(p, docno - term->next_doc);
 	term->next_doc = docno + 1;

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "base/varint.h"
 #include "inverted/inverted.h"
 #include "inverted/pending.h"
@@ -28,13 +30,14 @@ typedef struct Reader
 	PgrPendingEnd *end;			/* of the area for this reader, or NULL */
 } Reader;
 
+PGR_NORETURN
 static void
-reader_corrupt(Reader *r, BlockNumber block)
+record_corrupt(Relation index, BlockNumber block)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INDEX_CORRUPTED),
 			 errmsg("index \"%s\" has a malformed pending record at block %u",
-					RelationGetRelationName(r->index), block),
+					RelationGetRelationName(index), block),
 			 errhint("Please REINDEX it.")));
 }
 
@@ -153,6 +156,9 @@ read_occurrences(Reader *r, PgrLexDoc *doc, PgrLexTerm *t, uint32 n,
 	uint32		x,
 				last = 0;
 
+	/* an occurrence takes a byte at least */
+	if (r->shape->positions && n > end - *p)
+		return false;
 	if (r->shape->positions)
 	{
 		t->occ = t->occ ? repalloc_huge(t->occ, mul_size(t->tf + n, sizeof(uint32)))
@@ -161,9 +167,11 @@ read_occurrences(Reader *r, PgrLexDoc *doc, PgrLexTerm *t, uint32 n,
 		{
 			if ((*p = pgr_varint_get32(*p, end, &x)) == NULL)
 				return false;
+			if (x > PG_UINT32_MAX - last || PGR_OCC_FIELD(last + x) >= r->shape->nfields)
+				return false;
 			last += x;
 			t->occ[t->tf + i] = last;
-			if (r->shape->nfields > 1 && PGR_OCC_FIELD(last) < r->shape->nfields)
+			if (r->shape->nfields > 1)
 				doc->field_tf[t->first_field_tf + PGR_OCC_FIELD(last)]++;
 		}
 	}
@@ -198,6 +206,23 @@ skip_occurrences(Reader *r, uint32 n, const uint8 *p, const uint8 *end)
 	return p;
 }
 
+/* Can a term have that many bytes? */
+static bool
+is_term(const Reader *r, uint32 len)
+{
+	return r->sparse ? len == PGR_SPARSE_KEY : len <= PGR_MAX_TERM;
+}
+
+/* Can a term's number be its weight: the bits of a value > 0, or how often it occurs? */
+static bool
+is_weight(const Reader *r, uint32 n)
+{
+	float		value;
+
+	memcpy(&value, &n, sizeof(value));
+	return r->sparse ? value > 0 && isfinite(value) : n > 0;
+}
+
 /* The terms of one record into a document; the page is a private copy. */
 static bool
 read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
@@ -215,10 +240,11 @@ read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 					n;
 		const char *bytes;
 
-		if ((p = pgr_varint_get32(p, end, &len)) == NULL || len > end - p)
+		if ((p = pgr_varint_get32(p, end, &len)) == NULL || len > end - p ||
+			!is_term(r, len))
 			return false;
 		bytes = (const char *) p;
-		if ((p = pgr_varint_get32(p + len, end, &n)) == NULL)
+		if ((p = pgr_varint_get32(p + len, end, &n)) == NULL || !is_weight(r, n))
 			return false;
 		if (!term_wanted(r, bytes, len, hashes[i]))
 		{
@@ -310,10 +336,12 @@ read_page(Reader *r, BlockNumber block, uint32 generation, bool last)
 		Size		least = pgr_pending_header_size(r->shape);
 
 		if (used - at < least || rec->size > used - at || rec->size % sizeof(uint32) != 0 ||
+			!ItemPointerIsValid(&rec->tid) ||
+			ItemPointerGetBlockNumberNoCheck(&rec->tid) == InvalidBlockNumber ||
 			rec->nterms > PGR_PAGE_CAPACITY / sizeof(uint32) ||
 			rec->size < least + rec->nterms * sizeof(uint32) ||
 			!read_record(r, rec))
-			reader_corrupt(r, block);
+			record_corrupt(r->index, block);
 		at += rec->size;
 	}
 }
@@ -351,17 +379,25 @@ pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
 
 /* --- vacuum ---------------------------------------------------------------------- */
 
-/* Does the page have a record to mark? Counts documents left. */
+/*
+ * Does the page, a copy, have a record to mark? Counts documents left. Raises if records do
+ * not fit the page.
+ */
 static bool
-page_has_dead(Page page, IndexBulkDeleteCallback callback, void *arg, uint64 *live)
+page_has_dead(Relation index, BlockNumber block, Page page, IndexBulkDeleteCallback callback,
+			  void *arg, uint64 *live)
 {
 	char	   *data = PgrPageGetData(page);
+	uint32		used = PgrPageGetUsed(page);
 	bool		found = false;
 
-	for (uint32 at = 0; at < PgrPageGetUsed(page);)
+	for (uint32 at = 0; at < used;)
 	{
 		PgrPendingRecord *rec = (PgrPendingRecord *) (data + at);
 
+		if (used - at < sizeof(PgrPendingRecord) || rec->size < sizeof(PgrPendingRecord) ||
+			rec->size > used - at || !ItemPointerIsValid(&rec->tid))
+			record_corrupt(index, block);
 		if ((rec->flags & PGR_PENDING_DEAD) == 0)
 		{
 			if (callback(&rec->tid, arg))
@@ -369,10 +405,12 @@ page_has_dead(Page page, IndexBulkDeleteCallback callback, void *arg, uint64 *li
 			else if (rec->flags & PGR_PENDING_FIRST)
 				(*live)++;
 		}
-		at += Max(rec->size, sizeof(PgrPendingRecord));
+		at += rec->size;
 	}
 	return found;
 }
+
+/* The page was looked at by page_has_dead; records may have been added since. */
 
 static uint32
 mark_dead(Relation index, BlockNumber block, IndexBulkDeleteCallback callback, void *arg)
@@ -394,7 +432,7 @@ mark_dead(Relation index, BlockNumber block, IndexBulkDeleteCallback callback, v
 			if (rec->flags & PGR_PENDING_FIRST)
 				n++;
 		}
-		at += Max(rec->size, sizeof(PgrPendingRecord));
+		at += rec->size;
 	}
 	pgr_wal_commit(&batch);
 	return n;
@@ -417,7 +455,7 @@ pgr_pending_bulk_delete(Relation index, const PgrInvMeta *meta,
 			CHECK_FOR_INTERRUPTS();
 			pgr_page_copy(index, block, PGR_PAGE_PENDING, meta->pending[i].generation,
 						  copy.data);
-			if (page_has_dead(copy.data, callback, arg, live))
+			if (page_has_dead(index, block, copy.data, callback, arg, live))
 				removed += mark_dead(index, block, callback, arg);
 		}
 	}

@@ -13,7 +13,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/relscan.h"
+#include "am/heapvalue.h"
 #include "catalog/pg_type.h"
 #include "inverted/scan.h"
 #include "miscadmin.h"
@@ -28,7 +30,7 @@
 #define MAX_BATCH 65536
 
 void
-pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
+pgr_tids_add(PgrTidList *list, ItemPointer tid)
 {
 	if (list->n == list->size)
 	{
@@ -36,13 +38,7 @@ pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
 		list->tids = list->tids == NULL
 			? palloc(list->size * sizeof(ItemPointerData))
 			: repalloc_huge(list->tids, mul_size(list->size, sizeof(ItemPointerData)));
-		if (list->with_hashes)
-			list->hashes = list->hashes == NULL
-				? palloc(list->size * sizeof(uint64))
-				: repalloc_huge(list->hashes, mul_size(list->size, sizeof(uint64)));
 	}
-	if (list->with_hashes)
-		list->hashes[list->n] = hash;
 	list->tids[list->n++] = *tid;
 }
 
@@ -202,7 +198,6 @@ start(IndexScanDesc scan)
 		if (s->view == NULL)
 			start_view(scan, s);
 	}
-	s->tids.with_hashes = s->pinned != NULL && s->view->shape.hashes;
 	s->phase = s->pinned || s->sparse ? PGR_SCAN_HITS : PGR_SCAN_REST;
 }
 
@@ -332,7 +327,7 @@ next_hit(IndexScanDesc scan, PgrInvScan *s)
 	scan->xs_heaptid = *pgr_topk_tid(&s->top, hit);
 	set_order(scan, hit->score, false);
 	if (s->view->shape.hashes && !s->recheck)
-		pgr_memo_put(s->pinned, hit->hash, hit->score, PGR_MEMO_MATCH);
+		pgr_memo_put(s->pinned, hit->hash, hit->score);
 	return true;
 }
 
@@ -355,7 +350,7 @@ collect_doc(void *arg, uint32 doc)
 	if (c->returned && (c->returned[doc / 64] >> (doc % 64) & 1) != 0)
 		return;
 	pgr_segment_tid(c->seg, doc, &tid);
-	pgr_tids_add(c->list, &tid, c->list->with_hashes ? pgr_segment_hash(c->seg, doc) : 0);
+	pgr_tids_add(c->list, &tid);
 }
 
 /*
@@ -378,7 +373,7 @@ collect_pending(PgrInvScan *s, bool unmarked, PgrTidList *list)
 			continue;
 		if (unmarked && s->pinned && pgr_score_document(s->pinned, &d->doc, NULL) > 0)
 			continue;
-		pgr_tids_add(list, &d->tid, d->doc.hash);
+		pgr_tids_add(list, &d->tid);
 	}
 }
 
@@ -438,7 +433,7 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 			if (desc->ndead > 0 && pgr_segment_dead(seg, doc))
 				continue;
 			pgr_segment_tid(seg, doc, &tid);
-			pgr_tids_add(list, &tid, 0);
+			pgr_tids_add(list, &tid);
 		}
 	}
 	if (s->view->pending.nnulls == 0)
@@ -449,7 +444,7 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 	for (uint32 i = 0; i < docs.n; i++)
 	{
 		if (docs.docs[i].null && !docs.docs[i].dead)
-			pgr_tids_add(list, &docs.docs[i].tid, 0);
+			pgr_tids_add(list, &docs.docs[i].tid);
 	}
 }
 
@@ -464,8 +459,6 @@ next_rest(IndexScanDesc scan, PgrInvScan *s)
 		s->tids.n = s->tids.at = 0;
 		pgr_scan_collect(s, s->ordered, &s->tids);
 	}
-	if (s->tids.with_hashes && !s->recheck && pgr_memo_asked(s->pinned))
-		pgr_memo_put(s->pinned, s->tids.hashes[s->tids.at], 0, PGR_MEMO_UNKNOWN);
 	scan->xs_heaptid = s->tids.tids[s->tids.at++];
 	set_order(scan, 0, s->null_order);
 	return true;
@@ -522,7 +515,24 @@ pgr_inv_gettuple(IndexScanDesc scan, ScanDirection dir)
 	}
 	scan->xs_recheck = s->recheck;
 	MemoryContextSwitchTo(old);
+	if (found)
+		pgr_tid_check(scan->indexRelation, scan->heapRelation, &scan->xs_heaptid);
 	return found;
+}
+
+/* A bitmap has no place for some tids; blocks beyond the table's end are for its reader. */
+static void
+check_tids(IndexScanDesc scan, const PgrTidList *list)
+{
+	for (uint32 i = 0; i < list->n; i++)
+		if (ItemPointerGetOffsetNumberNoCheck(&list->tids[i]) > MaxHeapTuplesPerPage)
+			ereport(ERROR,
+					(errcode(ERRCODE_INDEX_CORRUPTED),
+					 errmsg("index \"%s\" refers to row (%u,%u), which is outside of the table",
+							RelationGetRelationName(scan->indexRelation),
+							ItemPointerGetBlockNumberNoCheck(&list->tids[i]),
+							ItemPointerGetOffsetNumberNoCheck(&list->tids[i])),
+					 errhint("Please REINDEX it.")));
 }
 
 int64
@@ -539,6 +549,7 @@ pgr_inv_getbitmap(IndexScanDesc scan, TIDBitmap *tbm)
 	while (!s->nothing && s->rest_source <= s->view->meta.nsegments)
 	{
 		pgr_scan_collect(s, false, &s->tids);
+		check_tids(scan, &s->tids);
 		tbm_add_tuples(tbm, s->tids.tids, s->tids.n, s->recheck);
 		n += s->tids.n;
 		s->tids.n = 0;

@@ -381,10 +381,16 @@ extern uint32 pgr_segment_bulk_delete(Relation rel, PgrSegment *seg,
 
 /*
  * Verifies a segment's structure: every page, order of terms and documents,
- * bounds, counts. Calls report(arg, message) for each fault.
+ * bounds, counts. Calls report(arg, message) for each fault. sums (may be NULL):
+ * [ndocs], gets the sum of the fingerprints of each document's postings; where weights
+ * are impacts (no norms), which are rounded, the number of its postings.
  */
 extern void pgr_segment_check(PgrSegment *seg,
 							  void (*report) (void *arg, const char *message),
-							  void *arg);
+							  void *arg, uint64 *sums);
+
+/* A hash of one posting; occ: n occurrences or frequencies by field, as they are stored. */
+extern uint64 pgr_posting_fingerprint(const char *term, uint32 len, uint32 weight,
+									  const uint32 *occ, uint32 n);
 
 #endif							/* PGR_SEGMENT_H */

@@ -139,25 +139,42 @@ pgr_block_pack(const PgrRawBlock *raw, int64 before, uint8 *dst, PgrSkip *skip)
 	return p - dst;
 }
 
+/*
+ * Gaps add up without an overflow, or are looked at one by one: below 25 bits 128 of
+ * them are less than 2^32 - 2^31.
+ */
+static bool
+docs_ascend(const uint32 *docs, uint32 n, int64 before, unsigned doc_bits, uint32 ndocs)
+{
+	if (docs[n - 1] >= ndocs)
+		return false;
+	if (doc_bits < 25 && before < (int64) 1 << 31)
+		return true;
+	for (uint32 i = 0; i < n; before = docs[i++])
+		if (docs[i] <= before)
+			return false;
+	return true;
+}
+
 bool
 pgr_block_unpack_docs(const uint8 *src, uint32 avail, uint32 n, int64 before,
-					  unsigned doc_bits, uint32 *docs)
+					  unsigned doc_bits, uint32 ndocs, uint32 *docs)
 {
 	uint32		base = (uint32) before;
 
-	if (doc_bits > 32 || packed_bytes(n, doc_bits) > avail)
+	if (n == 0 || n > PGR_POSTING_BLOCK || doc_bits > 32 || packed_bytes(n, doc_bits) > avail)
 		return false;
 	if (n == PGR_POSTING_BLOCK)
 	{
 		pgr_unpack_block_ascending(src, doc_bits, base, docs);
-		return true;
+		return docs_ascend(docs, n, before, doc_bits, ndocs);
 	}
 	pgr_unpack_flat(src, n, doc_bits, docs);
 	for (uint32 i = 0; i < n; i++)
 		docs[i] = base += docs[i] + 1;
 	for (uint32 i = n; i < PGR_POSTING_BLOCK; i++)
 		docs[i] = PGR_NO_DOC;
-	return true;
+	return docs_ascend(docs, n, before, doc_bits, ndocs);
 }
 
 static bool
@@ -175,9 +192,10 @@ patch_weights(const uint8 *p, const uint8 *end, uint32 n, unsigned bits, uint32 
 		uint64		high;
 
 		p = pgr_varint_get(p, end, &high);
-		if (p == NULL || place[i] >= n)
+		if (p == NULL || place[i] >= n || high > (uint64) PG_UINT32_MAX >> bits ||
+			(high << bits) + weights[place[i]] > PG_UINT32_MAX)
 			return false;
-		weights[place[i]] += (uint32) high << bits;
+		weights[place[i]] += (uint32) (high << bits);
 	}
 	return true;
 }
@@ -235,11 +253,14 @@ pgr_inline_pack(const PgrRawBlock *raw, bool norms, const StringInfoData *freqs,
 }
 
 const uint8 *
-pgr_inline_unpack(const uint8 *src, uint32 len, uint32 n, bool norms, PgrRawBlock *raw)
+pgr_inline_unpack(const uint8 *src, uint32 len, uint32 n, bool norms, uint32 ndocs,
+				  PgrRawBlock *raw)
 {
 	const uint8 *end = src + len;
-	uint32		base = PGR_NO_DOC;
+	uint32		next = 0;		/* the least document that can follow */
 
+	if (n == 0 || n > PGR_TERM_MAX_INLINE)
+		return NULL;
 	raw->n = n;
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -252,11 +273,11 @@ pgr_inline_unpack(const uint8 *src, uint32 len, uint32 n, bool norms, PgrRawBloc
 		src = pgr_varint_get(src, end, &v);
 		if (src != NULL && (v & 1))
 			src = pgr_varint_get(src, end, &more);
-		if (src == NULL)
+		if (src == NULL || v >> 1 >= ndocs - next || more > PG_UINT32_MAX - 2)
 			return NULL;
-		base += (uint32) (v >> 1) + 1;
-		raw->docs[i] = base;
+		raw->docs[i] = next + (uint32) (v >> 1);
 		raw->weights[i] = v & 1 ? (uint32) more + 2 : 1;
+		next = raw->docs[i] + 1;
 	}
 	return src;
 }

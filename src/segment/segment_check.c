@@ -2,9 +2,7 @@
  * segment_check.c
  *		Verifying a segment: everything that readers rely on.
  *
- *	 sections    lie inside the segment, in order, and have the pages their
- *	             records need
- *	 directory   as many records as rows; lengths add up to the sums; no bit of
+ *	 directory   lengths add up to the sums; no bit of
  *	             the dead bitmap beyond the last row; dead rows as many as the
  *	             descriptor says at least
  *	 dictionary  terms ascend; each is found by a search from the root; counts
@@ -16,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "segment/segment_private.h"
 #include "utils/memutils.h"
@@ -27,6 +26,7 @@ typedef struct Check
 	void	   *arg;
 	const char *term;			/* being checked, or NULL */
 	uint32		len;
+	uint64	   *sums;			/* of fingerprints, or NULL */
 } Check;
 
 static void fault(Check *c, const char *fmt,...) pg_attribute_printf(2, 3);
@@ -66,69 +66,7 @@ fault(Check *c, const char *fmt,...)
 	pfree(s.data);
 }
 
-/* --- sections and directory --- */
-
-/* Bytes of a section's records; 0: items are not bytes on pages filled up. */
-static uint32
-record_size(const PgrSegShape *shape, PgrSegSection section)
-{
-	switch (section)
-	{
-		case PGR_SECT_NORMS:
-		case PGR_SECT_LENGTHS:
-		case PGR_SECT_DEAD:
-		case PGR_SECT_POSITIONS:
-		case PGR_SECT_FREQS:
-			return 1;
-		case PGR_SECT_FIELD_NORMS:
-			return Max(shape->nfields, 1);
-		case PGR_SECT_TIDS:
-			return sizeof(ItemPointerData);
-		case PGR_SECT_HASHES:
-		case PGR_SECT_POSITION_DIR:
-		case PGR_SECT_FREQ_DIR:
-			return sizeof(uint64);
-		case PGR_SECT_SKIPS:
-			return sizeof(PgrSkip);
-		case PGR_SECT_SUPERS:
-			return sizeof(PgrSuper);
-		default:
-			return 0;
-	}
-}
-
-static void
-check_sections(Check *c)
-{
-	const PgrSegHeader *h = &c->seg->header;
-	uint64		expected[PGR_SECT_COUNT] = {0};
-	static const PgrSegSection fixed[] = {PGR_SECT_NORMS, PGR_SECT_FIELD_NORMS, PGR_SECT_TIDS,
-	PGR_SECT_HASHES, PGR_SECT_DEAD};
-
-	for (int i = 0; i < PGR_SECT_COUNT; i++)
-	{
-		const PgrSectionLoc *loc = &h->sections[i];
-		uint32		record = record_size(&c->seg->shape, i);
-		uint32		per_page = record ? PGR_PAGE_CAPACITY / record : 0;
-
-		if (loc->npages > 0 && (loc->start == 0 || loc->start + loc->npages > h->npages))
-			fault(c, "section %d lies outside", i);
-		if (record > 0 && loc->npages != (loc->items + per_page - 1) / per_page)
-			fault(c, "section %d has %u pages for " UINT64_FORMAT " records", i, loc->npages,
-				  loc->items);
-	}
-	expected[PGR_SECT_NORMS] = c->seg->shape.norms ? h->ndocs : 0;
-	expected[PGR_SECT_FIELD_NORMS] = c->seg->shape.nfields > 1 ? expected[PGR_SECT_NORMS] : 0;
-	expected[PGR_SECT_TIDS] = (uint64) h->ndocs + h->nnulls;
-	expected[PGR_SECT_HASHES] = c->seg->shape.hashes ? h->ndocs : 0;
-	expected[PGR_SECT_DEAD] = ((uint64) h->ndocs + h->nnulls + 7) / 8;
-	for (int i = 0; i < lengthof(fixed); i++)
-	{
-		if (h->sections[fixed[i]].items != expected[fixed[i]])
-			fault(c, "section %d has " UINT64_FORMAT " records instead of " UINT64_FORMAT,
-				  fixed[i], h->sections[fixed[i]].items, expected[fixed[i]]);
-	}
-}
+/* --- directory --- */
 
 static void
 check_rows(Check *c)
@@ -151,8 +89,6 @@ check_rows(Check *c)
 		}
 		ndead += dead;
 		pgr_segment_tid(seg, i, &tid);
-		if (!ItemPointerIsValid(&tid))
-			fault(c, "row " UINT64_FORMAT " has no valid tid", i);
 		if (i % 8192 == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
@@ -192,21 +128,35 @@ check_lengths(Check *c)
 
 /* --- postings --- */
 
-/* The current posting's occurrences. */
+uint64
+pgr_posting_fingerprint(const char *term, uint32 len, uint32 weight, const uint32 *occ, uint32 n)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) term, len, weight);
+
+	for (uint32 i = 0; i < n; i++)
+		hash = hash_combine64(hash, occ[i]);
+	return hash;
+}
+
+/* The current posting's occurrences; and its fingerprint. */
 static void
 check_occurrences(Check *c, PgrPostings *p)
 {
 	PgrSegment *seg = c->seg;
 	uint32		f[PGR_MAX_FIELDS] = {0};
 	uint32		counted[PGR_MAX_FIELDS] = {0};
-	const uint32 *occ;
-	uint32		n;
+	const uint32 *occ = f;
+	uint32		n = seg->shape.nfields > 1 ? seg->shape.nfields : 0;
 
 	if (seg->shape.nfields > 1)
 		pgr_postings_fields(p, f);
+	if (seg->shape.positions)
+		occ = pgr_postings_occurrences(p, &n);
+	if (c->sums)
+		c->sums[p->doc] += seg->shape.norms ?
+			pgr_posting_fingerprint(c->term, c->len, pgr_postings_weight(p), occ, n) : 1;
 	if (!seg->shape.positions)
 		return;
-	occ = pgr_postings_occurrences(p, &n);
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (i > 0 && occ[i] < occ[i - 1])
@@ -356,11 +306,11 @@ check_terms(Check *c)
 }
 
 void
-pgr_segment_check(PgrSegment *seg, void (*report) (void *arg, const char *message), void *arg)
+pgr_segment_check(PgrSegment *seg, void (*report) (void *arg, const char *message), void *arg,
+				  uint64 *sums)
 {
-	Check		c = {.seg = seg, .report = report, .arg = arg};
+	Check		c = {.seg = seg, .report = report, .arg = arg, .sums = sums};
 
-	check_sections(&c);
 	check_rows(&c);
 	check_lengths(&c);
 	check_terms(&c);

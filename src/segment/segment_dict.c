@@ -5,6 +5,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "segment/segment_private.h"
 
 typedef struct DictEntry
@@ -41,7 +43,7 @@ open_page(PgrSegment *seg, PgrRunView *view, uint32 page, bool leaf, DictPage *d
 	d->head = (const PgrDictPage *) d->data;
 	d->leaf = leaf;
 	if (view->used < sizeof(PgrDictPage) ||
-		d->head->restarts < sizeof(PgrDictPage) ||
+		d->head->restarts < sizeof(PgrDictPage) || d->head->restarts % sizeof(uint16) != 0 ||
 		d->head->restarts + d->head->nrestarts * sizeof(uint16) != view->used ||
 		d->head->nentries == 0 ||
 		d->head->nrestarts != (d->head->nentries + PGR_DICT_RESTART - 1) / PGR_DICT_RESTART)
@@ -63,12 +65,12 @@ read_entry(const DictPage *d, const uint8 *p, DictEntry *e)
 	if (e->shared == 15)
 	{
 		p = pgr_varint_get(p, end, &v);
-		e->shared += p ? v : 0;
+		e->shared += p ? Min(v, PGR_MAX_TERM) : 0;
 	}
 	if (p != NULL && e->rest_len == 15)
 	{
 		p = pgr_varint_get(p, end, &v);
-		e->rest_len += p ? v : 0;
+		e->rest_len += p ? Min(v, PGR_MAX_TERM) : 0;
 	}
 	if (p == NULL || e->rest_len > end - p || e->shared + e->rest_len > PGR_MAX_TERM)
 		dict_corrupt(d->seg);
@@ -227,7 +229,7 @@ decode_inline(PgrSegment *seg, const uint8 *p, const uint8 *end, uint32 df, PgrT
 	info->form = PGR_TERM_INLINE;
 	info->inline_len = end - p;
 	if (end - p > PGR_TERM_INLINE_BYTES ||
-		pgr_inline_unpack(p, end - p, df, seg->shape.norms, &raw) == NULL)
+		pgr_inline_unpack(p, end - p, df, seg->shape.norms, seg->header.ndocs, &raw) == NULL)
 		dict_corrupt(seg);
 	memcpy(info->inline_data, p, info->inline_len);
 	frontier.n = 0;
@@ -265,6 +267,9 @@ decode_statistics(PgrSegment *seg, const uint8 *p, const uint8 *end, uint8 flags
 	uint64		v;
 
 	p = get_number(seg, p, end, &v);
+	if (PGR_TERM_COUNT(flags) > PGR_BOUND_PAIRS || v == 0 || v > seg->header.ndocs ||
+		(v > PGR_POSTING_BLOCK) != (info->form == PGR_TERM_BLOCKS))
+		dict_corrupt(seg);
 	info->df = v;
 	info->cf = v;
 	if (flags & PGR_TERM_CF)
@@ -272,8 +277,6 @@ decode_statistics(PgrSegment *seg, const uint8 *p, const uint8 *end, uint8 flags
 		p = get_number(seg, p, end, &v);
 		info->cf += v;
 	}
-	if (PGR_TERM_COUNT(flags) > PGR_BOUND_PAIRS || info->df == 0)
-		dict_corrupt(seg);
 	for (uint32 i = 0; i < PGR_TERM_COUNT(flags); i++)
 	{
 		p = get_raw(seg, p, end, &info->bound.weight[i], 1);
@@ -293,12 +296,16 @@ pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info)
 	p = get_raw(seg, p, end, &flags, 1);
 	if (flags & PGR_TERM_SCALE)
 		p = get_raw(seg, p, end, &info->scale, sizeof(float));
+	if (!(info->scale >= 0 && isfinite(info->scale)))
+		dict_corrupt(seg);
 	info->form = PGR_TERM_FORM(flags);
 	if (info->form == PGR_TERM_INLINE)
 	{
 		decode_inline(seg, p, end, PGR_TERM_COUNT(flags), info);
 		return;
 	}
+	if (info->form != PGR_TERM_BLOCK && info->form != PGR_TERM_BLOCKS)
+		dict_corrupt(seg);
 	p = decode_statistics(seg, p, end, flags, info);
 	p = get_number(seg, p, end, &v);
 	if (info->form == PGR_TERM_BLOCKS)
@@ -307,6 +314,8 @@ pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info)
 		get_number(seg, p, end, &info->super);
 		return;
 	}
+	if (v >= seg->header.npages)
+		dict_corrupt(seg);
 	info->page = v;
 	p = get_raw(seg, p, end, &info->offset, sizeof(uint16));
 	p = get_raw(seg, p, end, &info->doc_bits, 1);
@@ -344,10 +353,26 @@ struct PgrTermIter
 	uint32		entry;			/* next entry of it */
 	const uint8 *p;				/* where that begins */
 	bool		pending;		/* the current key has not been given out yet */
+	bool		any;			/* there is a key already */
 	DictEntry	current;
 	uint32		len;
 	char		key[PGR_MAX_TERM];
 };
+
+/*
+ * Does the entry's key come after the one before? What they share is all that they have in
+ * common, except at restarts and where a page begins.
+ */
+static bool
+iter_ascends(const PgrTermIter *it, const DictEntry *e)
+{
+	if (it->entry % PGR_DICT_RESTART == 0)
+		return e->shared == 0 &&
+			(!it->any || compare((const uint8 *) it->key, it->len, (const char *) e->rest,
+								 e->rest_len) < 0);
+	return e->shared <= it->len && e->rest_len > 0 &&
+		(e->shared == it->len || e->rest[0] > (uint8) it->key[e->shared]);
+}
 
 /* Moves to the next entry and puts its key together. */
 static bool
@@ -366,11 +391,11 @@ iter_step(PgrTermIter *it)
 		open_leaf(it->seg, &it->view, it->leaf, &it->page);
 		it->entry = 0;
 		it->p = it->page.data + sizeof(PgrDictPage);
-		it->len = 0;
 	}
 	it->p = read_entry(&it->page, it->p, &it->current);
-	if (it->current.shared > it->len)
+	if (!iter_ascends(it, &it->current))
 		dict_corrupt(it->seg);
+	it->any = true;
 	memcpy(it->key + it->current.shared, it->current.rest, it->current.rest_len);
 	it->len = it->current.shared + it->current.rest_len;
 	it->entry++;
@@ -388,6 +413,8 @@ pgr_term_iter_begin(PgrSegment *seg, const char *start, uint32 len)
 	it->page.data = NULL;
 	it->leaf = 0;
 	it->pending = false;
+	it->any = false;
+	it->len = 0;
 	if (len == 0 || seg->header.sections[PGR_SECT_LEAVES].npages == 0)
 		return it;
 

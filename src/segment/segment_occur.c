@@ -65,9 +65,13 @@ decode_freqs(PgrPostings *p, uint32 *f)
 	mask >>= 1;
 	for (int i = 0; i < nfields; i++)
 	{
-		f[i] = mask >> i & 1;
-		if (f[i] && more)
-			f[i] += next_freq_varint(p);
+		uint64		n = mask >> i & 1;
+
+		if (n && more)
+			n += next_freq_varint(p);
+		if (n > PG_UINT32_MAX)
+			pgr_segment_corrupt(p->priv->seg, "a frequency is out of range");
+		f[i] = (uint32) n;
 	}
 }
 
@@ -130,14 +134,19 @@ next_position_varint(PgrPostings *p)
 static void
 decode_positions(PgrPostings *p, uint32 field, uint32 n, uint32 *out)
 {
-	uint32		pos = 0;
+	uint64		pos = 0;
+	uint64		all = 0;
 
 	for (uint32 i = 0; i < n; i++)
 	{
 		pos += next_position_varint(p);
+		all |= pos;
 		if (out)
-			out[i] = field << PGR_SEG_OCC_SHIFT | pos;
+			out[i] = field << PGR_SEG_OCC_SHIFT | (uint32) pos;
 	}
+	/* what reads them takes the bits above for the field's */
+	if (all >> PGR_SEG_OCC_SHIFT)
+		pgr_segment_corrupt(p->priv->seg, "a position is out of range");
 }
 
 /* The positions of posting `next`, to out or nowhere. */

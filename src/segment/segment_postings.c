@@ -133,6 +133,7 @@ decode_block(PgrPostings *p, uint32 block)
 	uint32		n = block_size(p, block);
 	uint32		page = p->info.page;
 	int64		before = -1;
+	uint32		last = PGR_NO_DOC;
 	const char *data;
 
 	priv->doc_bits = p->info.doc_bits;
@@ -147,16 +148,18 @@ decode_block(PgrPostings *p, uint32 block)
 				skip_last(priv, block - 1);
 		skip = get_skip(priv, block);
 		page = skip->page;
+		last = skip->last_doc;
 		priv->doc_bits = skip->doc_bits;
 		priv->weight_bits = skip->weight_bits;
 		priv->offset = skip->offset;
 	}
 	data = pgr_segment_look(priv->seg, &priv->view, page);
-	if (n == 0 || n > BLOCK || priv->offset > priv->view.used ||
+	if (priv->offset > priv->view.used ||
 		!pgr_block_unpack_docs((const uint8 *) data + priv->offset,
-							   priv->view.used - priv->offset,
-							   n, before, priv->doc_bits, p->docs))
-		pgr_segment_corrupt(priv->seg, "a block of postings does not fit its page");
+							   priv->view.used - priv->offset, n, before, priv->doc_bits,
+							   priv->seg->header.ndocs, p->docs) ||
+		(last != PGR_NO_DOC && last != p->docs[n - 1]))
+		pgr_segment_corrupt(priv->seg, "a block of postings is damaged");
 
 	pgr_seg_counters.blocks_decoded++;
 	priv->block = block;
@@ -178,7 +181,7 @@ pgr_postings_load_weights(PgrPostings *p)
 	if (!pgr_block_unpack_weights((const uint8 *) priv->view.data + priv->offset,
 								  priv->view.used - priv->offset,
 								  p->ndocs, priv->doc_bits, priv->weight_bits, p->weights))
-		pgr_segment_corrupt(priv->seg, "weights of a block of postings do not fit its page");
+		pgr_segment_corrupt(priv->seg, "weights of a block of postings are damaged");
 	p->weights_valid = true;
 }
 
@@ -191,7 +194,7 @@ open_inline(PgrPostings *p)
 	PgrRawBlock raw;
 
 	priv->inline_rest = pgr_inline_unpack(p->info.inline_data, p->info.inline_len, p->info.df,
-										  priv->seg->shape.norms, &raw);
+										  priv->seg->shape.norms, priv->seg->header.ndocs, &raw);
 	if (priv->inline_rest == NULL)
 		pgr_segment_corrupt(priv->seg, "a page of its dictionary is damaged");
 	memcpy(p->docs, raw.docs, sizeof(p->docs));
@@ -311,6 +314,8 @@ pgr_postings_seek_block(PgrPostings *p, uint32 target)
 		if (target > p->last)
 		{
 			/* only the one block of a small term is decoded unseen */
+			if (priv->nblocks > 1)
+				pgr_segment_corrupt(priv->seg, "skips of postings do not ascend");
 			cursor_end(p);
 			return false;
 		}
@@ -371,6 +376,9 @@ pgr_postings_shallow_slow(PgrPostings *p, uint32 target)
 	}
 	priv->shallow_before = block > 0 ? skip_last(priv, block - 1) : 0;
 	skip = get_skip(priv, block);
+	/* searches go on behind it: it must not lie behind them */
+	if (skip->last_doc < target)
+		pgr_segment_corrupt(priv->seg, "skips of postings do not ascend");
 	priv->shallow = block;
 	p->block_last = skip->last_doc;
 	p->block_bound = skip->bound;

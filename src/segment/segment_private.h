@@ -96,10 +96,11 @@ extern uint32 pgr_block_doc_bytes(uint32 n, unsigned doc_bits);
 
 /*
  * Unpacks documents, weights. avail: bytes that may be read from src; false
- * if that is too little. Documents beyond n become PGR_NO_DOC.
+ * if that is too little, or if documents do not ascend below ndocs. Those beyond n become
+ * PGR_NO_DOC.
  */
 extern bool pgr_block_unpack_docs(const uint8 *src, uint32 avail, uint32 n, int64 before,
-								  unsigned doc_bits, uint32 *docs);
+								  unsigned doc_bits, uint32 ndocs, uint32 *docs);
 extern bool pgr_block_unpack_weights(const uint8 *src, uint32 avail, uint32 n,
 									 unsigned doc_bits, unsigned weight_bits, uint32 *weights);
 
@@ -112,9 +113,12 @@ extern bool pgr_block_unpack_weights(const uint8 *src, uint32 avail, uint32 n,
 extern uint32 pgr_inline_pack(const PgrRawBlock *raw, bool norms, const StringInfoData *freqs,
 							  const StringInfoData *positions, uint8 *dst);
 
-/* Gives where the frequencies begin, or NULL if the data are damaged. */
+/*
+ * Gives where the frequencies begin, or NULL if the data are damaged: documents ascend
+ * below ndocs, and there is one at least.
+ */
 extern const uint8 *pgr_inline_unpack(const uint8 *src, uint32 len, uint32 n, bool norms,
-									  PgrRawBlock *raw);
+									  uint32 ndocs, PgrRawBlock *raw);
 
 /* --- segment_read.c --- */
 

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "segment/segment_private.h"
 
 PgrSegCounters pgr_seg_counters;
@@ -53,6 +54,7 @@ pgr_stream_seek(PgrStream *s, uint64 offset)
 	uint32		at = offset % PGR_PAGE_CAPACITY;
 	const char *data;
 
+	CHECK_FOR_INTERRUPTS();
 	s->offset = offset;
 	if (offset >= loc->items)
 		pgr_segment_corrupt(s->seg, "a stream ends too early");
@@ -92,6 +94,85 @@ pgr_stream_release(PgrStream *s)
 
 /* --- opening --- */
 
+/* Bytes of a section's records; 0: items are not bytes on pages filled up. */
+static uint32
+record_size(const PgrSegShape *shape, PgrSegSection section)
+{
+	switch (section)
+	{
+		case PGR_SECT_NORMS:
+		case PGR_SECT_LENGTHS:
+		case PGR_SECT_DEAD:
+		case PGR_SECT_POSITIONS:
+		case PGR_SECT_FREQS:
+			return 1;
+		case PGR_SECT_FIELD_NORMS:
+			return Max(shape->nfields, 1);
+		case PGR_SECT_TIDS:
+			return sizeof(ItemPointerData);
+		case PGR_SECT_HASHES:
+		case PGR_SECT_POSITION_DIR:
+		case PGR_SECT_FREQ_DIR:
+			return sizeof(uint64);
+		case PGR_SECT_SKIPS:
+			return sizeof(PgrSkip);
+		case PGR_SECT_SUPERS:
+			return sizeof(PgrSuper);
+		default:
+			return 0;
+	}
+}
+
+/* How many records a section must have; PG_UINT64_MAX: any number. */
+static uint64
+records_expected(const PgrSegment *seg, PgrSegSection section)
+{
+	const PgrSegHeader *h = &seg->header;
+	uint64		rows = (uint64) h->ndocs + h->nnulls;
+
+	switch (section)
+	{
+		case PGR_SECT_NORMS:
+			return seg->shape.norms ? h->ndocs : 0;
+		case PGR_SECT_FIELD_NORMS:
+			return seg->shape.norms && seg->shape.nfields > 1 ? h->ndocs : 0;
+		case PGR_SECT_TIDS:
+			return rows;
+		case PGR_SECT_HASHES:
+			return seg->shape.hashes ? h->ndocs : 0;
+		case PGR_SECT_DEAD:
+			return (rows + 7) / 8;
+		case PGR_SECT_LEAVES:
+		case PGR_SECT_INNER:
+			return h->sections[section].npages;
+		default:
+			return PG_UINT64_MAX;
+	}
+}
+
+/* Sections lie inside the segment and have the pages that their records need. */
+static void
+check_sections(PgrSegment *seg)
+{
+	const PgrSegHeader *h = &seg->header;
+
+	for (int i = 0; i < PGR_SECT_COUNT; i++)
+	{
+		const PgrSectionLoc *loc = &h->sections[i];
+		uint64		expected = records_expected(seg, i);
+		uint32		record = record_size(&seg->shape, i);
+		uint32		per_page = record ? PGR_PAGE_CAPACITY / record : 0;
+
+		if ((uint64) loc->start + loc->npages > h->npages || (loc->npages > 0 && loc->start == 0))
+			pgr_segment_corrupt(seg, "a section lies beyond its end");
+		if (expected != PG_UINT64_MAX && loc->items != expected)
+			pgr_segment_corrupt(seg, "a section has another number of records than there are rows");
+		if (record > 0 && (loc->items > (uint64) loc->npages * per_page ||
+						   loc->npages != (loc->items + per_page - 1) / per_page))
+			pgr_segment_corrupt(seg, "a section has other pages than its records need");
+	}
+}
+
 static void
 check_header(PgrSegment *seg, uint32 used)
 {
@@ -119,11 +200,7 @@ check_header(PgrSegment *seg, uint32 used)
 		inner += h->level_pages[i];
 	if (inner != h->sections[PGR_SECT_INNER].npages)
 		pgr_segment_corrupt(seg, "its dictionary has pages of no level");
-	for (int i = 0; i < PGR_SECT_COUNT; i++)
-	{
-		if ((uint64) h->sections[i].start + h->sections[i].npages > h->npages)
-			pgr_segment_corrupt(seg, "a section lies beyond its end");
-	}
+	check_sections(seg);
 }
 
 /*
@@ -144,6 +221,8 @@ read_map(PgrSegment *seg, const char *image)
 	map->kind = PGR_PAGE_SEGMENT;
 	map->npages = h->npages;
 	map->nextents = h->nextents;
+	if (h->npages != seg->desc.npages || h->npages > RelationGetNumberOfBlocks(seg->rel))
+		pgr_segment_corrupt(seg, "it has another number of pages");
 	if (h->nextents > h->npages || done > h->nextents || done > PGR_SEG_HEADER_EXTENTS)
 		pgr_segment_corrupt(seg, "its list of extents is damaged");
 	map->extents = palloc(mul_size(Max(h->nextents, 1), sizeof(PgrExtent)));
@@ -161,7 +240,12 @@ read_map(PgrSegment *seg, const char *image)
 		next = head->next;
 	}
 	for (uint32 i = 0; i < done; i++)
+	{
+		if (map->extents[i].count == 0)
+			pgr_segment_corrupt(seg, "its list of extents is damaged");
+		pgr_block_check(seg->rel, map->extents[i].start, map->extents[i].count);
 		pages += map->extents[i].count;
+	}
 	if (done != h->nextents || pages != h->npages)
 		pgr_segment_corrupt(seg, "its list of extents is damaged");
 	return map;
@@ -327,6 +411,10 @@ void
 pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid)
 {
 	memcpy(tid, column_record(seg, &seg->tids, doc), sizeof(ItemPointerData));
+	/* of no row, and the block that reads take for a new one */
+	if (unlikely(!ItemPointerIsValid(tid) ||
+				 ItemPointerGetBlockNumberNoCheck(tid) == InvalidBlockNumber))
+		pgr_segment_corrupt(seg, "a row has an invalid tid");
 }
 
 void

@@ -8,12 +8,14 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "base/compat.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/buf_internals.h"
 #include "storage/lmgr.h"
+#include "storage/smgr.h"
 #include "storage/storage.h"
 
 /* blocks whose buffers are remembered; a megabyte, of which only what is used exists */
@@ -37,8 +39,8 @@ pgr_page_init(Page page, PgrPageKind kind, uint32 generation)
 	pgr_page_set_used(page, 0);
 }
 
-static void
-page_corrupt(Relation rel, BlockNumber block, const char *what)
+void
+pgr_page_corrupt(Relation rel, BlockNumber block, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INDEX_CORRUPTED),
@@ -53,12 +55,12 @@ pgr_page_check(Relation rel, BlockNumber block, Page page, PgrPageKind kind)
 	PgrPageOpaque *opaque;
 
 	if (PageIsNew(page))
-		page_corrupt(rel, block, "it is empty");
+		pgr_page_corrupt(rel, block, "it is empty");
 	if (PageGetSpecialSize(page) != MAXALIGN(sizeof(PgrPageOpaque)))
-		page_corrupt(rel, block, "its special area has the wrong size");
+		pgr_page_corrupt(rel, block, "its special area has the wrong size");
 	opaque = PgrPageGetOpaque(page);
 	if (opaque->page_id != PGR_PAGE_ID)
-		page_corrupt(rel, block, "it is not a page of this extension");
+		pgr_page_corrupt(rel, block, "it is not a page of this extension");
 	if (opaque->version != PGR_PAGE_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -66,21 +68,41 @@ pgr_page_check(Relation rel, BlockNumber block, Page page, PgrPageKind kind)
 						RelationGetRelationName(rel), opaque->version, block),
 				 errhint("Please REINDEX it.")));
 	if (kind != PGR_PAGE_ANY && opaque->kind != kind)
-		page_corrupt(rel, block, "it is of another kind than expected");
+		pgr_page_corrupt(rel, block, "it is of another kind than expected");
 	if (((PageHeader) page)->pd_lower < MAXALIGN(SizeOfPageHeaderData) ||
 		((PageHeader) page)->pd_lower > ((PageHeader) page)->pd_special)
-		page_corrupt(rel, block, "its content has the wrong size");
+		pgr_page_corrupt(rel, block, "its content has the wrong size");
 }
 
 void
-pgr_page_recycled(Relation rel)
+pgr_page_recycled(Relation rel, BlockNumber block)
 {
+	/* where the horizon protects pages that somebody may still read, nobody reuses one */
+	if (!RecoveryInProgress())
+		pgr_page_corrupt(rel, block, "it belongs to something else");
 	ereport(ERROR,
 			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 			 errmsg("a page of index \"%s\" was reused during the scan",
 					RelationGetRelationName(rel)),
 			 errdetail("The primary server no longer needed the page's old content."),
 			 errhint("Retry the query, or set hot_standby_feedback on the standby.")));
+}
+
+void
+pgr_block_check(Relation rel, BlockNumber block, uint32 count)
+{
+	/* as far as this backend knows; a system call only where that is too little */
+	BlockNumber known = RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
+	uint64		end = (uint64) block + count;
+
+	if (known != InvalidBlockNumber && end <= known)
+		return;
+	if (end > RelationGetNumberOfBlocks(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" refers to block %u, which is beyond its end",
+						RelationGetRelationName(rel), block),
+				 errhint("Please REINDEX it.")));
 }
 
 /* Whether a use of a buffer has no effect on when it is evicted: it has been used enough. */
@@ -110,6 +132,7 @@ pgr_page_pin(Relation rel, BlockNumber block)
 		pgr_count_buffer_hit(rel);
 		return *known;
 	}
+	pgr_block_check(rel, block, 1);
 	return *known = ReadBuffer(rel, block);
 }
 
@@ -138,7 +161,7 @@ pgr_page_copy(Relation rel, BlockNumber block, PgrPageKind kind,
 		PageGetSpecialSize((Page) dst) == MAXALIGN(sizeof(PgrPageOpaque)) &&
 		PgrPageGetOpaque((Page) dst)->page_id == PGR_PAGE_ID &&
 		PgrPageGetOpaque((Page) dst)->generation != generation)
-		pgr_page_recycled(rel);
+		pgr_page_recycled(rel, block);
 	pgr_page_check(rel, block, (Page) dst, kind);
 }
 
@@ -175,7 +198,7 @@ pgr_meta_copy(Relation rel, uint32 magic, uint32 version, void *dst, Size size)
 	pgr_page_copy(rel, PGR_META_BLOCK, PGR_PAGE_META, 0, block.data);
 	head = (PgrMetaHead *) PgrPageGetData(block.data);
 	if (head->magic != magic)
-		page_corrupt(rel, PGR_META_BLOCK, "it belongs to another access method");
+		pgr_page_corrupt(rel, PGR_META_BLOCK, "it belongs to another access method");
 	if (head->version != version)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

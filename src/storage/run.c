@@ -227,7 +227,7 @@ look_at_buffer(PgrRun *run, PgrRunView *view, BlockNumber block)
 	page = BufferGetPage(view->buffer);
 	pgr_page_check(run->rel, block, page, run->map->kind);
 	if (PgrPageGetOpaque(page)->generation != run->map->generation)
-		pgr_page_recycled(run->rel);
+		pgr_page_recycled(run->rel, block);
 	view->data = PgrPageGetData(page);
 	view->used = PgrPageGetUsed(page);
 }

@@ -28,9 +28,19 @@ extern void pgr_page_init(Page page, PgrPageKind kind, uint32 generation);
  */
 extern void pgr_page_check(Relation rel, BlockNumber block, Page page, PgrPageKind kind);
 
+/* Raises: a page is damaged; `what` says how. */
+PGR_NORETURN extern void pgr_page_corrupt(Relation rel, BlockNumber block, const char *what);
+
+/*
+ * Raises unless the main fork has those count > 0 blocks. What a page says of other
+ * blocks goes through this before anything reads or writes there: a read of
+ * InvalidBlockNumber would make the relation longer.
+ */
+extern void pgr_block_check(Relation rel, BlockNumber block, uint32 count);
+
 /*
  * ReadBuffer, for pages that are read again and again: pinned, not locked, and not yet
- * checked. Main fork only.
+ * checked. Main fork only. A block that the relation does not have raises.
  */
 extern Buffer pgr_page_pin(Relation rel, BlockNumber block);
 
@@ -57,8 +67,11 @@ extern Buffer pgr_page_extend(Relation rel, ForkNumber fork);
  */
 extern uint32 pgr_page_extend_by(Relation rel, ForkNumber fork, uint32 n, Buffer *buffers);
 
-/* Raises 40001: a page that a scan was about to read has been recycled. */
-PGR_NORETURN extern void pgr_page_recycled(Relation rel);
+/*
+ * Raises 40001 on a standby: a page that a scan was about to read has been recycled;
+ * elsewhere the page is damaged.
+ */
+PGR_NORETURN extern void pgr_page_recycled(Relation rel, BlockNumber block);
 
 /* --- wal.c --- */
 

@@ -270,7 +270,7 @@ model_check(PgrSegment *seg, const Model *m)
 	CHECK(pgr_segment_nterms(seg) == nterms);
 	for (int i = 0; i < 500; i++)
 		check_absent(seg, m);
-	pgr_segment_check(seg, report, NULL);
+	pgr_segment_check(seg, report, NULL, NULL);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -293,8 +293,11 @@ check_block(unsigned gap_bits, unsigned weight_bits, uint32 n)
 	}
 	size = pgr_block_pack(&raw, before, packed, &skip);
 	CHECK(size <= PGR_BLOCK_MAX_BYTES && skip.last_doc == raw.docs[n - 1]);
-	CHECK(pgr_block_unpack_docs(packed, size, n, before, skip.doc_bits, docs));
+	CHECK(pgr_block_unpack_docs(packed, size, n, before, skip.doc_bits, PGR_NO_DOC, docs));
 	CHECK(memcmp(docs, raw.docs, n * sizeof(uint32)) == 0);
+	/* so is a document that the segment does not have */
+	CHECK(!pgr_block_unpack_docs(packed, size, n, before, skip.doc_bits, raw.docs[n - 1], docs));
+	CHECK(pgr_block_unpack_docs(packed, size, n, before, skip.doc_bits, PGR_NO_DOC, docs));
 	for (uint32 i = n; i < PGR_POSTING_BLOCK; i++)
 		CHECK(docs[i] == PGR_NO_DOC);
 	CHECK(pgr_block_unpack_weights(packed, size, n, skip.doc_bits, skip.weight_bits, weights));

@@ -1,0 +1,78 @@
+/*
+ * hnsw_verify.c
+ *		What a metapage may say. Everything that follows computes places from its
+ *		numbers without a further look.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "hnsw/hnsw.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+
+/* Sizes that follow from others; lists and digests as choose_lists (hnsw_list.c) makes them. */
+static bool
+sizes_agree(const PgrHnswMeta *meta)
+{
+	if (meta->padded != pgr_rotation_padded(meta->dim) ||
+		meta->m < 1 || meta->degree < 1 || meta->degree > PGR_GRAPH_MAX_DEGREE ||
+		meta->ef_construction < 1 || meta->storage > PGR_VEC_FULL ||
+		(meta->edge_bits != 1 && meta->edge_bits != 2 && meta->edge_bits != 4) ||
+		meta->value_size > MaxAllocSize / 2 ||
+		meta->node_size != PGR_HNSW_NODE_SIZE(meta, meta->degree) ||
+		meta->nodes_per_page != Max(1, PGR_PAGE_CAPACITY / meta->node_size) ||
+		meta->parts != (meta->node_size + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY)
+		return false;
+	return meta->digest_dims <= 2 * (PGR_HNSW_MAX_DIGEST - 2) && meta->digest_dims % 2 == 0 &&
+		!(meta->max_aux < 0) && !isnan(meta->max_aux);
+}
+
+/* What the column and its operator class say. */
+static bool
+is_of_column(Relation rel, const PgrHnswMeta *meta)
+{
+	const PgrVecClass *cls = pgr_vecclass(rel, 1);
+	const PgrFilterColumns *filters = pgr_filter_columns(rel);
+	int			typmod = TupleDescAttr(RelationGetDescr(rel), 0)->atttypmod;
+
+	return meta->kind == cls->kind && typmod > 0 && meta->dim == cls->dim(typmod) &&
+		meta->value_size == pgr_vecclass_kept_size(cls, meta->storage, typmod) &&
+		meta->filter_size == (filters == NULL ? 0 : filters->size);
+}
+
+/* The parts that the metapage names lie in the file. */
+static bool
+parts_exist(const PgrHnswMeta *meta, BlockNumber nblocks)
+{
+	uint64		centre = (uint64) meta->centre_pages * PGR_HNSW_FLOATS_PER_PAGE;
+
+	if ((uint64) meta->entry_block + meta->entry_pages > nblocks || meta->entry_pages == 0 ||
+		meta->node_block > nblocks)
+		return false;
+	if (meta->centre_pages > 0 && (centre < meta->dim ||
+								   (uint64) meta->centre_block + meta->centre_pages > nblocks))
+		return false;
+	if (meta->filter_size == 0)
+		return meta->lists == 0 && meta->digest_dims == 0;
+	/* each list has a page, so this bounds the directory too */
+	return meta->lists > 0 && meta->lists <= nblocks && meta->list_block < nblocks &&
+		(uint64) meta->list_block + PGR_HNSW_DIRECTORY_PAGES(meta) + meta->lists <= nblocks;
+}
+
+void
+pgr_hnsw_check_meta(Relation rel, const PgrHnswMeta *meta)
+{
+	if (!is_of_column(rel, meta) || !sizes_agree(meta) ||
+		!parts_exist(meta, RelationGetNumberOfBlocks(rel)))
+		pgr_page_corrupt(rel, PGR_META_BLOCK, "its numbers do not agree");
+}
+
+void
+pgr_hnsw_check_centre(Relation rel, const PgrHnswMeta *meta, const float *centre)
+{
+	for (uint32 i = 0; i < meta->dim; i++)
+		if (!isfinite(centre[i]))
+			pgr_page_corrupt(rel, meta->centre_block + i / PGR_HNSW_FLOATS_PER_PAGE,
+							 "the centre has a coordinate that is no number");
+}
