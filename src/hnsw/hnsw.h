@@ -56,7 +56,7 @@ typedef struct PgrHnswCounters
 	uint64		codes;			/* neighbours scored by their codes */
 	uint64		ranked;			/* rows whose distance was computed from their values */
 	uint64		resumes;		/* times the search went on for more rows */
-	uint64		held;			/* rows held back to the end */
+	uint64		late;			/* rows met after a farther one was returned: left out */
 	uint64		spilled;		/* nodes sorted because memory had no room for a search */
 } PgrHnswCounters;
 
@@ -370,11 +370,10 @@ extern void pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter);
 extern bool pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef);
 
 /*
- * After pgr_hnsw_search_more has returned false: reads the node pages one after
- * the other and appends live nodes not met before, a page at a time; with a filter
- * those that the lists name, all at once. False at the end of the index.
+ * Visits what the lists have named and is not visited yet, if it may be nearer than so
+ * much. True if there are new hits.
  */
-extern bool pgr_hnsw_search_sweep(PgrHnswSearch *s);
+extern bool pgr_hnsw_search_nearer(PgrHnswSearch *s, double distance);
 
 /* hits so far; the array moves when the search goes on */
 extern uint32 pgr_hnsw_search_hits(const PgrHnswSearch *s, const PgrHnswHit **hits);
@@ -409,6 +408,15 @@ extern void pgr_hnsw_search_limit(PgrHnswSearch *s, Size budget);
 
 /* It needs more, and is not where pgr_hnsw_search_more was to lead. */
 extern bool pgr_hnsw_search_over(const PgrHnswSearch *s);
+
+/* It might, when it grows the next time: arrays double. */
+extern bool pgr_hnsw_search_nearly_over(const PgrHnswSearch *s);
+
+/*
+ * What it costs to visit all that has not been visited, once the walk is given up, in
+ * nodes visited by a walk.
+ */
+extern double pgr_hnsw_search_rest_effort(const PgrHnswSearch *s);
 
 /*
  * Gives the walk up: hits stay, the rest of its memory is freed. From then on only

@@ -3,13 +3,13 @@
  *		Index scans: rows in the order of the operator's own distance. See README,
  *		"Scan".
  *
- * Three stages, each ordered by distance, of what the one before has found:
+ * Two stages, each ordered by distance, the second of what the first has found:
  *	 hits		nodes by the lower bound of their distance: a heap, and beside it a
- *				sort once memory had no room for the search (hnsw_spill.c)
+ *				sort of those that memory had no room for (hnsw_spill.c)
  *	 rows		by the operator's distance, of the values read from the heap
- *	 held back	rows found too late, nearer than one returned already: a sort
  * A row is returned when no hit can be nearer; more nodes are searched when all
- * hits are used up.
+ * hits are used up. A row that is found too late, nearer than one returned already,
+ * is left out: the planner was told that rows come in order.
  */
 #include "postgres.h"
 
@@ -38,6 +38,12 @@
  * that pass do; README, "Filter columns".
  */
 #define FILTER_EF 2
+
+/* Of an index of so many nodes all are read before the first row: none is late. */
+#define SMALL_INDEX 1000
+
+/* A scan that goes on completes its search when that costs so many times what it spent. */
+#define SPENT_SHARE 1.0
 
 typedef struct ScanHit
 {
@@ -70,6 +76,7 @@ typedef struct HnswScan
 	double		norm2;			/* |query|^2, scaled */
 	PgrFilter  *filter;			/* NULL: no conditions */
 	uint32		ef;
+	bool		went_on;		/* beyond the first ef */
 	bool		searched_all;	/* the graph leads nowhere any more */
 	bool		ended;			/* the whole index was read */
 	uint32		taken;			/* hits that were put into the heap */
@@ -79,7 +86,7 @@ typedef struct HnswScan
 	bool		has_sorted;		/* the next of them, with its key: */
 	double		sorted_lower;
 	uint64		sorted_node;	/* id, generation << 32 */
-	PgrHnswSort *held;			/* NULL: none yet */
+	PgrHnswSort *ranked;		/* all rows not yet returned, or NULL; see complete */
 	double		last;			/* the largest distance returned */
 	uint32		returned;
 	uint32		popped;			/* hits that became rows */
@@ -179,8 +186,8 @@ forget(HnswScan *s)
 		pgr_heapvalue_end(s->heap);
 	if (s->sorted != NULL)
 		pgr_hnsw_sort_end(s->sorted);
-	if (s->held != NULL)
-		pgr_hnsw_sort_end(s->held);
+	if (s->ranked != NULL)
+		pgr_hnsw_sort_end(s->ranked);
 	memset(s, 0, sizeof(*s));
 	s->context = context;
 	s->counters = counters;
@@ -208,7 +215,7 @@ pgr_hnsw_end_scan(IndexScanDesc scan)
 	pgr_hnsw_counters.codes += s->counters.codes;
 	pgr_hnsw_counters.ranked += s->counters.ranked;
 	pgr_hnsw_counters.resumes += s->counters.resumes;
-	pgr_hnsw_counters.held += s->counters.held;
+	pgr_hnsw_counters.late += s->counters.late;
 	pgr_hnsw_counters.spilled += s->counters.spilled;
 	MemoryContextDelete(s->context);
 	pfree(s);
@@ -248,10 +255,9 @@ start_query(IndexScanDesc scan, HnswScan *s)
 	if (scan->numberOfKeys == 0)
 		return;
 	s->filter = pgr_filter_compile(s->ix->filters, scan->keyData, scan->numberOfKeys);
+	s->ended = pgr_filter_never(s->filter);
 	if (s->ix->filters != NULL)
 		pgr_hnsw_search_filter(s->search, s->filter);
-	else if (pgr_filter_never(s->filter))
-		s->ended = true;
 }
 
 static void
@@ -307,30 +313,6 @@ next_sorted(HnswScan *s)
 	s->has_sorted = pgr_hnsw_sort_next(s->sorted, &s->sorted_lower, &s->sorted_node);
 }
 
-/* Gives the walk up; all nodes that are not yet hits are sorted. */
-static void
-spill(HnswScan *s)
-{
-	const PgrHnswHit *hits;
-
-	take_hits(s);
-	pgr_hnsw_search_give_up(s->search);
-	s->sorted = pgr_hnsw_sort_begin();
-	while (pgr_hnsw_search_rest(s->search))
-	{
-		uint32		n = pgr_hnsw_search_hits(s->search, &hits);
-
-		CHECK_FOR_INTERRUPTS();
-		for (uint32 i = s->taken; i < n; i++)
-			pgr_hnsw_sort_put(s->sorted, lower_bound(s, &hits[i]),
-							  hits[i].id | (uint64) hits[i].generation << 32);
-		s->counters.spilled += n - s->taken;
-		pgr_hnsw_search_forget(s->search, s->taken);
-	}
-	next_sorted(s);
-	s->searched_all = s->ended = true;
-}
-
 /*
  * Lets the search go on with the memory that a scan may have. Without conditions the
  * first step has what ef_search takes. Where max_scan_tuples ends a scan before all
@@ -350,6 +332,109 @@ limit_memory(HnswScan *s)
 	pgr_hnsw_search_limit(s->search, budget);
 }
 
+/* Puts the hits that the search has added into the sort, and takes them away from it. */
+static void
+sort_hits(HnswScan *s)
+{
+	const PgrHnswHit *hits;
+	uint32		n = pgr_hnsw_search_hits(s->search, &hits);
+
+	if (s->sorted == NULL)
+		s->sorted = pgr_hnsw_sort_begin();
+	for (uint32 i = s->taken; i < n; i++)
+		pgr_hnsw_sort_put(s->sorted, lower_bound(s, &hits[i]),
+						  hits[i].id | (uint64) hits[i].generation << 32);
+	s->counters.spilled += n - s->taken;
+	pgr_hnsw_search_forget(s->search, s->taken);
+}
+
+static void
+put_ranked(HnswScan *s, const ScanRow *row)
+{
+	pgr_hnsw_sort_put(s->ranked, row->distance,
+					  (uint64) ItemPointerGetBlockNumber(&row->tid) << 16 |
+					  ItemPointerGetOffsetNumber(&row->tid));
+}
+
+/* From now on rows go into a sort; first those that wait. */
+static void
+sort_rows(HnswScan *s)
+{
+	s->ranked = pgr_hnsw_sort_begin();
+	while (s->rows.n > 0)
+	{
+		ScanRow		row;
+
+		heap_pop(&s->rows, &row);
+		put_ranked(s, &row);
+	}
+}
+
+/*
+ * Ends the search by reading all that it has not visited, so that from then on rows
+ * come in their order: in memory as far as it goes, then sorted. Where hits have no
+ * bounds, all of them are ranked before the next row, and those rows are sorted.
+ */
+static void
+complete(HnswScan *s)
+{
+	take_hits(s);
+	limit_memory(s);
+	pgr_hnsw_search_give_up(s->search);
+	while (pgr_hnsw_search_visited(s->search) < (uint64) pgr_hnsw_max_scan_tuples &&
+		   pgr_hnsw_search_rest(s->search))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (s->sorted != NULL || pgr_hnsw_search_nearly_over(s->search))
+			sort_hits(s);
+		else
+			take_hits(s);
+	}
+	if (s->sorted != NULL)
+		next_sorted(s);
+	if (!s->ix->cls->exact && s->query != NULL)
+		sort_rows(s);
+	s->searched_all = s->ended = true;
+}
+
+/*
+ * Whether to complete the search instead of going on with it. That costs about what
+ * was spent so far, and no later row can be late. Before the first row only where the
+ * index is so small that a walk would hardly read less.
+ */
+static bool
+may_complete(HnswScan *s, bool first)
+{
+	if (pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF || s->searched_all)
+		return s->searched_all;
+	if (pgr_hnsw_search_visited(s->search) + pgr_hnsw_count_estimate(s->ix) >
+		pgr_hnsw_max_scan_tuples)
+		return false;
+	return first ? pgr_hnsw_count_estimate(s->ix) <= SMALL_INDEX
+		: pgr_hnsw_search_rest_effort(s->search) <=
+		SPENT_SHARE * pgr_hnsw_search_visited(s->search);
+}
+
+/* More of the graph, for twice as many rows than before. */
+static void
+walk(HnswScan *s, bool first)
+{
+	if (first && !s->ix->cls->exact)
+		s->ef = Min((double) s->ef * LED_EF, PG_INT32_MAX);
+	else if (first && s->filter != NULL &&
+			 pgr_hnsw_iterative_scan != PGR_HNSW_ITERATIVE_OFF)
+		s->ef = Max(s->ef / FILTER_EF, 1);
+	if (!first || s->filter != NULL)
+		limit_memory(s);
+	if (!first)
+	{
+		s->went_on = true;
+		s->counters.resumes++;
+		s->ef = s->ef > PG_INT32_MAX / 2 ? s->ef : s->ef * 2;
+	}
+	s->searched_all = !pgr_hnsw_search_more(s->search, s->ef);
+}
+
 /* More hits; false at the end of the index. */
 static bool
 search_more(HnswScan *s)
@@ -358,38 +443,25 @@ search_more(HnswScan *s)
 
 	if (s->ended)
 		return false;
-	if (pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF && !first)
+	if (!first && (pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF ||
+				   pgr_hnsw_search_visited(s->search) >= (uint64) pgr_hnsw_max_scan_tuples))
+	{
 		s->ended = true;
-	else if (pgr_hnsw_search_visited(s->search) >= (uint64) pgr_hnsw_max_scan_tuples && !first)
-		s->ended = true;
-	else if (!s->searched_all)
-	{
-		if (first && !s->ix->cls->exact)
-			s->ef = Min((double) s->ef * LED_EF, PG_INT32_MAX);
-		else if (first && s->filter != NULL &&
-				 pgr_hnsw_iterative_scan != PGR_HNSW_ITERATIVE_OFF)
-			s->ef = Max(s->ef / FILTER_EF, 1);
-		if (!first || s->filter != NULL)
-			limit_memory(s);
-		if (!first)
-		{
-			s->counters.resumes++;
-			s->ef = s->ef > PG_INT32_MAX / 2 ? s->ef : s->ef * 2;
-		}
-		s->searched_all = !pgr_hnsw_search_more(s->search, s->ef);
+		return false;
 	}
-	else
+	if (may_complete(s, first))
 	{
-		limit_memory(s);
-		s->ended = !pgr_hnsw_search_sweep(s->search);
-	}
-	if (!s->ended && pgr_hnsw_search_over(s->search))
-	{
-		spill(s);
+		complete(s);
 		return true;
 	}
-	take_hits(s);
-	return !s->ended;
+	walk(s, first);
+	/* what the graph does not lead to, too, before any row that is farther goes out */
+	if (pgr_hnsw_search_over(s->search) ||
+		(s->searched_all && pgr_hnsw_iterative_scan != PGR_HNSW_ITERATIVE_OFF))
+		complete(s);
+	else
+		take_hits(s);
+	return true;
 }
 
 /*
@@ -445,30 +517,16 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known
 	else if (s->query != NULL)
 		row.distance = pgr_hnsw_from_code_distance(s->ix, hit->distance, s->norm2);
 	/* a value that has no distance since its row was indexed cannot be: values do not change */
-	if (row.distance >= s->last || pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_RELAXED ||
-		s->returned == 0)
-		heap_push(s->context, &s->rows, &row);
-	else
+	if (s->returned > 0 && row.distance < s->last)
 	{
-		if (s->held == NULL)
-			s->held = pgr_hnsw_sort_begin();
-		s->counters.held++;
-		pgr_hnsw_sort_put(s->held, row.distance,
-						  (uint64) ItemPointerGetBlockNumber(tid) << 16 |
-						  ItemPointerGetOffsetNumber(tid));
+		s->counters.late++;
+		if (pgr_hnsw_iterative_scan != PGR_HNSW_ITERATIVE_RELAXED)
+			return;
 	}
-}
-
-/* The nearest row held back; false if there is none. */
-static bool
-next_held(HnswScan *s, ScanRow *row)
-{
-	uint64		tid;
-
-	if (s->held == NULL || !pgr_hnsw_sort_next(s->held, &row->distance, &tid))
-		return false;
-	ItemPointerSet(&row->tid, (BlockNumber) (tid >> 16), (OffsetNumber) (tid & 0xffff));
-	return true;
+	if (s->ranked != NULL)
+		put_ranked(s, &row);
+	else
+		heap_push(s->context, &s->rows, &row);
 }
 
 /* Ranks a node's rows, by their values in the table if it does not keep them. */
@@ -543,9 +601,9 @@ nearest_is_certain(const HnswScan *s)
 		return false;
 	if (!has_hits(s) || s->query == NULL)
 		return true;
-	/* a distance that only leads gives no bound: the ef nearest by it must do */
+	/* a distance that only leads gives no bound: the ef nearest by it must do, or all */
 	if (!s->ix->cls->exact)
-		return s->popped >= s->ef;
+		return s->popped >= s->ef && !s->ended;
 	return pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2) <= next_lower(s);
 }
 
@@ -564,12 +622,47 @@ may_rank_more(const HnswScan *s)
 
 /*
  * The nearest row is one of the ef nearest. One ranked for their order alone is not: a
- * nearer one may not have been met yet, and would have to be held back.
+ * nearer one may not have been met yet, and would have to be left out. Where hits have
+ * no bounds, only as many as ef_search is to find are.
  */
 static bool
 nearest_is_due(const HnswScan *s)
 {
+	if (!s->ix->cls->exact && !s->ended && s->returned >= s->ef / LED_EF)
+		return false;
 	return s->popped <= s->ef || s->returned < s->ef || s->searched_all || s->ended;
+}
+
+/*
+ * A scan that has gone on looks at what may be nearer than the nearest row and is known
+ * from the lists only, so that it will not be late. True if there are new hits.
+ */
+static bool
+look_nearer(HnswScan *s)
+{
+	if (!s->went_on || s->ended || s->filter == NULL || s->query == NULL || !s->ix->cls->exact ||
+		!pgr_hnsw_search_nearer(s->search,
+								pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2)))
+		return false;
+	take_hits(s);
+	return true;
+}
+
+/* The nearest of the rows in the sort, once all hits are rows. */
+static bool
+next_ranked(HnswScan *s, ScanRow *row)
+{
+	uint64		tid;
+
+	while (has_hits(s))
+	{
+		CHECK_FOR_INTERRUPTS();
+		pop_hit(s);
+	}
+	if (!pgr_hnsw_sort_next(s->ranked, &row->distance, &tid))
+		return false;
+	ItemPointerSet(&row->tid, (BlockNumber) (tid >> 16), (OffsetNumber) (tid & 0xffff));
+	return true;
 }
 
 static bool
@@ -578,8 +671,12 @@ next_row(HnswScan *s, ScanRow *row)
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (s->ranked != NULL)
+			return next_ranked(s, row);
 		if (nearest_is_certain(s) && nearest_is_due(s))
 		{
+			if (look_nearer(s))
+				continue;
 			heap_pop(&s->rows, row);
 			return true;
 		}
@@ -595,7 +692,7 @@ next_row(HnswScan *s, ScanRow *row)
 			}
 		}
 		else if (!search_more(s) && !has_hits(s) && s->rows.n == 0)
-			return next_held(s, row);
+			return false;
 	}
 }
 

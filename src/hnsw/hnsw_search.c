@@ -18,7 +18,7 @@
 /*
  * Standard deviations by which a neighbour may be nearer than its estimate says and still
  * be met by the walk: more where few others are as near. A walk that goes on has more,
- * because a row that it meets too late is held back. Measured: README, "Search".
+ * because a row that it meets too late is left out. Measured: README, "Search".
  */
 #define DEVIATIONS(dim) ((dim) <= 4 ? 3.0f : (dim) <= 16 ? 1.5f : 1.0f)
 #define DEVIATIONS_ON 1.5f
@@ -45,11 +45,17 @@
 #define PATIENCE_FACTOR 0.25
 #define RESUME_SHARE 0.8
 
+/* It then reads at least so many times the lists: what they name may be late. */
+#define RESUME_LISTS 1.5
+
 /* and of the matches it visits those that may be among so many times ef */
 #define VISITED_EF 1.5
 
 /* standard deviations of digests' errors by which a match may be nearer than it seems */
 #define DIGEST_ERRORS 2.3
+
+/* and for a row to be returned before it is visited, once a scan has gone on */
+#define DIGEST_ERRORS_CERTAIN 3
 
 /* ----------
  * Bound
@@ -544,13 +550,14 @@ static void
 read_lists(PgrHnswSearch *s, uint32 ef)
 {
 	double		patience = pgr_hnsw_match_patience(s->ix->meta.lists);
+	double		least = RESUME_LISTS * s->lists_read;
 	bool		gain;
 
 	bound_reset(s, ef);
 	for (uint32 i = 0; i < s->waiting.n; i++)
 		bound_push(s, ef, s->waiting.at[i].key);
 	s->last_gain = (uint32) (RESUME_SHARE * s->lists_read);
-	while (s->nbound < ef || s->lists_read - s->last_gain < patience ||
+	while (s->nbound < ef || s->lists_read < least || s->lists_read - s->last_gain < patience ||
 		   s->lists_read - s->last_gain < PATIENCE_FACTOR * s->last_gain)
 	{
 		if (pgr_hnsw_search_over(s) || !read_list(s, ef, &gain))
@@ -561,29 +568,54 @@ read_lists(PgrHnswSearch *s, uint32 ef)
 	}
 }
 
+/* The nearest estimate of a match that waits, less so many deviations of its error. */
+static double
+waiting_lower(const PgrHnswSearch *s, double deviations)
+{
+	double		error = s->errors > 0 ? sqrt(s->error_sum / s->errors) : 0;
+
+	return s->waiting.at[0].key - deviations * error;
+}
+
+/* Visits that match; ef as for visit_nodes. */
+static void
+visit_match(PgrHnswSearch *s, uint32 ef)
+{
+	float		estimate = s->waiting.at[0].key;
+	uint32		before = s->nhits;
+	PgrHnswId	id = pgr_hnsw_pop(&s->waiting);
+
+	visit_nodes(s, &id, 1, ef);
+	if (s->nhits > before)
+	{
+		double		error = s->hits[before].distance - estimate;
+
+		s->error_sum += error * error;
+		s->errors++;
+	}
+}
+
 /* Visits matches, the nearest by estimate first, while they may be among the ef nearest. */
 static void
 visit_waiting(PgrHnswSearch *s, uint32 ef)
 {
 	bound_reset(s, ef);
-	while (s->waiting.n > 0 && !pgr_hnsw_search_over(s))
-	{
-		float		estimate = s->waiting.at[0].key;
-		double		error = s->errors > 0 ? sqrt(s->error_sum / s->errors) : 0;
-		uint32		before = s->nhits;
-		PgrHnswId	id;
+	while (s->waiting.n > 0 && !pgr_hnsw_search_over(s) &&
+		   (s->nbound < ef || waiting_lower(s, DIGEST_ERRORS) < bound_limit(s, ef)))
+		visit_match(s, ef);
+}
 
-		if (s->nbound == ef && estimate - DIGEST_ERRORS * error >= bound_limit(s, ef))
-			break;
-		id = pgr_hnsw_pop(&s->waiting);
-		visit_nodes(s, &id, 1, ef);
-		if (s->nhits > before)
-		{
-			error = s->hits[before].distance - estimate;
-			s->error_sum += error * error;
-			s->errors++;
-		}
-	}
+bool
+pgr_hnsw_search_nearer(PgrHnswSearch *s, double distance)
+{
+	uint32		before = s->nhits;
+
+	if (s->matches == NULL)
+		return false;
+	while (s->waiting.n > 0 && !pgr_hnsw_search_over(s) &&
+		   waiting_lower(s, DIGEST_ERRORS_CERTAIN) < distance)
+		visit_match(s, 0);
+	return s->nhits > before;
 }
 
 /* Where the search turns to the lists. */
@@ -619,7 +651,7 @@ visit_all(PgrHnswSearch *s)
 	visit_nodes(s, ids, s->waiting.n, 0);
 	pfree(ids);
 	s->waiting.n = 0;
-	s->complete = true;
+	s->complete = !pgr_hnsw_search_over(s);
 }
 
 /* The ef nearest, and more, by the lists; false if all that pass were visited. */
@@ -629,7 +661,7 @@ search_lists(PgrHnswSearch *s, uint32 ef)
 	if (s->ix->meta.digest_dims == 0)
 	{
 		visit_all(s);
-		return false;
+		return !s->complete;
 	}
 	begin_matches(s);
 	ef = Min(ef, PG_INT32_MAX / LISTS_EF);
@@ -699,42 +731,6 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 	}
 }
 
-bool
-pgr_hnsw_search_sweep(PgrHnswSearch *s)
-{
-	const PgrHnswIndex *ix = s->ix;
-	Buffer		buffer;
-	Page		page;
-	BlockNumber block = s->sweep_block;
-
-	if (s->complete)
-		return false;
-	if (s->filter != NULL)
-	{
-		visit_all(s);
-		return true;
-	}
-	if (block >= RelationGetNumberOfBlocks(ix->rel))
-		return false;
-	s->sweep_block++;
-	hits_reserve(s, ix->meta.nodes_per_page);
-	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
-	for (int slot = 0; page != NULL && slot < ix->meta.nodes_per_page; slot++)
-	{
-		PgrHnswId	id = block * ix->meta.nodes_per_page + slot;
-		const PgrHnswNode *node;
-
-		node = pgr_hnsw_node_links_at(ix, page, id, s->scratch);
-		if (node->flags == PGR_HNSW_USED && see(s, id))
-			add_hit(s, id, node, node_distance(s, node));
-	}
-	if (BufferIsValid(buffer))
-		UnlockReleaseBuffer(buffer);
-	s->visited += ix->meta.nodes_per_page;
-	ix->counters->nodes += ix->meta.nodes_per_page;
-	return true;
-}
-
 uint32
 pgr_hnsw_search_hits(const PgrHnswSearch *s, const PgrHnswHit **hits)
 {
@@ -747,6 +743,14 @@ pgr_hnsw_search_code(const PgrHnswSearch *s, uint32 hit, const PgrCode8 **head)
 {
 	*head = &s->heads[hit];
 	return s->codes + (Size) hit * s->ix->meta.padded;
+}
+
+double
+pgr_hnsw_search_expected(const PgrHnswSearch *s)
+{
+	if (s->matches != NULL)
+		return (s->nhits + (double) s->waiting.n) * s->ix->meta.lists / Max(s->lists_read, 1);
+	return s->nodes * Min((s->nhits + 1.5) / Max(s->visited, 1), 1);
 }
 
 uint64

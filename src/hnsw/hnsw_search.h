@@ -97,6 +97,9 @@ extern void pgr_hnsw_search_reserve(PgrHnswSearch *s, uint32 more);
  */
 extern bool pgr_hnsw_search_take(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node);
 
+/* With a filter: how many nodes pass, as far as the search can tell by now. */
+extern double pgr_hnsw_search_expected(const PgrHnswSearch *s);
+
 /* --- hnsw_spill.c --- */
 
 /*

@@ -17,6 +17,16 @@
 #include "utils/memutils.h"
 #include "utils/tuplesort.h"
 
+/*
+ * What reading the rest costs, a node visited by a walk being 1: pages in their order, and
+ * a node on them; or a page of a list, and a node that it names. Then all rows are ranked
+ * where hits have no bounds.
+ */
+#define READ_PAGE 0.3
+#define READ_NODE 0.05
+#define READ_MATCH 0.5
+#define RANK_ROW 0.2
+
 /* ----------
  * Candidates
  * ----------
@@ -48,6 +58,25 @@ bool
 pgr_hnsw_search_over(const PgrHnswSearch *s)
 {
 	return s->budget > 0 && pgr_hnsw_search_memory(s) > s->budget;
+}
+
+bool
+pgr_hnsw_search_nearly_over(const PgrHnswSearch *s)
+{
+	return s->budget > 0 && pgr_hnsw_search_memory(s) > s->budget / 2;
+}
+
+double
+pgr_hnsw_search_rest_effort(const PgrHnswSearch *s)
+{
+	double		rank = s->ix->cls->exact ? 0 : RANK_ROW;
+	double		pages;
+
+	if (s->filter != NULL)
+		return READ_PAGE * s->list_pages +
+			(READ_MATCH + rank) * Max(pgr_hnsw_search_expected(s) - s->nhits, 0);
+	pages = (double) RelationGetNumberOfBlocks(s->ix->rel) - s->ix->meta.node_block;
+	return READ_PAGE * pages + (READ_NODE + rank) * pgr_hnsw_count_estimate(s->ix);
 }
 
 bool
@@ -129,7 +158,7 @@ pgr_hnsw_search_give_up(PgrHnswSearch *s)
 	s->sweep_block = s->ix->meta.node_block;
 	s->page_ids = MemoryContextAlloc(s->context,
 									 s->ix->meta.nodes_per_page * sizeof(PgrHnswId));
-	if (s->filter != NULL)
+	if (s->filter != NULL && !s->complete)
 		read_lists(s);
 }
 
@@ -181,8 +210,8 @@ bool
 pgr_hnsw_search_rest(PgrHnswSearch *s)
 {
 	const PgrHnswIndex *ix = s->ix;
-	uint32		n;
-	BlockNumber block = next_page(s, &n);
+	uint32		n = 0;
+	BlockNumber block = s->complete ? InvalidBlockNumber : next_page(s, &n);
 	Buffer		buffer;
 	Page		page;
 

@@ -55,7 +55,7 @@ Datum
 pgr_hnsw_scan_totals(PG_FUNCTION_ARGS)
 {
 	const PgrHnswCounters *c = &pgr_hnsw_counters;
-	uint64		counters[] = {c->scans, c->nodes, c->codes, c->ranked, c->resumes, c->held,
+	uint64		counters[] = {c->scans, c->nodes, c->codes, c->ranked, c->resumes, c->late,
 	c->spilled};
 
 	PG_RETURN_DATUM(counters_row(fcinfo, counters, lengthof(counters)));
@@ -73,8 +73,8 @@ show_hnsw_counters(const PgrHnswCounters *c, ExplainState *es)
 		ExplainIndentText(es);
 		appendStringInfo(es->str, "Graph Search: nodes=" UINT64_FORMAT " codes=" UINT64_FORMAT
 						 " ranked=" UINT64_FORMAT " resumes=" UINT64_FORMAT
-						 " held=" UINT64_FORMAT,
-						 c->nodes, c->codes, c->ranked, c->resumes, c->held);
+						 " late=" UINT64_FORMAT,
+						 c->nodes, c->codes, c->ranked, c->resumes, c->late);
 		if (c->spilled > 0)
 			appendStringInfo(es->str, " spilled=" UINT64_FORMAT, c->spilled);
 		appendStringInfoChar(es->str, '\n');
@@ -84,7 +84,7 @@ show_hnsw_counters(const PgrHnswCounters *c, ExplainState *es)
 	ExplainPropertyUInteger("Graph Codes Compared", NULL, c->codes, es);
 	ExplainPropertyUInteger("Graph Rows Ranked", NULL, c->ranked, es);
 	ExplainPropertyUInteger("Graph Resumes", NULL, c->resumes, es);
-	ExplainPropertyUInteger("Graph Rows Held Back", NULL, c->held, es);
+	ExplainPropertyUInteger("Graph Rows Late", NULL, c->late, es);
 	ExplainPropertyUInteger("Graph Nodes Spilled", NULL, c->spilled, es);
 }
 

@@ -137,7 +137,7 @@ SET hnsw.max_scan_tuples = 100;
 SELECT count(*) < 3000 FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector) x;
 RESET hnsw.max_scan_tuples;
 SET hnsw.rerank = off;
-SELECT count(*), count(DISTINCT id) FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector) x;
+SELECT count(*) BETWEEN 2797 AND 2800 AS nearly, count(*) - count(DISTINCT id) AS twice FROM (SELECT * FROM f ORDER BY v <-> pseudo(5, 8)::vector) x;
 RESET hnsw.rerank;
 
 -- updates, HOT or not; cursors; nested loops; parameters

@@ -6,7 +6,7 @@ INSERT INTO n (v) SELECT array_agg(random())::vector(16) FROM generate_series(1,
 CREATE INDEX n_v ON n USING hnsw (v vector_l2_ops);
 ANALYZE n;
 -- what a statement adds to the counters
-CREATE FUNCTION counted(stmt text) RETURNS TABLE(scans bigint, nodes bigint, codes bigint, ranked bigint, resumes bigint, held bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION counted(stmt text) RETURNS TABLE(scans bigint, nodes bigint, codes bigint, ranked bigint, resumes bigint, late bigint) LANGUAGE plpgsql AS $$
 DECLARE
   a record;
   b record;
@@ -16,10 +16,11 @@ BEGIN
   EXECUTE stmt;
   SELECT * INTO b FROM hnsw_counters();
   RETURN QUERY SELECT b.scans - a.scans, b.nodes_read - a.nodes_read, b.codes_compared - a.codes_compared,
-    b.rows_ranked - a.rows_ranked, b.resumes - a.resumes, b.rows_held - a.rows_held;
+    b.rows_ranked - a.rows_ranked, b.resumes - a.resumes, b.rows_late - a.rows_late;
 END $$;
-SELECT scans, nodes BETWEEN 40 AND 200 AS nodes, codes BETWEEN 10 * nodes AND 40 * nodes AS codes, ranked BETWEEN 10 AND 60 AS ranked, resumes, held FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 10');
-SELECT scans, nodes BETWEEN 300 AND 1500 AS nodes, ranked BETWEEN 300 AND 900 AS ranked, resumes FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 300');
+SELECT scans, nodes BETWEEN 40 AND 200 AS nodes, codes BETWEEN 10 * nodes AND 40 * nodes AS codes, ranked BETWEEN 10 AND 60 AS ranked, resumes, late FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 10');
+-- a scan that goes on reads the rest when that costs no more than what it has read
+SELECT scans, nodes BETWEEN 2000 AND 2100 AS nodes, ranked BETWEEN 300 AND 900 AS ranked, resumes BETWEEN 1 AND 3 AS resumes FROM counted('SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 300');
 -- a LIMIT of ef_search is reached by one search
 SELECT scans, resumes <= 2 AS resumes FROM counted('SELECT (SELECT count(*) FROM (SELECT id FROM n ORDER BY v <-> q.v LIMIT 40) x) FROM (SELECT v FROM n WHERE id <= 20 OFFSET 0) q');
 -- with too little memory for it the rest of the nodes is sorted
@@ -33,7 +34,7 @@ BEGIN
   EXECUTE stmt;
   RETURN (SELECT nodes_spilled FROM hnsw_counters()) - before;
 END $$;
-SELECT spilled('64kB', 'SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)') BETWEEN 1500 AND 1990 AS spilled;
+SELECT spilled('64kB', 'SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)') BETWEEN 1000 AND 1990 AS spilled;
 SELECT spilled('4MB', 'SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7)') AS fits;
 SELECT spilled('64kB', 'SELECT id FROM n ORDER BY v <-> (SELECT v FROM n WHERE id = 7) LIMIT 10') AS short;
 SET hnsw.scan_mem_multiplier = 64;
@@ -52,7 +53,7 @@ BEGIN
   SET LOCAL enable_seqscan = off;
   RETURN QUERY EXECUTE format('EXPLAIN (COSTS OFF%s) %s', options, stmt);
 END $$;
-SELECT count(*) = (current_setting('server_version_num')::int >= 180000)::int AS shown, coalesce(bool_and(x ~ 'Graph Search: nodes=\d{2,3} codes=\d{3,4} ranked=\d{2} resumes=0 held=0$'), true) AS well
+SELECT count(*) = (current_setting('server_version_num')::int >= 180000)::int AS shown, coalesce(bool_and(x ~ 'Graph Search: nodes=\d{2,3} codes=\d{3,4} ranked=\d{2} resumes=0 late=0$'), true) AS well
   FROM explained(', ANALYZE, TIMING OFF', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x WHERE x ~ 'Graph Search';
 SELECT count(*) FROM explained('', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x WHERE x ~ 'Graph';
 SELECT count(*) = 6 * (current_setting('server_version_num')::int >= 180000)::int AS properties FROM explained(', ANALYZE, TIMING OFF, FORMAT YAML', 'SELECT id FROM n ORDER BY v <-> ''[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]'' LIMIT 10') x, regexp_matches(x, '\sGraph [A-Z][A-Za-z ]+: \d+', 'g');
