@@ -21,9 +21,11 @@
 #include "access/genam.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/paths.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/selfuncs.h"
@@ -60,6 +62,45 @@ quals_selectivity(PlannerInfo *root, const IndexOptInfo *index, List *quals)
 	return clauselist_selectivity(root, quals, index->rel->relid, JOIN_INNER, NULL);
 }
 
+typedef struct NullTestSearch
+{
+	const IndexOptInfo *index;
+	bool		found;
+} NullTestSearch;
+
+/* The index's first column, or a column that it is computed from. */
+static bool
+is_indexed(Node *operand, const IndexOptInfo *index)
+{
+	if (match_index_to_operand(operand, 0, unconstify(IndexOptInfo *, index)))
+		return true;
+	return index->indexkeys[0] == 0 &&
+		list_member(pull_var_clause(linitial(index->indexprs), 0), operand);
+}
+
+static bool
+find_null_test(Node *node, NullTestSearch *search)
+{
+	if (node == NULL || search->found)
+		return search->found;
+	if (IsA(node, NullTest) && ((NullTest *) node)->nulltesttype == IS_NULL &&
+		is_indexed((Node *) ((NullTest *) node)->arg, search->index))
+		search->found = true;
+	return search->found || expression_tree_walker(node, find_null_test, search);
+}
+
+/* Whether a condition of the query, or a part of one, is that the vector is NULL. */
+static bool
+asks_for_nulls(const IndexOptInfo *index)
+{
+	NullTestSearch search = {index, false};
+	ListCell   *lc;
+
+	foreach(lc, index->rel->baserestrictinfo)
+		find_null_test((Node *) lfirst_node(RestrictInfo, lc)->clause, &search);
+	return search.found;
+}
+
 void
 pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup,
 			  Cost *total, Selectivity *selectivity, double *correlation, double *pages)
@@ -76,7 +117,8 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 	*selectivity = 1;
 	*correlation = 0;
 	*pages = index->pages;
-	if (list_length(path->indexorderbys) != 1)
+	/* rows without a distance are not in the index */
+	if (list_length(path->indexorderbys) != 1 || asks_for_nulls(index))
 	{
 		*startup = *total = get_float8_infinity();
 		pgr_disable_path(path);

@@ -18,13 +18,11 @@
 #include "utils/tuplesort.h"
 
 /*
- * What reading the rest costs, a node visited by a walk being 1: pages in their order, and
- * a node on them; or a page of a list, and a node that it names. Then all rows are ranked
- * where hits have no bounds.
+ * What reading the rest costs, a node visited by a walk being 1: a page, in their order, or of
+ * a list; a node; and a row to rank, as all are where hits have no bounds.
  */
 #define READ_PAGE 0.3
 #define READ_NODE 0.05
-#define READ_MATCH 0.5
 #define RANK_ROW 0.2
 
 /* ----------
@@ -69,14 +67,15 @@ pgr_hnsw_search_nearly_over(const PgrHnswSearch *s)
 double
 pgr_hnsw_search_rest_effort(const PgrHnswSearch *s)
 {
-	double		rank = s->ix->cls->exact ? 0 : RANK_ROW;
-	double		pages;
+	double		pages = (double) RelationGetNumberOfBlocks(s->ix->rel) - s->ix->meta.node_block;
+	double		nodes = pgr_hnsw_count_estimate(s->ix);
 
 	if (s->filter != NULL)
-		return READ_PAGE * s->list_pages +
-			(READ_MATCH + rank) * Max(pgr_hnsw_search_expected(s) - s->nhits, 0);
-	pages = (double) RelationGetNumberOfBlocks(s->ix->rel) - s->ix->meta.node_block;
-	return READ_PAGE * pages + (READ_NODE + rank) * pgr_hnsw_count_estimate(s->ix);
+	{
+		nodes = Min(Max(pgr_hnsw_search_expected(s) - s->nhits, 0), nodes);
+		pages = s->list_pages + Min(pages, nodes * s->ix->meta.parts);
+	}
+	return READ_PAGE * pages + (READ_NODE + (s->ix->cls->exact ? 0 : RANK_ROW)) * nodes;
 }
 
 bool
