@@ -272,11 +272,7 @@ pgr_bm25_merge(PG_FUNCTION_ARGS)
 				 errmsg("recovery is in progress"),
 				 errhint("An index can be merged on the primary server only.")));
 	index = pgr_inspect_open(PG_GETARG_OID(0), RowExclusiveLock, true);
-	pgr_maintenance_lock(index);
-	pgr_inv_seal(index);
-	pgr_inv_merge(index, true, PG_UINT32_MAX);
-	pgr_inv_sweep(index);
-	pgr_maintenance_unlock(index);
+	pgr_inv_maintain(index, true);
 	relation_close(index, RowExclusiveLock);
 	PG_RETURN_VOID();
 }

@@ -48,7 +48,7 @@ typedef struct BuildRun
 	int			number;
 } BuildRun;
 
-#define MAX_RUNS 1024
+#define MAX_RUNS 1024			/* of all participants */
 
 /* What participants share. */
 typedef struct BuildShared
@@ -66,15 +66,14 @@ typedef struct BuildState
 	PgrInvMeta	meta;
 	PgrSegShape shape;
 	PgrContentSource source;
-	PgrAccumulator *acc;
+	PgrSpill   *spill;			/* serial build */
+	PgrAccumulator *acc;		/* parallel build, as all that follows but the context */
 	Size		budget;
+	PgrParallelBuild *parallel;
+	int			nruns;
+	MemoryContext runs_context; /* of what outlives a document */
 	double		indtuples;
 	MemoryContext context;		/* of one document */
-	MemoryContext runs_context; /* of what outlives it */
-	PgrParallelBuild *parallel; /* NULL in a serial build */
-	int			nruns;			/* serial build: own runs */
-	PgrSegDesc *descs;
-	PgrRunMap **maps;
 } BuildState;
 
 static void
@@ -91,9 +90,12 @@ begin_state(BuildState *b, Relation index, PgrParallelBuild *parallel, int parti
 	pgr_inv_meta_copy(index, &b->meta);
 	b->shape = pgr_inv_shape(&b->meta);
 	pgr_content_source(index, &b->meta, &b->source);
-	b->acc = pgr_acc_create(&b->shape, b->meta.sparse);
 	/* below maintenance_work_mem's own least value a share would hold no document */
 	b->budget = Max((Size) maintenance_work_mem * 1024 / participants, (Size) 1024 * 1024);
+	if (parallel)
+		b->acc = pgr_acc_create(&b->shape, b->meta.sparse);
+	else
+		b->spill = pgr_spill_begin(&b->shape, b->meta.sparse, b->budget);
 	b->parallel = parallel;
 	b->runs_context = CurrentMemoryContext;
 	b->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve document",
@@ -131,43 +133,37 @@ share_run(BuildState *b, const PgrSegDesc *desc)
 		too_many_runs();
 }
 
-/* Writes what is accumulated as a temporary segment. */
+/* Writes what is accumulated as a temporary segment of the shared file set. */
 static void
-spill(BuildState *b)
+spill_shared(BuildState *b)
 {
 	MemoryContext old = MemoryContextSwitchTo(b->runs_context);
 	PgrSegDesc	desc = {0};
 	PgrRunMap  *map;
-	BufFile    *file = NULL;
+	BufFile    *file;
+	char		name[MAXPGPATH];
 
-	if (b->nruns == MAX_RUNS)
-		too_many_runs();
-	if (b->parallel)
-	{
-		char		name[MAXPGPATH];
-
-		run_name(name, b->parallel->participant, b->nruns);
-		file = BufFileCreateFileSet(&b->parallel->files->fs, name);
-	}
+	run_name(name, b->parallel->participant, b->nruns);
+	file = BufFileCreateFileSet(&b->parallel->files->fs, name);
 	pgr_acc_write(b->acc, NULL, 1, PGR_RUN_TEMP, file, &desc, &map);
-	if (b->parallel)
-	{
-		BufFileExportFileSet(file);
-		BufFileClose(file);
-		share_run(b, &desc);
-	}
-	else
-	{
-		if (b->descs == NULL)
-		{
-			b->descs = palloc(MAX_RUNS * sizeof(PgrSegDesc));
-			b->maps = palloc(MAX_RUNS * sizeof(PgrRunMap *));
-		}
-		b->descs[b->nruns] = desc;
-		b->maps[b->nruns] = map;
-	}
+	BufFileExportFileSet(file);
+	BufFileClose(file);
+	share_run(b, &desc);
 	b->nruns++;
 	MemoryContextSwitchTo(old);
+}
+
+static void
+add_document(BuildState *b, ItemPointer tid, const PgrLexDoc *doc)
+{
+	if (b->spill)
+		pgr_spill_add(b->spill, tid, doc);
+	else
+	{
+		pgr_acc_add(b->acc, tid, doc);
+		if (pgr_acc_memory(b->acc) > b->budget)
+			spill_shared(b);
+	}
 }
 
 static void
@@ -178,44 +174,27 @@ build_callback(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	MemoryContext old = MemoryContextSwitchTo(b->context);
 
 	if (isnull[0])
-		pgr_acc_add(b->acc, tid, NULL);
+		add_document(b, tid, NULL);
 	else
 	{
 		PgrLexDoc	doc;
 
 		pgr_content_document(&b->source, values[0], &doc);
-		pgr_acc_add(b->acc, tid, &doc);
+		add_document(b, tid, &doc);
 	}
 	b->indtuples++;
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(b->context);
-	if (pgr_acc_memory(b->acc) > b->budget)
-		spill(b);
 }
 
 /* --- the end of a build: everything becomes one segment -------------------------------- */
-
-static void
-merge_runs(Relation index, const PgrSegShape *shape, PgrSegDesc *descs, PgrRunMap **maps,
-		   int n, uint32 generation, PgrSegDesc *out)
-{
-	PgrSegment **segs = palloc(n * sizeof(PgrSegment *));
-	PgrRunMap  *map;
-
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_MERGE);
-	for (int i = 0; i < n; i++)
-		segs[i] = pgr_segment_open_map(NULL, &descs[i], shape, maps[i]);
-	pgr_segment_merge(index, segs, n, generation, shape, PGR_RUN_BUILDING, NULL, out, &map);
-	for (int i = 0; i < n; i++)
-		pgr_segment_close(segs[i]);
-}
 
 /* Lists the segment in the metapage and logs the whole index. */
 static void
 finish_index(Relation index, const PgrSegDesc *desc)
 {
 	PgrWalBatch batch;
-	PgrInvMeta *meta;
+	PgrInvMetaPage *meta;
 
 	if (desc->ndocs + desc->nnulls > 0)
 	{
@@ -233,21 +212,13 @@ build_serial(Relation heap, Relation index, IndexInfo *info, PgrSegDesc *desc, d
 {
 	BuildState	b;
 	double		reltuples;
-	uint32		generation = pgr_inv_new_generation(index, true);
-	PgrRunMap  *map;
 
 	begin_state(&b, index, NULL, 1);
 	reltuples = table_index_build_scan(heap, index, info, false, true, build_callback, &b, NULL);
 	*indtuples = b.indtuples;
-	if (b.nruns == 0 && pgr_acc_ndocs(b.acc) > 0)
-		pgr_acc_write(b.acc, index, generation, PGR_RUN_BUILDING, NULL, desc, &map);
-	else if (b.nruns > 0)
-	{
-		if (pgr_acc_ndocs(b.acc) > 0)
-			spill(&b);
-		merge_runs(index, &b.shape, b.descs, b.maps, b.nruns, generation, desc);
-	}
-	pgr_acc_free(b.acc);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_MERGE);
+	pgr_spill_finish(b.spill, index, pgr_inv_new_generation(index, PGR_INV_BUILD),
+					 PGR_RUN_BUILDING, desc);
 	return reltuples;
 }
 
@@ -267,7 +238,7 @@ participate(PgrParallelBuild *p, double *heap_tuples, double *index_tuples)
 										  build_callback, &b, p->scan);
 	*index_tuples = b.indtuples;
 	if (pgr_acc_ndocs(b.acc) > 0)
-		spill(&b);
+		spill_shared(&b);
 	pgr_acc_free(b.acc);
 }
 
@@ -293,13 +264,14 @@ merge_shared(PgrParallelBuild *p, PgrSegDesc *desc)
 	int			n = shared->nruns;
 	PgrSegDesc *descs = palloc(Max(n, 1) * sizeof(PgrSegDesc));
 	PgrRunMap **maps = palloc(Max(n, 1) * sizeof(PgrRunMap *));
-	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+	PgrInvMeta	meta;
 	PgrSegShape shape;
+	PgrRunMap  *map;
 
 	if (n == 0)
 		return;
-	pgr_inv_meta_copy(p->index, meta);
-	shape = pgr_inv_shape(meta);
+	pgr_inv_meta_copy(p->index, &meta);
+	shape = pgr_inv_shape(&meta);
 	for (int i = 0; i < n; i++)
 	{
 		char		name[MAXPGPATH];
@@ -312,7 +284,9 @@ merge_shared(PgrParallelBuild *p, PgrSegDesc *desc)
 		maps[i]->npages = descs[i].npages;
 		maps[i]->file = BufFileOpenFileSet(&p->files->fs, name, O_RDONLY, false);
 	}
-	merge_runs(p->index, &shape, descs, maps, n, pgr_inv_new_generation(p->index, true), desc);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_MERGE);
+	pgr_spill_merge(p->index, &shape, descs, maps, n,
+					pgr_inv_new_generation(p->index, PGR_INV_BUILD), PGR_RUN_BUILDING, desc, &map);
 	for (int i = 0; i < n; i++)
 		BufFileClose(maps[i]->file);
 }

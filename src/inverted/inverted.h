@@ -54,13 +54,27 @@ extern void pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring);
 
 /* --- meta.c: the metapage --- */
 
-/* A view of the metapage, in rd_amcache-free private memory. */
+/* A copy of the metapage, and of the list of segments that goes on in other pages. */
+typedef struct PgrInvMeta
+{
+	PGR_INV_META_FIELDS;		/* nsegments: all */
+	PgrSegDesc *segments;		/* oldest publication first */
+	uint32		nlisted;		/* of these, in pages of the list */
+	uint32		writing[PGR_INV_WRITERS];
+	uint32		claimed;
+	uint32		list_generation;	/* 0: no list */
+} PgrInvMeta;
+
+/* Into *meta; segments are palloc'd in the current memory context. */
 extern void pgr_inv_meta_copy(Relation index, PgrInvMeta *meta);
 
-/* The metapage's content inside a WAL batch, exclusively locked. */
-extern PgrInvMeta *pgr_inv_meta_add(PgrWalBatch *batch, Relation index);
+/*
+ * The metapage's content inside a WAL batch, exclusively locked; of this version from
+ * now on.
+ */
+extern PgrInvMetaPage *pgr_inv_meta_add(PgrWalBatch *batch, Relation index);
 
-/* Writes block 0 and, in the main fork, block 1. */
+/* Writes block 0 and block 1. */
 extern void pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMeta *meta);
 
 /* What a new index's metapage says, from the index's column and options. */
@@ -77,8 +91,11 @@ extern PgrSegShape pgr_inv_shape(const PgrInvMeta *meta);
  */
 extern PgrSegShape pgr_inv_pending_shape(const PgrInvMeta *meta);
 
-/* A generation number nobody else uses; WAL-logged. */
-extern uint32 pgr_inv_new_generation(Relation index, bool building);
+/*
+ * A generation number nobody else uses, noted as what the writer, whose lock is held,
+ * is about to write; WAL-logged.
+ */
+extern uint32 pgr_inv_new_generation(Relation index, PgrInvWriter writer);
 
 /* --- content.c: from a column's value to a document --- */
 
@@ -178,11 +195,38 @@ extern void pgr_acc_write(PgrAccumulator *acc, Relation index, uint32 generation
 						  PgrSegDesc *desc, PgrRunMap **map);
 extern void pgr_acc_free(PgrAccumulator *acc);
 
+/* --- spill.c: any number of documents into one segment, within a budget --- */
+
+typedef struct PgrSpill PgrSpill;
+
+/* What is more than budget bytes goes to temporary files. In the current memory context. */
+extern PgrSpill *pgr_spill_begin(const PgrSegShape *shape, bool sparse, Size budget);
+extern void pgr_spill_add(PgrSpill *spill, ItemPointer tid, const PgrLexDoc *doc);
+extern uint64 pgr_spill_ndocs(PgrSpill *spill); /* NULL rows included */
+
+/* Writes the segment, unless there is no document; ends the spill. */
+extern void pgr_spill_finish(PgrSpill *spill, Relation index, uint32 generation,
+							 PgrRunTarget target, PgrSegDesc *desc);
+
+/* Temporary segments, which are left as they are, and files open, into one. */
+extern void pgr_spill_merge(Relation index, const PgrSegShape *shape, PgrSegDesc *descs,
+							PgrRunMap **maps, int n, uint32 generation, PgrRunTarget target,
+							PgrSegDesc *desc, PgrRunMap **map);
+
 /* --- pending.c, pending_read.c: the pending area --- */
 
-/* Adds a document (NULL: a row without one). Tells how many pages are pending. */
-extern uint32 pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
-								 ItemPointer tid, const PgrLexDoc *doc);
+/* How much is pending. */
+typedef struct PgrPendingSize
+{
+	uint32		pages;
+	uint32		extents;
+} PgrPendingSize;
+
+/* Adds a document (NULL: a row without one). *size: about what is pending then. */
+extern void pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
+							   ItemPointer tid, const PgrLexDoc *doc, PgrPendingSize *size);
+
+extern void pgr_pending_size(Relation index, PgrPendingSize *size);
 
 /* A document of the pending area, with all its terms or those asked for. */
 typedef struct PgrPendingDoc
@@ -224,31 +268,40 @@ extern void pgr_pending_read(Relation index, const PgrSegShape *shape, bool spar
 							 PgrPendingEnd *end, const PgrLexTerm *terms, int nterms,
 							 PgrPendingDocs *out);
 
+typedef void (*PgrPendingCallback) (void *arg, const PgrPendingDoc *doc);
+
+/*
+ * Calls back with each document, dead ones too, whose first fragment is in the first
+ * npages pages of the extents, which are final: with all its terms, and valid during the
+ * call. In memory at a time are only documents whose fragments interleave.
+ */
+extern void pgr_pending_stream(Relation index, const PgrSegShape *shape, bool sparse,
+							   const PgrPendingExtent *extents, int nextents, uint32 npages,
+							   PgrPendingCallback callback, void *arg);
+
 /* Marks condemned documents dead; returns how many newly; *live: documents left. */
 extern uint32 pgr_pending_bulk_delete(Relation index, const PgrInvMeta *meta,
 									  IndexBulkDeleteCallback callback, void *arg,
 									  uint64 *live);
 
+/* --- maintain.c: merging, and who maintains when --- */
+
 /*
- * Makes the present extents final: new documents go to a new extent. Returns how
- * many extents the metapage's list now begins with that are final. Maintenance
- * lock held.
+ * What VACUUM and bm25_merge do: seal, merge as the tiers demand (all: everything into
+ * one segment), free. Takes the maintenance lock.
  */
-extern int	pgr_pending_close(Relation index);
+extern void pgr_inv_maintain(Relation index, bool all);
 
-/* --- maintain.c: seal, merge --- */
+/*
+ * The segments that hold what is in the index now, with nothing pending but what
+ * `callback` was asked about; nothing but the caller touches them until he has released
+ * the maintenance lock, which he holds.
+ */
+extern uint32 pgr_inv_begin_delete(Relation index, PgrInvMeta *meta,
+								   IndexBulkDeleteCallback callback, void *arg, uint64 *live);
 
-/* Turns the pending area into segments. Maintenance lock held. */
-extern void pgr_inv_seal(Relation index);
-
-/* Merges as the tiers demand (all: everything into one). Maintenance lock held. */
-extern void pgr_inv_merge(Relation index, bool all, uint32 max_docs);
-
-/* Frees what nobody needs. Maintenance lock held. */
-extern void pgr_inv_sweep(Relation index);
-
-/* After an insert left so many pages pending: seal and merge if it is time. */
-extern void pgr_inv_after_insert(Relation index, uint32 pending_pages);
+/* After an insert: seals a part and merges small segments, if it is time. */
+extern void pgr_inv_after_insert(Relation index, const PgrPendingSize *size);
 
 /* --- view.c: an index as a scan sees it --- */
 
@@ -267,8 +320,7 @@ typedef struct PgrInvView
 typedef struct PgrInvState
 {
 	PgrPendingEnd end;
-	Size		size;			/* bytes of meta that are there */
-	PgrInvMeta	meta;
+	PgrInvMeta	meta;			/* meta.segments: behind this struct */
 } PgrInvState;
 
 /*

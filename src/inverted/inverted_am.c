@@ -12,6 +12,7 @@
 #include "catalog/pg_amop.h"
 #include "catalog/pg_opclass.h"
 #include "commands/vacuum.h"
+#include "inverted/maintain.h"
 #include "inverted/pin_cache.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
@@ -44,15 +45,15 @@ insert_state(Relation index, IndexInfo *info)
 	if (state == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(info->ii_Context);
-		PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+		PgrInvMeta	meta;
 
 		state = palloc0(sizeof(InsertState));
-		pgr_inv_meta_copy(index, meta);
-		pgr_content_source(index, meta, &state->source);
-		state->shape = pgr_inv_pending_shape(meta);
+		pgr_inv_meta_copy(index, &meta);
+		pgr_content_source(index, &meta, &state->source);
+		state->shape = pgr_inv_pending_shape(&meta);
 		state->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve insert",
 											   ALLOCSET_DEFAULT_SIZES);
-		pfree(meta);
+		pfree(meta.segments);
 		info->ii_AmCache = state;
 		MemoryContextSwitchTo(old);
 	}
@@ -65,18 +66,18 @@ pgr_inv_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 {
 	InsertState *state = insert_state(index, info);
 	MemoryContext old = MemoryContextSwitchTo(state->context);
-	uint32		pages;
+	PgrPendingSize size;
 
 	if (isnull[0])
-		pages = pgr_pending_insert(index, &state->shape, state->source.sparse, tid, NULL);
+		pgr_pending_insert(index, &state->shape, state->source.sparse, tid, NULL, &size);
 	else
 	{
 		PgrLexDoc	doc;
 
 		pgr_content_document(&state->source, values[0], &doc);
-		pages = pgr_pending_insert(index, &state->shape, state->source.sparse, tid, &doc);
+		pgr_pending_insert(index, &state->shape, state->source.sparse, tid, &doc, &size);
 	}
-	pgr_inv_after_insert(index, pages);
+	pgr_inv_after_insert(index, &size);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->context);
 	return false;
@@ -98,61 +99,61 @@ is_dead(ItemPointer tid, void *arg)
 	return c->callback(tid, c->arg);
 }
 
-/*
- * Enters a segment's count of dead documents into the metapage: all of them, not
- * those newly marked, which a crash may have left uncounted.
- */
-static void
-count_dead(Relation index, uint32 generation, uint64 live)
+/* Rows of a segment that vacuum has not marked. */
+static uint64
+live_rows(const PgrSegDesc *d)
 {
-	PgrWalBatch batch;
-	PgrInvMeta *meta;
-
-	pgr_wal_begin(&batch, index, false);
-	meta = pgr_inv_meta_add(&batch, index);
-	for (uint32 i = 0; i < meta->nsegments; i++)
-	{
-		if (meta->segments[i].generation == generation)
-			meta->segments[i].ndead = meta->segments[i].ndocs + meta->segments[i].nnulls - live;
-	}
-	pgr_wal_commit(&batch);
+	return (uint64) d->ndocs + d->nnulls - d->ndead;
 }
 
+/*
+ * Marks a segment's dead rows, and enters how many are: all of them, not those newly
+ * marked, which a crash may have left uncounted.
+ */
+static void
+delete_from_segment(Relation index, const PgrSegDesc *desc, const PgrSegShape *shape,
+					DeadCallback *dead, IndexBulkDeleteResult *stats)
+{
+	PgrSegment *seg = pgr_segment_open(index, desc, shape);
+	uint64		live;
+
+	stats->tuples_removed += pgr_segment_bulk_delete(index, seg, is_dead, dead, &live);
+	stats->num_index_tuples += live;
+	pgr_segment_close(seg);
+	if (live_rows(desc) != live)
+		pgr_inv_set_dead(index, desc->generation, desc->ndocs + desc->nnulls - live);
+}
+
+/*
+ * First the pending documents, in a moment in which none becomes part of a segment,
+ * then the segments of that moment. A document that is sealed later is not one that
+ * the callback condemns, or is marked already and left out.
+ */
 IndexBulkDeleteResult *
 pgr_inv_bulkdelete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 				   IndexBulkDeleteCallback callback, void *arg)
 {
 	Relation	index = info->index;
-	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
 	DeadCallback dead = {callback, arg};
+	PgrInvMeta	meta;
 	PgrSegShape shape;
 	uint64		live;
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
-	stats->num_index_tuples = 0;
 
-	/* segments must not be merged or sealed meanwhile: marks would be lost */
+	/* no segment that is listed now is merged meanwhile: marks would be lost */
 	pgr_maintenance_lock(index);
-	pgr_inv_meta_copy(index, meta);
-	shape = pgr_inv_shape(meta);
-	for (uint32 i = 0; i < meta->nsegments; i++)
+	stats->tuples_removed += pgr_inv_begin_delete(index, &meta, callback, arg, &live);
+	stats->num_index_tuples = live;
+	shape = pgr_inv_shape(&meta);
+	for (uint32 i = 0; i < meta.nsegments; i++)
 	{
-		PgrSegment *seg = pgr_segment_open(index, &meta->segments[i], &shape);
-		uint32		newly = pgr_segment_bulk_delete(index, seg, is_dead, &dead, &live);
-
-		pgr_segment_close(seg);
-		if (meta->segments[i].ndead + live !=
-			(uint64) meta->segments[i].ndocs + meta->segments[i].nnulls)
-			count_dead(index, meta->segments[i].generation, live);
-		stats->tuples_removed += newly;
-		stats->num_index_tuples += live;
+		delete_from_segment(index, &meta.segments[i], &shape, &dead, stats);
 		pgr_vacuum_delay();
 	}
-	stats->tuples_removed += pgr_pending_bulk_delete(index, meta, callback, arg, &live);
-	stats->num_index_tuples += live;
 	pgr_maintenance_unlock(index);
-	pfree(meta);
+	pfree(meta.segments);
 	return stats;
 }
 
@@ -164,25 +165,19 @@ pgr_inv_vacuumcleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 
 	if (info->analyze_only)
 		return stats;
-	pgr_maintenance_lock(index);
-	pgr_inv_seal(index);
-	pgr_inv_merge(index, false, PG_UINT32_MAX);
-	pgr_inv_sweep(index);
+	pgr_inv_maintain(index, false);
 	pgr_space_stats(index, &space);
-
 	if (stats == NULL)
 	{
-		PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
+		PgrInvMeta	meta;
 
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
-		pgr_inv_meta_copy(index, meta);
-		for (uint32 i = 0; i < meta->nsegments; i++)
-			stats->num_index_tuples += meta->segments[i].ndocs + meta->segments[i].nnulls -
-				meta->segments[i].ndead;
+		pgr_inv_meta_copy(index, &meta);
+		for (uint32 i = 0; i < meta.nsegments; i++)
+			stats->num_index_tuples += live_rows(&meta.segments[i]);
 		stats->estimated_count = false;
-		pfree(meta);
+		pfree(meta.segments);
 	}
-	pgr_maintenance_unlock(index);
 	stats->num_pages = RelationGetNumberOfBlocks(index);
 	stats->pages_free = space.free;
 	return stats;

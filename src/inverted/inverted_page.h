@@ -12,9 +12,18 @@
 #include "storage/page.h"
 
 #define PGR_INV_MAGIC 0x50475249	/* "PGRI" */
-#define PGR_INV_VERSION 1
+#define PGR_INV_VERSION 2
 
-#define PGR_INV_MAX_SEGMENTS 160
+/*
+ * Version 1 had nothing behind its segments, where version 2 reads zeros, and no
+ * PGR_PENDING_LAST. It is read as it is, and becomes version 2 when the metapage is
+ * changed.
+ */
+#define PGR_INV_OLDEST_VERSION 1
+
+#ifndef PGR_INV_MAX_INLINE		/* a test may want lists early */
+#define PGR_INV_MAX_INLINE 160	/* segments that the metapage itself lists */
+#endif
 #define PGR_INV_MAX_PENDING 32
 #define PGR_INV_CONFIG_LEN 136	/* quoted, qualified name of a text search configuration */
 
@@ -28,38 +37,70 @@ typedef struct PgrPendingExtent
 } PgrPendingExtent;
 
 /*
- * Block 0. A reader copies it under one share lock: that is its view of the
- * index.
+ * Who writes pages before he publishes them, each under a lock of his own (README,
+ * "Locks"). The metapage notes what each writes, so that a sweep spares it, and so
+ * that what a failed attempt has left is known to be of no use to anybody.
  */
-typedef struct PgrInvMeta
+typedef enum PgrInvWriter
 {
-	PgrMetaHead head;
-	uint32		next_generation;
-	uint8		sparse;			/* 1: inverted (sparsevec), 0: bm25 */
-	uint8		content;		/* PgrContentType, bm25 */
-	uint8		cjk_bigram;
-	uint8		unused;
-	uint8		norms;			/* PgrSegShape */
-	uint8		hashes;
-	uint8		positions;
-	uint8		nfields;
-	uint32		npending;
-	uint32		nsegments;
-	uint32		catalog_print;	/* of the configuration's definition; 0: not known */
-	uint64		fingerprint;	/* of what the configuration makes of sample words */
-	char		config[PGR_INV_CONFIG_LEN];
-	PgrPendingExtent pending[PGR_INV_MAX_PENDING];
-	PgrSegDesc	segments[PGR_INV_MAX_SEGMENTS];
-} PgrInvMeta;
+	PGR_INV_SEAL,				/* seal lock */
+	PGR_INV_SMALL_MERGE,		/* merge lock */
+	PGR_INV_MAINTENANCE,		/* maintenance lock */
+	PGR_INV_SPACE,				/* space lock: a pending extent, a list of segments */
+	PGR_INV_WRITERS,
+	PGR_INV_BUILD = PGR_INV_WRITERS /* nobody else is there */
+} PgrInvWriter;
 
-StaticAssertDecl(sizeof(PgrInvMeta) <= PGR_PAGE_CAPACITY, "metapage fits a page");
-StaticAssertDecl(offsetof(PgrInvMeta, pending) == 176, "metapage layout");
+/* What the metapage and its copy in memory (PgrInvMeta) begin with. */
+#define PGR_INV_META_FIELDS \
+	PgrMetaHead head; \
+	uint32		next_generation; \
+	uint8		sparse;			/* 1: inverted (sparsevec), 0: bm25 */ \
+	uint8		content;		/* PgrContentType, bm25 */ \
+	uint8		cjk_bigram; \
+	uint8		nclosed;		/* of the pending extents, how many get no more documents */ \
+	uint8		norms;			/* PgrSegShape */ \
+	uint8		hashes; \
+	uint8		positions; \
+	uint8		nfields; \
+	uint32		npending; \
+	uint32		nsegments;		/* on the metapage: those it lists itself */ \
+	uint32		catalog_print;	/* of the configuration's definition; 0: not known */ \
+	uint64		fingerprint;	/* of what the configuration makes of sample words */ \
+	char		config[PGR_INV_CONFIG_LEN]; \
+	PgrPendingExtent pending[PGR_INV_MAX_PENDING]
+
+/*
+ * Block 0. A reader copies it under one share lock: that is its view of the
+ * index, but for segments in the list's pages, which do not change as long as this page
+ * names them.
+ */
+typedef struct PgrInvMetaPage
+{
+	PGR_INV_META_FIELDS;
+	PgrSegDesc	segments[PGR_INV_MAX_INLINE];
+	/* since version 2 */
+	uint32		writing[PGR_INV_WRITERS];	/* generations; 0: nothing, or not any more */
+	uint32		claimed;		/* inserts merge no segment of an older generation than this */
+	uint32		list_segments;	/* further segments, older than those above ... */
+	uint32		list_generation;	/* ... in a chain of pages of this generation ... */
+	BlockNumber list_block;		/* ... that begins here */
+} PgrInvMetaPage;
+
+StaticAssertDecl(sizeof(PgrInvMetaPage) <= PGR_PAGE_CAPACITY, "metapage fits a page");
+StaticAssertDecl(offsetof(PgrInvMetaPage, pending) == 176, "metapage layout");
+StaticAssertDecl(offsetof(PgrInvMetaPage, segments) == 688, "metapage layout");
+
+/* A page of the list of segments: as many of them as fit; the next by the page's link. */
+#define PGR_INV_LIST_SEGMENTS (PGR_PAGE_CAPACITY / sizeof(PgrSegDesc))
 
 /*
  * A pending page holds records one after another. A document is one record or
  * several (fragments) of the same tid, the first of which is marked; the terms
  * of a fragment are those of the document in order, from where the last fragment
- * ended. A term with too many occurrences goes on in the next fragment.
+ * ended. A term with too many occurrences goes on in the next fragment. Of a document
+ * whose first fragments a seal has taken, the others may be left: a fragment without
+ * its first is none.
  *
  * Record: this header, uint32 hashes[nterms], then for each term: varint length,
  * bytes, varint weight, and varint occurrences (deltas) or field frequencies, as
@@ -82,6 +123,7 @@ StaticAssertDecl(sizeof(PgrPendingRecord) == 28, "pending record header is 28 by
 #define PGR_PENDING_FIRST 1		/* first fragment of its document */
 #define PGR_PENDING_NULL 2		/* a row without a document */
 #define PGR_PENDING_DEAD 4		/* vacuum condemned it */
+#define PGR_PENDING_LAST 8		/* last fragment; not told in version 1 */
 
 /* page flag: nothing more will be added */
 #define PGR_PENDING_CLOSED 1

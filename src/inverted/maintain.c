@@ -1,158 +1,42 @@
 /*
  * maintain.c
- *		Sealing the pending area, merging segments, and when.
+ *		Merging segments, and who maintains when.
  *
  * Tiers: a segment of n documents is of tier log8(n / 2048), at least 0. When a
- * tier holds MERGE_FANOUT segments they become one. An insert that fills the
- * pending area seals it and merges only what is small (INSERT_MERGE_DOCS);
- * vacuum does the rest, and also rewrites a segment of which a fifth is dead.
- * Should vacuum not come, an insert merges larger tiers too once there are
- * FORCE_SEGMENTS: searches would suffer otherwise.
+ * tier holds MERGE_FANOUT segments they become one. VACUUM does all that is due, and
+ * also rewrites segments with many dead documents. An insert that finds the pending
+ * area over its limit seals a part as large as the limit, and merges segments that
+ * together have no more pages than a few such parts: its work is in proportion to
+ * what inserts add. It waits for nobody, but, where inserts add faster than one seals,
+ * for a seal. Should vacuum not come, there are more and more segments: searches get
+ * slower, inserts do not.
  */
 #include "postgres.h"
 
-#include "inverted/inverted.h"
+#include "inverted/maintain.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 #define MERGE_FANOUT 8
+#define MERGE_MOST 64			/* segments that are open at a time */
 #define TIER_BASE 2048
-#define INSERT_MERGE_DOCS 65536
-#define FORCE_SEGMENTS 48
-#define REWRITE_DEAD 5			/* a fifth */
+#define TIERS 11
 
-/* Budget of one in-memory segment while sealing. */
-static Size
-seal_budget(void)
-{
-	return (Size) maintenance_work_mem * 1024;
-}
+/* An insert merges this many limits of pending pages, but at least so many pages. */
+#define INSERT_LIMITS 8
+#define INSERT_PAGES 1024
 
-/*
- * One record: new segments in, the first nextents pending extents and the
- * segments of the generations in `gone` out.
- */
-static void
-publish(Relation index, const PgrSegDesc *added, int nadded,
-		const uint32 *gone, int ngone, int nextents)
-{
-	PgrWalBatch batch;
-	PgrInvMeta *meta;
-	uint32		kept = 0;
+/* Beyond this many limits an insert waits for a seal; and with this many extents. */
+#define WAIT_LIMITS 8
+#define MANY_EXTENTS 20
+#define WAIT_EXTENTS 24
 
-	pgr_wal_begin(&batch, index, false);
-	meta = pgr_inv_meta_add(&batch, index);
-	for (uint32 i = 0; i < meta->nsegments; i++)
-	{
-		bool		keep = true;
+/* VACUUM rewrites a segment of which more than a tenth is dead, or a fiftieth of a small one. */
+#define REWRITE_DEAD 10
+#define REWRITE_DEAD_SMALL 50
+#define SMALL_SEGMENT 16384
 
-		for (int j = 0; j < ngone; j++)
-			keep &= meta->segments[i].generation != gone[j];
-		if (keep)
-			meta->segments[kept++] = meta->segments[i];
-	}
-	Assert(kept + nadded <= PGR_INV_MAX_SEGMENTS);
-	memcpy(&meta->segments[kept], added, nadded * sizeof(PgrSegDesc));
-	meta->nsegments = kept + nadded;
-	memset(&meta->segments[meta->nsegments], 0,
-		   (PGR_INV_MAX_SEGMENTS - meta->nsegments) * sizeof(PgrSegDesc));
-	meta->npending -= nextents;
-	memmove(meta->pending, meta->pending + nextents, meta->npending * sizeof(PgrPendingExtent));
-	pgr_wal_commit(&batch);
-}
-
-void
-pgr_inv_sweep(Relation index)
-{
-	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
-	uint32	   *alive = palloc((PGR_INV_MAX_SEGMENTS + PGR_INV_MAX_PENDING) * sizeof(uint32));
-	int			n = 0;
-
-	pgr_space_lock(index);
-	pgr_inv_meta_copy(index, meta);
-	for (uint32 i = 0; i < meta->nsegments; i++)
-		alive[n++] = meta->segments[i].generation;
-	for (uint32 i = 0; i < meta->npending; i++)
-		alive[n++] = meta->pending[i].generation;
-	pgr_space_sweep(index, alive, n, false, false);
-	pgr_space_unlock(index);
-	pfree(meta);
-	pfree(alive);
-}
-
-/* --- sealing -------------------------------------------------------------------- */
-
-static void
-seal_write(Relation index, PgrAccumulator *acc, PgrSegDesc *out)
-{
-	PgrRunMap  *map;
-
-	pgr_acc_write(acc, index, pgr_inv_new_generation(index, false),
-				  PGR_RUN_LOGGED, NULL, out, &map);
-}
-
-/*
- * The live documents of the first nextents extents as segments, one more
- * whenever memory runs out; returns how many. The extents are read together,
- * because fragments of a document may lie in two of them.
- */
-static int
-seal_documents(Relation index, const PgrInvMeta *meta, int nextents,
-			   PgrSegDesc *added, int max)
-{
-	PgrSegShape shape = pgr_inv_shape(meta);
-	PgrSegShape pending_shape = pgr_inv_pending_shape(meta);
-	PgrAccumulator *acc = pgr_acc_create(&shape, meta->sparse);
-	PgrPendingDocs docs;
-	int			n = 0;
-
-	pgr_pending_read(index, &pending_shape, meta->sparse, meta->pending, nextents,
-					 NULL, NULL, 0, &docs);
-	for (uint32 i = 0; i < docs.n; i++)
-	{
-		PgrPendingDoc *d = &docs.docs[i];
-
-		CHECK_FOR_INTERRUPTS();
-		if (d->dead)
-			continue;
-		pgr_acc_add(acc, &d->tid, d->null ? NULL : &d->doc);
-		if (pgr_acc_memory(acc) > seal_budget() && n < max - 1)
-			seal_write(index, acc, &added[n++]);
-	}
-	if (pgr_acc_ndocs(acc) > 0)
-		seal_write(index, acc, &added[n++]);
-	pgr_acc_free(acc);
-	return n;
-}
-
-void
-pgr_inv_seal(Relation index)
-{
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve seal",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old = MemoryContextSwitchTo(context);
-	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
-	PgrSegDesc *added;
-	int			nextents,
-				room,
-				n;
-
-	nextents = pgr_pending_close(index);
-	if (nextents > 0)
-	{
-		pgr_inv_meta_copy(index, meta);
-		room = PGR_INV_MAX_SEGMENTS - meta->nsegments;
-		if (room < 1)
-			elog(ERROR, "index \"%s\" has too many segments", RelationGetRelationName(index));
-		added = palloc0(room * sizeof(PgrSegDesc));
-		n = seal_documents(index, meta, nextents, added, room);
-		publish(index, added, n, NULL, 0, nextents);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
-}
-
-/* --- merging --------------------------------------------------------------------- */
+/* --- what to merge ------------------------------------------------------------------ */
 
 static int
 tier_of(const PgrSegDesc *desc)
@@ -168,13 +52,87 @@ tier_of(const PgrSegDesc *desc)
 	return tier;
 }
 
+/*
+ * The lowest tier with enough segments not older than a generation, and those of its
+ * segments, oldest first, that together have at most max_pages; returns how many.
+ */
+static int
+choose_tier(const PgrInvMeta *meta, uint32 since, uint64 max_pages, int *chosen)
+{
+	for (int tier = 0; tier < TIERS; tier++)
+	{
+		uint64		pages = 0;
+		int			n = 0;
+
+		for (uint32 i = 0; i < meta->nsegments && n < MERGE_MOST; i++)
+		{
+			const PgrSegDesc *d = &meta->segments[i];
+
+			if (d->generation < since || tier_of(d) != tier || pages + d->npages > max_pages)
+				continue;
+			pages += d->npages;
+			chosen[n++] = i;
+		}
+		if (n >= MERGE_FANOUT)
+			return n;
+	}
+	return 0;
+}
+
+/* A segment with so many dead documents that the statistics show it. */
+static int
+choose_rewrite(const PgrInvMeta *meta, int *chosen)
+{
+	for (uint32 i = 0; i < meta->nsegments; i++)
+	{
+		const PgrSegDesc *d = &meta->segments[i];
+		uint64		rows = (uint64) d->ndocs + d->nnulls;
+		int			part = rows <= SMALL_SEGMENT ? REWRITE_DEAD_SMALL : REWRITE_DEAD;
+
+		if ((uint64) d->ndead * part > rows)
+		{
+			chosen[0] = i;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* On the way to one segment: all, or, if they are too many, the smallest. */
+static int
+choose_all(const PgrInvMeta *meta, int *chosen)
+{
+	int			n = 0;
+
+	if (meta->nsegments == 1 && meta->segments[0].ndead == 0)
+		return 0;
+	for (uint32 i = 0; i < meta->nsegments; i++)
+	{
+		int			at = n < MERGE_MOST ? n++ : MERGE_MOST;
+
+		/* by size; what falls out at the end is the largest */
+		while (at > 0 && meta->segments[chosen[at - 1]].npages > meta->segments[i].npages)
+		{
+			if (at < MERGE_MOST)
+				chosen[at] = chosen[at - 1];
+			at--;
+		}
+		if (at < MERGE_MOST)
+			chosen[at] = i;
+	}
+	return n;
+}
+
+/* --- merging --------------------------------------------------------------------------- */
+
 /* Merges the chosen segments (indexes into meta->segments) and publishes. */
 static void
-merge_chosen(Relation index, const PgrInvMeta *meta, const int *chosen, int n)
+merge_chosen(Relation index, PgrInvWriter writer, const PgrInvMeta *meta, const int *chosen, int n)
 {
 	PgrSegShape shape = pgr_inv_shape(meta);
 	PgrSegment **segs = palloc(n * sizeof(PgrSegment *));
 	uint32	   *gone = palloc(n * sizeof(uint32));
+	PgrInvPublication p = {.writer = writer, .gone = gone, .ngone = n};
 	PgrSegDesc	desc;
 	PgrRunMap  *map;
 
@@ -184,112 +142,145 @@ merge_chosen(Relation index, const PgrInvMeta *meta, const int *chosen, int n)
 		gone[i] = meta->segments[chosen[i]].generation;
 	}
 	memset(&desc, 0, sizeof(desc));
-	pgr_segment_merge(index, segs, n, pgr_inv_new_generation(index, false), &shape,
+	pgr_segment_merge(index, segs, n, pgr_inv_new_generation(index, writer), &shape,
 					  PGR_RUN_LOGGED, NULL, &desc, &map);
 	for (int i = 0; i < n; i++)
 		pgr_segment_close(segs[i]);
-	publish(index, &desc, desc.ndocs + desc.nnulls > 0 ? 1 : 0, gone, n, 0);
+	if (desc.ndocs + desc.nnulls > 0)
+		p.added = &desc;
+	pgr_inv_publish(index, &p);
+	pgr_inv_sweep(index, 1 << writer);
 }
 
-/*
- * Chooses what to merge next: all, a full tier (the lowest), or a segment with
- * many dead documents. Segments above max_docs are left alone. Returns how many.
- */
-static int
-choose(const PgrInvMeta *meta, bool all, uint32 max_docs, int *chosen)
+/* One step of what VACUUM or bm25_merge do; false: nothing is left to do. */
+static bool
+merge_step(Relation index, bool all)
 {
-	int			n = 0;
+	PgrInvMeta	meta;
+	int			chosen[MERGE_MOST];
+	int			n;
 
-	for (uint32 i = 0; i < meta->nsegments && all; i++)
-		chosen[n++] = i;
+	pgr_inv_claim(index, &meta);
 	if (all)
-		return n > 1 || (n == 1 && meta->segments[0].ndead > 0) ? n : 0;
-	for (int tier = 0; tier < 11; tier++)
+		n = choose_all(&meta, chosen);
+	else
 	{
-		uint64		docs = 0;
-
-		n = 0;
-		for (uint32 i = 0; i < meta->nsegments; i++)
-		{
-			if (tier_of(&meta->segments[i]) == tier)
-			{
-				chosen[n++] = i;
-				docs += meta->segments[i].ndocs;
-			}
-		}
-		if (n >= MERGE_FANOUT && docs <= max_docs)
-			return n;
+		n = choose_tier(&meta, 0, PG_UINT64_MAX, chosen);
+		if (n == 0)
+			n = choose_rewrite(&meta, chosen);
 	}
-	for (uint32 i = 0; i < meta->nsegments; i++)
-	{
-		const PgrSegDesc *d = &meta->segments[i];
-
-		if ((uint64) d->ndead * REWRITE_DEAD > (uint64) d->ndocs + d->nnulls &&
-			d->ndocs <= max_docs)
-		{
-			chosen[0] = i;
-			return 1;
-		}
-	}
-	return 0;
+	if (n > 0)
+		merge_chosen(index, PGR_INV_MAINTENANCE, &meta, chosen, n);
+	return n > 0 && (!all || n < meta.nsegments);
 }
 
-void
-pgr_inv_merge(Relation index, bool all, uint32 max_docs)
+static void
+merge_due(Relation index, bool all)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve merge",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
-	for (;;)
+	while (merge_step(index, all))
 	{
-		PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
-		int		   *chosen = palloc(PGR_INV_MAX_SEGMENTS * sizeof(int));
-		int			n;
-
 		CHECK_FOR_INTERRUPTS();
-		pgr_inv_meta_copy(index, meta);
-		n = choose(meta, all, max_docs, chosen);
-		if (n == 0)
-			break;
-		merge_chosen(index, meta, chosen, n);
-		pgr_inv_sweep(index);
 		MemoryContextReset(context);
-		if (all)
-			break;
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
 
-void
-pgr_inv_after_insert(Relation index, uint32 pending_pages)
+/* One merge of what inserts have sealed since VACUUM last claimed what was there. */
+static void
+merge_small(Relation index, uint64 max_pages)
 {
-	uint32		limit = pgr_inv_options(index)->pending_limit / (BLCKSZ / 1024);
-	PgrInvMeta *meta;
-	uint32		nsegments;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve merge",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	PgrInvMeta	meta;
+	int			chosen[MERGE_MOST];
+	int			n;
 
-	/* whoever holds the lock seals or will; far beyond the limit, wait for it */
-	if (pending_pages < limit)
-		return;
-	if (pending_pages > limit * 8)
-		pgr_maintenance_lock(index);
-	else if (!pgr_maintenance_trylock(index))
-		return;
+	pgr_inv_meta_copy(index, &meta);
+	n = choose_tier(&meta, meta.claimed, max_pages, chosen);
+	if (n > 0)
+		merge_chosen(index, PGR_INV_SMALL_MERGE, &meta, chosen, n);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
 
-	meta = palloc(sizeof(PgrInvMeta));
-	pgr_inv_meta_copy(index, meta);
-	pending_pages = 0;
-	for (uint32 i = 0; i < meta->npending; i++)
-		pending_pages += meta->pending[i].used;
-	nsegments = meta->nsegments;
-	pfree(meta);
-	if (pending_pages >= limit)
-	{
-		pgr_inv_seal(index);
-		pgr_inv_merge(index, false,
-					  nsegments > FORCE_SEGMENTS ? PG_UINT32_MAX : INSERT_MERGE_DOCS);
-		pgr_inv_sweep(index);
-	}
+/* --- VACUUM ------------------------------------------------------------------------------ */
+
+/* Frees what failed attempts have left, before more is asked for. */
+static void
+sweep_all(Relation index)
+{
+	LockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
+	LockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock);
+	pgr_inv_sweep(index, (1 << PGR_INV_WRITERS) - 1);
+	UnlockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock);
+	UnlockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
+}
+
+void
+pgr_inv_maintain(Relation index, bool all)
+{
+	pgr_maintenance_lock(index);
+	sweep_all(index);
+	pgr_inv_seal(index);
+	merge_due(index, all);
+	pgr_inv_sweep(index, 1 << PGR_INV_MAINTENANCE);
 	pgr_maintenance_unlock(index);
+}
+
+uint32
+pgr_inv_begin_delete(Relation index, PgrInvMeta *meta,
+					 IndexBulkDeleteCallback callback, void *arg, uint64 *live)
+{
+	uint32		removed;
+
+	LockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
+	pgr_inv_claim(index, meta);
+	removed = pgr_pending_bulk_delete(index, meta, callback, arg, live);
+	UnlockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
+	return removed;
+}
+
+/* --- inserts ----------------------------------------------------------------------------- */
+
+uint32
+pgr_inv_pending_limit(Relation index)
+{
+	return pgr_inv_options(index)->pending_limit / (BLCKSZ / 1024);
+}
+
+static bool
+is_due(const PgrPendingSize *size, uint32 limit)
+{
+	return size->pages >= limit || size->extents >= MANY_EXTENTS;
+}
+
+void
+pgr_inv_after_insert(Relation index, const PgrPendingSize *size)
+{
+	uint32		limit = pgr_inv_pending_limit(index);
+	PgrPendingSize now;
+	bool		sealed = false;
+
+	if (!is_due(size, limit))
+		return;
+	/* whoever holds the lock seals; far beyond the limit, help */
+	if (size->pages / WAIT_LIMITS > limit || size->extents >= WAIT_EXTENTS)
+		LockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
+	else if (!ConditionalLockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock))
+		return;
+	pgr_pending_size(index, &now);
+	if (is_due(&now, limit))
+		pgr_inv_seal_part(index, limit, &sealed);
+	UnlockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
+	if (sealed && ConditionalLockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock))
+	{
+		merge_small(index, Max((uint64) limit * INSERT_LIMITS, INSERT_PAGES));
+		UnlockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock);
+	}
 }

@@ -5,29 +5,107 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "inverted/inverted.h"
+#include "inverted/maintain.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+
+static void
+list_corrupt(Relation index)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("metapage of index \"%s\" lists too many parts",
+					RelationGetRelationName(index)),
+			 errhint("Please REINDEX it.")));
+}
+
+/*
+ * The segments in the list's pages into dst; false if these are not what the copy of
+ * the metapage says, because they have been replaced since.
+ */
+static bool
+read_list(Relation index, const PgrInvMetaPage *page, PgrSegDesc *dst)
+{
+	BlockNumber block = page->list_block;
+	uint32		n = 0;
+
+	while (n < page->list_segments)
+	{
+		PGAlignedBlock copy;
+		uint32		here;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!BlockNumberIsValid(block))
+			list_corrupt(index);
+		pgr_page_copy(index, block, PGR_PAGE_ANY, 0, copy.data);
+		if (PgrPageGetOpaque(copy.data)->kind != PGR_PAGE_SEGMENT_LIST ||
+			PgrPageGetOpaque(copy.data)->generation != page->list_generation)
+			return false;
+		here = PgrPageGetUsed(copy.data) / sizeof(PgrSegDesc);
+		if (here == 0 || here > page->list_segments - n)
+			list_corrupt(index);
+		memcpy(dst + n, PgrPageGetData(copy.data), here * sizeof(PgrSegDesc));
+		n += here;
+		block = PgrPageGetOpaque(copy.data)->next;
+	}
+	return true;
+}
+
+static void
+meta_from_page(PgrInvMeta *meta, const PgrInvMetaPage *page)
+{
+	memcpy(meta, page, offsetof(PgrInvMetaPage, segments));
+	meta->nlisted = page->list_segments;
+	memcpy(meta->writing, page->writing, sizeof(meta->writing));
+	meta->claimed = page->claimed;
+	meta->list_generation = page->list_generation;
+}
 
 void
 pgr_inv_meta_copy(Relation index, PgrInvMeta *meta)
 {
-	pgr_meta_copy(index, PGR_INV_MAGIC, PGR_INV_VERSION, meta, sizeof(PgrInvMeta));
-	if (meta->nsegments > PGR_INV_MAX_SEGMENTS || meta->npending > PGR_INV_MAX_PENDING)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("metapage of index \"%s\" lists too many parts",
-						RelationGetRelationName(index)),
-				 errhint("Please REINDEX it.")));
+	PgrInvMetaPage *page = palloc(sizeof(PgrInvMetaPage));
+	uint32		tried = 0;
+
+	StaticAssertStmt(offsetof(PgrInvMetaPage, segments) ==
+					 offsetof(PgrInvMeta, pending) + sizeof(meta->pending), "same beginning");
+	for (;;)
+	{
+		pgr_meta_copy_since(index, PGR_INV_MAGIC, PGR_INV_OLDEST_VERSION, PGR_INV_VERSION,
+							page, sizeof(PgrInvMetaPage));
+		if (page->nsegments > PGR_INV_MAX_INLINE || page->npending > PGR_INV_MAX_PENDING ||
+			page->nclosed > page->npending ||
+			page->list_segments > MaxBlockNumber - PGR_INV_MAX_INLINE)
+			list_corrupt(index);
+		meta_from_page(meta, page);
+		meta->nsegments = page->list_segments + page->nsegments;
+		meta->segments = palloc_extended(mul_size(Max(meta->nsegments, 1), sizeof(PgrSegDesc)),
+										 MCXT_ALLOC_HUGE);
+		if (read_list(index, page, meta->segments))
+			break;
+		/* a list that was replaced since is not named any more */
+		if (page->list_generation == tried)
+			list_corrupt(index);
+		tried = page->list_generation;
+		pfree(meta->segments);
+	}
+	memcpy(meta->segments + page->list_segments, page->segments,
+		   page->nsegments * sizeof(PgrSegDesc));
+	pfree(page);
 }
 
-PgrInvMeta *
+PgrInvMetaPage *
 pgr_inv_meta_add(PgrWalBatch *batch, Relation index)
 {
 	Buffer		buffer = pgr_page_read(index, PGR_META_BLOCK, PGR_PAGE_META,
 									   BUFFER_LOCK_EXCLUSIVE);
+	Page		page = pgr_wal_add(batch, buffer, false);
+	PgrInvMetaPage *meta = (PgrInvMetaPage *) PgrPageGetData(page);
 
-	return (PgrInvMeta *) PgrPageGetData(pgr_wal_add(batch, buffer, false));
+	meta->head.version = PGR_INV_VERSION;
+	pgr_page_set_used(page, sizeof(PgrInvMetaPage));
+	return meta;
 }
 
 void
@@ -41,8 +119,8 @@ pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMeta *meta)
 	pgr_wal_begin(&batch, index, true);
 	page = pgr_wal_add(&batch, buffer, true);
 	pgr_page_init(page, PGR_PAGE_META, 0);
-	memcpy(PgrPageGetData(page), meta, sizeof(PgrInvMeta));
-	pgr_page_set_used(page, sizeof(PgrInvMeta));
+	memcpy(PgrPageGetData(page), meta, offsetof(PgrInvMetaPage, segments));
+	pgr_page_set_used(page, sizeof(PgrInvMetaPage));
 	pgr_wal_commit(&batch);
 	pgr_space_create(index, fork, true);
 }
@@ -107,13 +185,27 @@ pgr_inv_pending_shape(const PgrInvMeta *meta)
 }
 
 uint32
-pgr_inv_new_generation(Relation index, bool building)
+pgr_inv_new_generation(Relation index, PgrInvWriter writer)
 {
 	PgrWalBatch batch;
+	PgrInvMetaPage *meta;
 	uint32		generation;
+	bool		swept = writer == PGR_INV_BUILD;
 
-	pgr_wal_begin(&batch, index, building);
-	generation = pgr_inv_meta_add(&batch, index)->next_generation++;
+	for (;;)
+	{
+		pgr_wal_begin(&batch, index, writer == PGR_INV_BUILD);
+		meta = pgr_inv_meta_add(&batch, index);
+		if (swept || meta->writing[writer] == 0)
+			break;
+		/* before it is forgotten that nobody has seen what the last attempt wrote */
+		pgr_wal_abort(&batch);
+		pgr_inv_sweep(index, 1 << writer);
+		swept = true;
+	}
+	generation = meta->next_generation++;
+	if (writer != PGR_INV_BUILD)
+		meta->writing[writer] = generation;
 	pgr_wal_commit(&batch);
 	return generation;
 }

@@ -3,9 +3,10 @@
  *		The pending area: documents not yet in a segment, as records in pages.
  *
  * An insert appends to the tail page under that page's lock; the metapage is
- * touched only when a page or an extent is full. A page that is no longer the
- * tail is marked closed in the record that moves the tail, and pgr_pending_close
- * marks the last tail, so a backend that remembers an old tail can never add to
+ * touched only when a page or an extent is full. The first nclosed extents get no
+ * more documents: they are being sealed, or wait for it after a seal that failed.
+ * An insert holds the fragments lock from before it looks for the tail until its
+ * document is put, and pgr_pending_close holds it exclusively, so nobody adds to
  * pages that are being sealed.
  *
  * How the pages are read is in pending_read.c.
@@ -13,21 +14,19 @@
 #include "postgres.h"
 
 #include "base/varint.h"
-#include "inverted/inverted.h"
+#include "inverted/maintain.h"
 #include "inverted/pending.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 
 /*
- * Heavyweight lock, by a page number that the storage layer's locks do not use:
- * shared while a document's fragments are put, exclusive while the area is closed.
- * Else a seal between two fragments makes two documents of one.
+ * An extent is half as large as all pending extents together, or as what is left of a
+ * document, so that there are few, and what is allocated is in proportion to what is
+ * there. While there are few, shorter free extents will do.
  */
-#define FRAGMENTS_LOCK 2
-
-/* pages of the first extent; each further one is twice as large, up to a limit */
-#define EXTENT_PAGES 64
+#define EXTENT_PAGES 32			/* at least */
 #define MAX_EXTENT_PAGES 8192
+#define LEAST_PAGES 8
+#define FEW_EXTENTS 12
 
 /* --- records ------------------------------------------------------------------ */
 
@@ -174,6 +173,8 @@ feed(Feeder *f, char *dst, Size room)
 	f->done = f->doc == NULL || f->term >= f->doc->nterms;
 	if (nterms == 0 && !f->done)
 		return 0;
+	if (f->done)
+		r->flags |= PGR_PENDING_LAST;
 	memcpy(hashes + nterms, scratch.data, p - (uint8 *) scratch.data);
 	r->nterms = nterms;
 	r->size = INTALIGN(header + nterms * sizeof(uint32) + (p - (uint8 *) scratch.data));
@@ -183,61 +184,133 @@ feed(Feeder *f, char *dst, Size room)
 
 /* --- inserting ------------------------------------------------------------------ */
 
-/* The tail as the metapage says; false if there is no pending page yet. */
-static bool
-find_tail(Relation index, BlockNumber *block, uint32 *generation, uint32 *pages)
+/* Where a document goes next, and how much is there already. */
+typedef struct Tail
 {
-	Buffer		buffer = pgr_page_read(index, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_SHARE);
-	PgrInvMeta *meta = (PgrInvMeta *) PgrPageGetData(BufferGetPage(buffer));
-	bool		found = false;
+	BlockNumber block;			/* InvalidBlockNumber: there is none yet */
+	BlockNumber next;			/* the page after it, InvalidBlockNumber: in no extent yet */
+	uint32		generation;
+	PgrPendingSize size;
+} Tail;
 
-	*pages = 0;
+static void
+measure(const PgrInvMetaPage *meta, PgrPendingSize *size)
+{
+	size->pages = 0;
+	size->extents = meta->npending;
 	for (uint32 i = 0; i < meta->npending; i++)
-		*pages += meta->pending[i].used;
-	if (meta->npending > 0)
-	{
-		PgrPendingExtent *last = &meta->pending[meta->npending - 1];
-
-		*generation = last->generation;
-		*block = last->start + last->used - 1;
-		found = last->used > 0;
-	}
-	UnlockReleaseBuffer(buffer);
-	return found;
+		size->pages += meta->pending[i].used;
 }
 
-/* Appends an extent to the metapage's list. The space lock is held. */
-static void
-add_extent(Relation index)
+/* The extent that documents go to; NULL if it is yet to be added. */
+static PgrPendingExtent *
+open_extent(PgrInvMetaPage *meta)
 {
-	uint32		generation = pgr_inv_new_generation(index, false);
-	PgrWalBatch batch;
-	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
-	PgrPendingExtent *e;
-	PgrExtent	extent;
+	return meta->npending > meta->nclosed ? &meta->pending[meta->npending - 1] : NULL;
+}
 
-	pgr_inv_meta_copy(index, meta);
-	extent = pgr_space_alloc(index, generation,
-							 Min(EXTENT_PAGES << Min(meta->npending, 16), MAX_EXTENT_PAGES),
-							 false);
-	pfree(meta);
+/* The last page in use of the open extent, or InvalidBlockNumber. */
+static BlockNumber
+tail_block(const PgrPendingExtent *e)
+{
+	return e && e->used > 0 ? e->start + e->used - 1 : InvalidBlockNumber;
+}
+
+/* As the metapage says. */
+static void
+find_tail(Relation index, Tail *tail)
+{
+	Buffer		buffer = pgr_page_read(index, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_SHARE);
+	PgrInvMetaPage *meta = (PgrInvMetaPage *) PgrPageGetData(BufferGetPage(buffer));
+	PgrPendingExtent *e = open_extent(meta);
+
+	measure(meta, &tail->size);
+	tail->block = tail_block(e);
+	tail->next = e && e->used < e->count ? e->start + e->used : InvalidBlockNumber;
+	tail->generation = e ? e->generation : 0;
+	UnlockReleaseBuffer(buffer);
+}
+
+void
+pgr_pending_size(Relation index, PgrPendingSize *size)
+{
+	Tail		tail;
+
+	find_tail(index, &tail);
+	*size = tail.size;
+}
+
+/* About how many pages the rest of a document takes, MAX_EXTENT_PAGES at most. */
+static uint32
+pages_left(const Feeder *f)
+{
+	Size		bytes = 0;
+
+	for (int t = f->term; f->doc && t < f->doc->nterms; t++)
+		bytes += sizeof(uint32) + 8 + f->doc->terms[t].len +
+			(f->sparse ? 0 : 2 * (Size) f->doc->terms[t].tf);
+	return Min(bytes / PGR_PAGE_CAPACITY, MAX_EXTENT_PAGES);
+}
+
+/*
+ * Pages for the open part of the area; *generation: theirs. The extents between two
+ * closes share one. The space lock is held.
+ */
+static PgrExtent
+allocate(Relation index, const Feeder *f, uint32 *generation)
+{
+	PgrInvMeta	meta;
+	uint32		want = 0,
+				least = LEAST_PAGES;
+
+	pgr_inv_meta_copy(index, &meta);
+	pfree(meta.segments);
+	/* tested before anything is allocated; pgr_inv_insert sees to it that there is room */
+	if (meta.npending == PGR_INV_MAX_PENDING)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("pending area of index \"%s\" is full", RelationGetRelationName(index)),
+				 errhint("VACUUM the table.")));
+	for (uint32 i = 0; i < meta.npending; i++)
+		want += meta.pending[i].count;
+	want = Min(Max(Max(want / 2, pages_left(f)), EXTENT_PAGES), MAX_EXTENT_PAGES);
+	if (meta.npending >= FEW_EXTENTS)
+		least = want / 2;
+	if (meta.npending > meta.nclosed)
+		*generation = meta.pending[meta.npending - 1].generation;
+	else
+		*generation = pgr_inv_new_generation(index, PGR_INV_SPACE);
+	return pgr_space_alloc(index, *generation, least, want, false);
+}
+
+/*
+ * Appends an extent to the metapage's list, or makes the last one longer. The space
+ * lock is held.
+ */
+static void
+add_extent(Relation index, const Feeder *f)
+{
+	uint32		generation;
+	PgrExtent	extent = allocate(index, f, &generation);
+	PgrInvMetaPage *meta;
+	PgrPendingExtent *e;
+	PgrWalBatch batch;
 
 	pgr_wal_begin(&batch, index, false);
 	meta = pgr_inv_meta_add(&batch, index);
-	if (meta->npending == PGR_INV_MAX_PENDING)
+	e = open_extent(meta);
+	if (e && e->generation == generation && e->start + e->count == extent.start)
+		e->count += extent.count;
+	else
 	{
-		pgr_wal_abort(&batch);
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("pending area of index \"%s\" is full",
-						RelationGetRelationName(index)),
-				 errhint("VACUUM the table, or raise the index's option \"pending_limit\".")));
+		e = &meta->pending[meta->npending++];
+		e->generation = generation;
+		e->start = extent.start;
+		e->count = extent.count;
+		e->used = 0;
 	}
-	e = &meta->pending[meta->npending++];
-	e->generation = generation;
-	e->start = extent.start;
-	e->count = extent.count;
-	e->used = 0;
+	if (meta->writing[PGR_INV_SPACE] == generation)
+		meta->writing[PGR_INV_SPACE] = 0;
 	pgr_wal_commit(&batch);
 }
 
@@ -249,30 +322,20 @@ static bool
 next_page(Relation index, BlockNumber old)
 {
 	PgrWalBatch batch;
-	PgrInvMeta *meta;
 	PgrPendingExtent *e;
 	BlockNumber tail;
 	Page		page;
 	Buffer		buffer;
+	bool		moved;
 
 	pgr_wal_begin(&batch, index, false);
-	meta = pgr_inv_meta_add(&batch, index);
-	if (meta->npending == 0)
+	e = open_extent(pgr_inv_meta_add(&batch, index));
+	tail = tail_block(e);
+	moved = BlockNumberIsValid(tail) && tail != old;
+	if (e == NULL || moved || e->used == e->count)
 	{
 		pgr_wal_abort(&batch);
-		return false;
-	}
-	e = &meta->pending[meta->npending - 1];
-	tail = e->used > 0 ? e->start + e->used - 1 : InvalidBlockNumber;
-	if (tail != old && BlockNumberIsValid(tail))
-	{
-		pgr_wal_abort(&batch);
-		return true;
-	}
-	if (e->used == e->count)
-	{
-		pgr_wal_abort(&batch);
-		return false;
+		return moved;
 	}
 	if (BlockNumberIsValid(tail))
 	{
@@ -290,13 +353,15 @@ next_page(Relation index, BlockNumber old)
 
 /* A tail with room, whatever it takes. */
 static void
-make_room(Relation index, BlockNumber old)
+make_room(Relation index, const Tail *tail, const Feeder *f)
 {
-	if (next_page(index, old))
+	if (BlockNumberIsValid(tail->next))
+		pgr_space_reach(index, tail->next);
+	if (next_page(index, tail->block))
 		return;
 	pgr_space_lock(index);
-	if (!next_page(index, old))
-		add_extent(index);
+	if (!next_page(index, tail->block))
+		add_extent(index, f);
 	pgr_space_unlock(index);
 }
 
@@ -334,78 +399,79 @@ add_fragment(Relation index, BlockNumber block, uint32 generation, Feeder *f)
 	return true;
 }
 
-uint32
+void
 pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
-				   ItemPointer tid, const PgrLexDoc *doc)
+				   ItemPointer tid, const PgrLexDoc *doc, PgrPendingSize *size)
 {
 	Feeder		f = {0};
-	uint32		pages = 0;
+	Tail		tail;
 
 	f.shape = shape;
 	f.sparse = sparse;
 	f.tid = tid;
 	f.doc = doc;
 	f.first = true;
-	LockPage(index, FRAGMENTS_LOCK, ShareLock);
+	LockPage(index, PGR_INV_FRAGMENTS_LOCK, ShareLock);
 	while (!f.done)
 	{
-		BlockNumber block = InvalidBlockNumber;
-		uint32		generation = 0;
-
 		CHECK_FOR_INTERRUPTS();
-		if (!find_tail(index, &block, &generation, &pages))
-			make_room(index, InvalidBlockNumber);
-		else if (!add_fragment(index, block, generation, &f))
-			make_room(index, block);
+		find_tail(index, &tail);
+		if (!BlockNumberIsValid(tail.block) ||
+			!add_fragment(index, tail.block, tail.generation, &f))
+			make_room(index, &tail, &f);
 	}
-	UnlockPage(index, FRAGMENTS_LOCK, ShareLock);
-	return pages;
+	UnlockPage(index, PGR_INV_FRAGMENTS_LOCK, ShareLock);
+	*size = tail.size;
 }
 
-int
+/* --- closing -------------------------------------------------------------------- */
+
+/* Makes the used extents final; *end and *unused: what the last one does not use. */
+static bool
+close_extents(Relation index, BlockNumber *end, uint32 *unused)
+{
+	PgrWalBatch batch;
+	PgrInvMetaPage *meta;
+	PgrPendingExtent *last;
+	uint32		n;
+
+	*unused = 0;
+	pgr_wal_begin(&batch, index, false);
+	meta = pgr_inv_meta_add(&batch, index);
+	n = meta->npending;
+	while (n > meta->nclosed && meta->pending[n - 1].used == 0)
+		n--;
+	if (n == meta->nclosed)
+	{
+		pgr_wal_abort(&batch);
+		return false;
+	}
+	last = &meta->pending[n - 1];
+	/* unused extents after it stay open, and have its generation */
+	if (n == meta->npending)
+	{
+		*end = last->start + last->count;
+		*unused = last->count - last->used;
+		last->count = last->used;
+	}
+	meta->nclosed = n;
+	pgr_wal_commit(&batch);
+	return true;
+}
+
+bool
 pgr_pending_close(Relation index)
 {
-	BlockNumber block;
-	uint32		generation,
-				pages;
-	int			n;
-	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
-	PgrPendingExtent last;
-	PgrWalBatch batch;
-	Buffer		buffer;
+	BlockNumber end;
+	uint32		unused;
+	bool		closed;
 
-	LockPage(index, FRAGMENTS_LOCK, ExclusiveLock);
-	pgr_space_lock(index);
-	if (!find_tail(index, &block, &generation, &pages))
-		n = 0;
-	else
-	{
-		pgr_inv_meta_copy(index, meta);
-		n = meta->npending;
-		add_extent(index);
-	}
-	pgr_space_unlock(index);
-	pfree(meta);
-	if (n == 0)
-	{
-		UnlockPage(index, FRAGMENTS_LOCK, ExclusiveLock);
-		return 0;
-	}
-
-	/* the tail may have moved on before the new extent was there */
-	meta = palloc(sizeof(PgrInvMeta));
-	pgr_inv_meta_copy(index, meta);
-	last = meta->pending[n - 1];
-	pfree(meta);
-	buffer = pgr_page_read(index, last.start + last.used - 1, PGR_PAGE_PENDING,
-						   BUFFER_LOCK_EXCLUSIVE);
-	pgr_wal_begin(&batch, index, false);
-	PgrPageGetOpaque(pgr_wal_add(&batch, buffer, false))->flags |= PGR_PENDING_CLOSED;
-	pgr_wal_commit(&batch);
-	UnlockPage(index, FRAGMENTS_LOCK, ExclusiveLock);
+	LockPage(index, PGR_INV_FRAGMENTS_LOCK, ExclusiveLock);
+	closed = close_extents(index, &end, &unused);
+	UnlockPage(index, PGR_INV_FRAGMENTS_LOCK, ExclusiveLock);
 
 	/* nobody looks at pages that were not used, so they are free at once */
-	if (last.used < last.count)
-		pgr_space_trim(index, last.start + last.count, last.count - last.used, false);
-	return n;
+	if (closed && unused > 0)
+		pgr_space_trim(index, end, unused, false);
+	return closed;
 }

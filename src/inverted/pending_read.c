@@ -6,6 +6,10 @@
  * of the record's terms with those of the query's (both arrays of uint32), and
  * looks closer only where one is equal. Pages are copied under a share lock and
  * decoded without it.
+ *
+ * Fragments of documents that are put at the same time interleave, so a reader keeps
+ * account of those it has seen the first fragment of and not the last (OpenDoc). In
+ * format version 1 the last is not marked, and documents stay open to the end.
  */
 #include "postgres.h"
 
@@ -15,6 +19,19 @@
 #include "inverted/inverted.h"
 #include "inverted/pending.h"
 #include "miscadmin.h"
+#include "utils/memutils.h"
+
+/* A document of which more fragments may come. */
+typedef struct OpenDoc
+{
+	ItemPointerData tid;
+	bool		dead;
+	MemoryContext context;		/* of doc, when documents are handed over one by one */
+	PgrPendingDoc *doc;			/* then; NULL: none of its terms is wanted, so far */
+	uint32		number;			/* in out->docs, when they are collected; NO_NUMBER: none */
+} OpenDoc;
+
+#define NO_NUMBER PG_UINT32_MAX
 
 typedef struct Reader
 {
@@ -24,10 +41,20 @@ typedef struct Reader
 	const PgrLexTerm *terms;	/* wanted, ascending; NULL: all */
 	int			nterms;
 	uint32	   *hashes;			/* of terms */
+	OpenDoc    *open;
+	int			nopen;
+	int			open_size;
+	bool		complete_only;	/* take up no further documents */
+
+	/* collecting */
 	PgrPendingDocs *out;
 	uint32		size;			/* of out->docs */
-	int			last;			/* document that fragments now belong to, -1: left out */
 	PgrPendingEnd *end;			/* of the area for this reader, or NULL */
+
+	/* handing over */
+	PgrPendingCallback callback;
+	void	   *arg;
+	MemoryContext scratch;		/* of a document that is one fragment */
 } Reader;
 
 PGR_NORETURN
@@ -75,19 +102,9 @@ term_wanted(const Reader *r, const char *bytes, uint32 len, uint32 hash)
 	return false;
 }
 
-static PgrPendingDoc *
-reader_new_doc(Reader *r, const PgrPendingRecord *rec)
+static void
+init_doc(const Reader *r, PgrPendingDoc *d, const PgrPendingRecord *rec)
 {
-	PgrPendingDocs *out = r->out;
-	PgrPendingDoc *d;
-
-	if (out->n == r->size)
-	{
-		r->size = Max(r->size * 2, 64);
-		out->docs = out->docs ? repalloc_huge(out->docs, mul_size(r->size, sizeof(PgrPendingDoc)))
-			: palloc(r->size * sizeof(PgrPendingDoc));
-	}
-	d = &out->docs[out->n++];
 	memset(d, 0, sizeof(*d));
 	d->tid = rec->tid;
 	d->null = (rec->flags & PGR_PENDING_NULL) != 0;
@@ -102,7 +119,22 @@ reader_new_doc(Reader *r, const PgrPendingRecord *rec)
 		for (int f = 0; f < r->shape->nfields; f++)
 			d->field_norm[f] = pgr_norm_encode(d->doc.field_length[f]);
 	}
-	return d;
+}
+
+/* One more document of those that are collected; returns its number. */
+static uint32
+collect_doc(Reader *r, const PgrPendingRecord *rec)
+{
+	PgrPendingDocs *out = r->out;
+
+	if (out->n == r->size)
+	{
+		r->size = Max(r->size * 2, 64);
+		out->docs = out->docs ? repalloc_huge(out->docs, mul_size(r->size, sizeof(PgrPendingDoc)))
+			: palloc(r->size * sizeof(PgrPendingDoc));
+	}
+	init_doc(r, &out->docs[out->n], rec);
+	return out->n++;
 }
 
 static void
@@ -272,24 +304,100 @@ read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 }
 
 /*
- * The document that a fragment belongs to: the last one with its tid. Fragments
- * of concurrent inserts interleave; a tid that vacuum condemned may be in use
- * again.
+ * The open document that a fragment belongs to: the last one with its tid. A tid that
+ * vacuum condemned may be in use again.
  */
-static PgrPendingDoc *
-find_doc(Reader *r, const PgrPendingRecord *rec)
+static OpenDoc *
+find_open(Reader *r, const PgrPendingRecord *rec)
 {
 	bool		dead = (rec->flags & PGR_PENDING_DEAD) != 0;
 
-	for (uint32 i = r->out->n; i-- > 0;)
+	for (int i = r->nopen; i-- > 0;)
 	{
-		PgrPendingDoc *d = &r->out->docs[i];
-
-		if (d->dead == dead && !d->null &&
-			ItemPointerEquals(&d->tid, unconstify(ItemPointerData *, &rec->tid)))
-			return d;
+		if (r->open[i].dead == dead &&
+			ItemPointerEquals(&r->open[i].tid, unconstify(ItemPointerData *, &rec->tid)))
+			return &r->open[i];
 	}
 	return NULL;
+}
+
+static OpenDoc *
+add_open(Reader *r, const PgrPendingRecord *rec)
+{
+	OpenDoc    *o;
+
+	if (r->nopen == r->open_size)
+	{
+		r->open_size = Max(r->open_size * 2, 16);
+		r->open = r->open ? repalloc_huge(r->open, mul_size(r->open_size, sizeof(OpenDoc)))
+			: palloc(r->open_size * sizeof(OpenDoc));
+	}
+	o = &r->open[r->nopen++];
+	memset(o, 0, sizeof(*o));
+	o->tid = rec->tid;
+	o->dead = (rec->flags & PGR_PENDING_DEAD) != 0;
+	o->number = NO_NUMBER;
+	return o;
+}
+
+static void
+close_open(Reader *r, OpenDoc *o)
+{
+	if (o->doc)
+		r->callback(r->arg, o->doc);
+	if (o->context)
+		MemoryContextDelete(o->context);
+	*o = r->open[--r->nopen];
+}
+
+/* Collects what is wanted of a fragment; o: its open document, NULL if it is whole. */
+static bool
+collect_fragment(Reader *r, const PgrPendingRecord *rec, const uint32 *hashes, OpenDoc *o)
+{
+	uint32		number = o ? o->number : NO_NUMBER;
+
+	if (r->terms != NULL &&
+		((rec->flags & PGR_PENDING_NULL) || !record_wanted(r, hashes, rec->nterms)))
+		return true;
+	/* the first fragments may have held no wanted term */
+	if (number == NO_NUMBER)
+		number = collect_doc(r, rec);
+	if (o)
+		o->number = number;
+	return read_terms(r, rec, &r->out->docs[number]);
+}
+
+/* Hands over a fragment's document, if it is whole, or adds to it in its own context. */
+static bool
+hand_over_fragment(Reader *r, const PgrPendingRecord *rec, OpenDoc *o)
+{
+	MemoryContext context = r->scratch;
+	MemoryContext old;
+	PgrPendingDoc *d = o ? o->doc : NULL;
+	bool		good;
+
+	if (o && o->context == NULL)
+		o->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve pending document",
+										   ALLOCSET_SMALL_SIZES);
+	if (o)
+		context = o->context;
+	old = MemoryContextSwitchTo(context);
+	if (d == NULL)
+	{
+		d = palloc(sizeof(PgrPendingDoc));
+		init_doc(r, d, rec);
+	}
+	good = read_terms(r, rec, d);
+	MemoryContextSwitchTo(old);
+	if (o)
+		o->doc = d;
+	else
+	{
+		if (good)
+			r->callback(r->arg, d);
+		MemoryContextReset(r->scratch);
+	}
+	return good;
 }
 
 static bool
@@ -297,21 +405,28 @@ read_record(Reader *r, const PgrPendingRecord *rec)
 {
 	const uint32 *hashes = (const uint32 *)
 		((const char *) rec + pgr_pending_header_size(r->shape));
-	PgrPendingDoc *d = NULL;
+	bool		first = (rec->flags & PGR_PENDING_FIRST) != 0;
+	bool		last = (rec->flags & (PGR_PENDING_LAST | PGR_PENDING_NULL)) != 0;
+	OpenDoc    *o = NULL;
+	bool		good;
 
-	if (rec->flags & PGR_PENDING_FIRST)
+	if (first && r->complete_only)
+		return true;
+	if (first && r->out)
 		count_doc(r, rec);
-	if ((rec->flags & PGR_PENDING_NULL) == 0 && !record_wanted(r, hashes, rec->nterms) &&
-		r->terms != NULL)
-		return true;
-	if ((rec->flags & PGR_PENDING_NULL) && r->terms != NULL)
-		return true;
-	if ((rec->flags & PGR_PENDING_FIRST) == 0)
-		d = find_doc(r, rec);
-	/* NULL too where the first fragments held no wanted term */
-	if (d == NULL)
-		d = reader_new_doc(r, rec);
-	return read_terms(r, rec, d);
+	if (!first)
+	{
+		/* of a document that a seal has taken whole: see PGR_PENDING_FIRST */
+		o = find_open(r, rec);
+		if (o == NULL)
+			return true;
+	}
+	else if (!last)
+		o = add_open(r, rec);
+	good = r->callback ? hand_over_fragment(r, rec, o) : collect_fragment(r, rec, hashes, o);
+	if (o && last && good)
+		close_open(r, o);
+	return good;
 }
 
 /* last: of the area */
@@ -375,6 +490,38 @@ pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
 			read_page(&r, extents[i].start + page, extents[i].generation,
 					  i == nextents - 1 && page == extents[i].used - 1);
 	}
+}
+
+void
+pgr_pending_stream(Relation index, const PgrSegShape *shape, bool sparse,
+				   const PgrPendingExtent *extents, int nextents, uint32 npages,
+				   PgrPendingCallback callback, void *arg)
+{
+	Reader		r = {0};
+
+	r.index = index;
+	r.shape = shape;
+	r.sparse = sparse;
+	r.callback = callback;
+	r.arg = arg;
+	r.scratch = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve pending document",
+									  ALLOCSET_DEFAULT_SIZES);
+	for (int i = 0; i < nextents; i++)
+	{
+		for (uint32 page = 0; page < extents[i].used; page++)
+		{
+			r.complete_only = npages == 0;
+			if (npages > 0)
+				npages--;
+			else if (r.nopen == 0)
+				break;
+			read_page(&r, extents[i].start + page, extents[i].generation, false);
+		}
+	}
+	/* whoever put these failed between two fragments, or they are of format version 1 */
+	while (r.nopen > 0)
+		close_open(&r, &r.open[r.nopen - 1]);
+	MemoryContextDelete(r.scratch);
 }
 
 /* --- vacuum ---------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "inverted/inverted.h"
+#include "storage/shmem.h"
 
 static int
 compare_size(const void *a, const void *b)
@@ -61,7 +62,10 @@ pgr_view_open_at(Relation index, const PgrInvState *state, const PgrLexTerm *ter
 
 	view->index = index;
 	view->end = state->end;
-	memcpy(&view->meta, &state->meta, state->size);
+	view->meta = state->meta;
+	view->meta.segments = palloc_extended(mul_size(state->meta.nsegments + 1, sizeof(PgrSegDesc)),
+										  MCXT_ALLOC_HUGE);
+	memcpy(view->meta.segments, state + 1, state->meta.nsegments * sizeof(PgrSegDesc));
 	open_parts(view, terms, nterms);
 	return view;
 }
@@ -69,15 +73,15 @@ pgr_view_open_at(Relation index, const PgrInvState *state, const PgrLexTerm *ter
 PgrInvState *
 pgr_view_state(const PgrInvView *view, Size *size)
 {
-	Size		meta = offsetof(PgrInvMeta, segments) +
-		view->meta.nsegments * sizeof(PgrSegDesc);
+	Size		segments = mul_size(view->meta.nsegments, sizeof(PgrSegDesc));
 	PgrInvState *state;
 
-	*size = offsetof(PgrInvState, meta) + meta;
-	state = palloc(*size);
+	*size = add_size(sizeof(PgrInvState), segments);
+	state = palloc_extended(*size, MCXT_ALLOC_HUGE);
 	state->end = view->end;
-	state->size = meta;
-	memcpy(&state->meta, &view->meta, meta);
+	state->meta = view->meta;
+	state->meta.segments = NULL;
+	memcpy(state + 1, view->meta.segments, segments);
 	return state;
 }
 

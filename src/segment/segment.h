@@ -360,8 +360,8 @@ extern PgrSegCounters pgr_seg_counters;
 /*
  * Merges segments into a new one, leaving out dead documents and NULL rows. The
  * others keep their order, inputs one after the other. Impacts of a term are
- * rescaled to the largest scale. The maintenance lock is held (no bit of a dead
- * bitmap may change meanwhile). Interruptible. The map is palloc'd.
+ * rescaled to the largest scale. Nobody may mark rows of the inputs dead meanwhile.
+ * Interruptible. The map is palloc'd.
  */
 extern void pgr_segment_merge(Relation rel, PgrSegment **segs, int nsegs, uint32 generation,
 							  const PgrSegShape *shape, PgrRunTarget target, BufFile *file,

@@ -59,8 +59,7 @@ typedef struct Merge
 /* --- documents --- */
 
 /*
- * The dead bitmap as of now; nobody changes it while the maintenance lock is
- * held.
+ * The dead bitmap as of now; the caller sees to it that nobody changes it.
  */
 static LiveWord *
 load_live_map(PgrSegment *seg)

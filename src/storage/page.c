@@ -189,7 +189,8 @@ pgr_page_extend_by(Relation rel, ForkNumber fork, uint32 n, Buffer *buffers)
 }
 
 void
-pgr_meta_copy(Relation rel, uint32 magic, uint32 version, void *dst, Size size)
+pgr_meta_copy_since(Relation rel, uint32 magic, uint32 oldest, uint32 version,
+					void *dst, Size size)
 {
 	PGAlignedBlock block;
 	PgrMetaHead *head;
@@ -199,11 +200,17 @@ pgr_meta_copy(Relation rel, uint32 magic, uint32 version, void *dst, Size size)
 	head = (PgrMetaHead *) PgrPageGetData(block.data);
 	if (head->magic != magic)
 		pgr_page_corrupt(rel, PGR_META_BLOCK, "it belongs to another access method");
-	if (head->version != version)
+	if (head->version < oldest || head->version > version)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("index \"%s\" has format version %u, this library reads version %u",
 						RelationGetRelationName(rel), head->version, version),
 				 errhint("Please REINDEX it.")));
 	memcpy(dst, head, size);
+}
+
+void
+pgr_meta_copy(Relation rel, uint32 magic, uint32 version, void *dst, Size size)
+{
+	pgr_meta_copy_since(rel, magic, version, version, dst, size);
 }

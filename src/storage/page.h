@@ -20,6 +20,7 @@ typedef enum PgrPageKind
 	PGR_PAGE_SPACE = 2,
 	PGR_PAGE_SEGMENT = 0x10,	/* src/segment */
 	PGR_PAGE_PENDING = 0x11,	/* src/inverted */
+	PGR_PAGE_SEGMENT_LIST = 0x12,
 	PGR_PAGE_HNSW_ENTRY = 0x20, /* src/hnsw */
 	PGR_PAGE_HNSW_NODE = 0x21,
 	PGR_PAGE_HNSW_AUX = 0x22,

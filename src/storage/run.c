@@ -86,7 +86,7 @@ run_grow(PgrRunWriter *w)
 	PgrExtent  *last;
 	PgrExtent	extent;
 
-	extent = pgr_space_alloc(w->rel, map->generation,
+	extent = pgr_space_alloc(w->rel, map->generation, 1,
 							 Min(Max(w->allocated / 8, FIRST_EXTENT), MAX_EXTENT),
 							 w->target == PGR_RUN_BUILDING);
 	w->allocated += extent.count;

@@ -15,16 +15,16 @@
 #include "utils/snapmgr.h"
 #include "base/compat.h"
 
+/* blocks that are added to the file at a time */
+#define EXTEND_BATCH 64
+
+/* blocks that may be known and not be in the file; more is damage */
+#define MOST_UNWRITTEN 65536
+
 void
 pgr_maintenance_lock(Relation rel)
 {
 	LockPage(rel, PGR_META_BLOCK, ExclusiveLock);
-}
-
-bool
-pgr_maintenance_trylock(Relation rel)
-{
-	return ConditionalLockPage(rel, PGR_META_BLOCK, ExclusiveLock);
 }
 
 void
@@ -103,157 +103,183 @@ space_entry(uint32 generation, BlockNumber start, uint32 count)
 	return entry;
 }
 
-/* A new space page, linked behind the last one, which is locked; returns it locked. */
-static Buffer
-space_chain(Relation rel, Buffer last, bool building)
+/* What a look at all space pages finds. */
+typedef struct SpaceLook
 {
-	Buffer		buffer;
-	PgrWalBatch batch;
-	BlockNumber block;
+	BlockNumber end;			/* behind everything that has an owner or is known free */
+	BlockNumber last;			/* the last space page */
+	BlockNumber room;			/* the first with room for an entry, or InvalidBlockNumber */
+	BlockNumber block;			/* that of the best free extent, or InvalidBlockNumber */
+	uint32		number;			/* of that extent there */
+	uint32		count;			/* pages of it */
+} SpaceLook;
 
-	/*
-	 * Extending waits for a lock, so not under the last page's; the space lock
-	 * keeps others from chaining a page meanwhile.
-	 */
-	block = BufferGetBlockNumber(last);
-	UnlockReleaseBuffer(last);
-	buffer = pgr_page_extend(rel, MAIN_FORKNUM);
-	last = pgr_page_read(rel, block, PGR_PAGE_SPACE, BUFFER_LOCK_EXCLUSIVE);
-
-	block = BufferGetBlockNumber(buffer);
-	pgr_wal_begin(&batch, rel, building);
-	PgrPageGetOpaque(pgr_wal_add(&batch, last, false))->next = block;
-	pgr_page_init(pgr_wal_add(&batch, buffer, true), PGR_PAGE_SPACE, 0);
-	pgr_wal_commit(&batch);
-	return pgr_page_read(rel, block, PGR_PAGE_SPACE, BUFFER_LOCK_EXCLUSIVE);
-}
-
-/* The first space page with room for an entry, exclusively locked. */
-static Buffer
-space_with_room(Relation rel, bool building)
+/*
+ * Notes what a space page tells. The best free extent is the largest, on a page with
+ * room for what `want` pages leave of it: a run in few extents reads better, and the
+ * rest serves the next.
+ */
+static void
+space_look_at(BlockNumber block, Page page, uint32 want, SpaceLook *look)
 {
-	BlockNumber block = PGR_SPACE_BLOCK;
+	bool		room = space_count(page) < PGR_SPACE_ENTRIES_PER_PAGE;
 
-	for (;;)
+	look->end = Max(look->end, block + 1);
+	look->last = block;
+	if (room && !BlockNumberIsValid(look->room))
+		look->room = block;
+	for (uint32 i = 0; i < space_count(page); i++)
 	{
-		Buffer		buffer = pgr_page_read(rel, block, PGR_PAGE_SPACE, BUFFER_LOCK_EXCLUSIVE);
-		Page		page = BufferGetPage(buffer);
+		PgrSpaceEntry *e = &space_entries(page)[i];
 
-		if (space_count(page) < PGR_SPACE_ENTRIES_PER_PAGE)
-			return buffer;
-		block = PgrPageGetOpaque(page)->next;
-		if (!BlockNumberIsValid(block))
-			return space_chain(rel, buffer, building);
-		UnlockReleaseBuffer(buffer);
+		look->end = Max(look->end, e->start + e->count);
+		if (e->generation == 0 && e->count > look->count && (e->count <= want || room))
+		{
+			look->block = block;
+			look->number = i;
+			look->count = e->count;
+		}
 	}
 }
 
+/*
+ * Makes the relation at least `end` blocks long; new ones are not formatted. The space
+ * lock is held, so nobody else extends it.
+ */
 static void
-space_enter(Relation rel, PgrSpaceEntry entry, bool building)
+space_extend(Relation rel, BlockNumber end)
 {
-	Buffer		buffer = space_with_room(rel, building);
+	BlockNumber at = RelationGetNumberOfBlocks(rel);
+
+	if (at >= end)
+		return;
+	LockRelationForExtension(rel, ExclusiveLock);
+	while (at < end)
+	{
+		Buffer		buffers[EXTEND_BATCH];
+		uint32		n;
+
+		CHECK_FOR_INTERRUPTS();
+		n = pgr_page_extend_by(rel, MAIN_FORKNUM, Min(end - at, EXTEND_BATCH), buffers);
+		for (uint32 i = 0; i < n; i++)
+			ReleaseBuffer(buffers[i]);
+		at += n;
+	}
+	UnlockRelationForExtension(rel, ExclusiveLock);
+}
+
+/*
+ * Extents may lie beyond the end of the file, if it is that of a standby that was
+ * promoted: what the primary allocated and did not write it never had. (Or the whole
+ * machine crashed.) They must exist before anything is put behind them.
+ */
+static void
+space_fill(Relation rel, BlockNumber end)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+
+	if (end > nblocks && end - nblocks > MOST_UNWRITTEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has an extent that ends at block %u, but only %u blocks",
+						RelationGetRelationName(rel), end, nblocks),
+				 errhint("Please REINDEX it.")));
+	space_extend(rel, end);
+}
+
+/* A new space page behind everything else; the relation is as long as look->end says. */
+static void
+space_chain(Relation rel, SpaceLook *look, bool building)
+{
+	BlockNumber block = look->end;
 	PgrWalBatch batch;
+	Buffer		buffer;
+
+	space_extend(rel, block + 1);
+	pgr_wal_begin(&batch, rel, building);
+	buffer = pgr_page_read(rel, look->last, PGR_PAGE_SPACE, BUFFER_LOCK_EXCLUSIVE);
+	PgrPageGetOpaque(pgr_wal_add(&batch, buffer, false))->next = block;
+	buffer = ReadBufferExtended(rel, MAIN_FORKNUM, block, RBM_ZERO_AND_LOCK, NULL);
+	pgr_page_init(pgr_wal_add(&batch, buffer, true), PGR_PAGE_SPACE, 0);
+	pgr_wal_commit(&batch);
+	look->last = look->room = block;
+	look->end = block + 1;
+}
+
+/*
+ * Looks at all space pages, and sees to it that one of them has room for an entry and
+ * that the relation is as long as they say. The space lock is held; what was found
+ * stays true until the holder changes it.
+ */
+static void
+space_look(Relation rel, uint32 want, bool building, SpaceLook *look)
+{
+	BlockNumber block = PGR_SPACE_BLOCK;
+
+	look->end = 0;
+	look->room = look->block = InvalidBlockNumber;
+	look->number = look->count = 0;
+	while (BlockNumberIsValid(block))
+	{
+		PGAlignedBlock copy;
+
+		CHECK_FOR_INTERRUPTS();
+		pgr_page_copy(rel, block, PGR_PAGE_SPACE, 0, copy.data);
+		space_look_at(block, copy.data, want, look);
+		block = PgrPageGetOpaque(copy.data)->next;
+	}
+	space_fill(rel, look->end);
+	if (!BlockNumberIsValid(look->room))
+		space_chain(rel, look, building);
+}
+
+void
+pgr_space_reach(Relation rel, BlockNumber block)
+{
+	SpaceLook	look;
+
+	if (block < RelationGetNumberOfBlocks(rel))
+		return;
+	pgr_space_lock(rel);
+	space_look(rel, 1, false, &look);
+	pgr_space_unlock(rel);
+}
+
+/* Adds an entry to the page that is known to have room. */
+static void
+space_enter(Relation rel, BlockNumber room, PgrSpaceEntry entry, bool building)
+{
+	PgrWalBatch batch;
+	Buffer		buffer = pgr_page_read(rel, room, PGR_PAGE_SPACE, BUFFER_LOCK_EXCLUSIVE);
 
 	pgr_wal_begin(&batch, rel, building);
 	space_append(pgr_wal_add(&batch, buffer, false), entry);
 	pgr_wal_commit(&batch);
 }
 
-/*
- * Takes up to `want` pages of a free extent that is on a page with room for the
- * rest; false if there is none. The largest is taken: a run in few extents reads
- * better, and what is left of it serves the next.
- */
-static bool
-space_take_free(Relation rel, uint32 generation, uint32 want, bool building, PgrExtent *out)
+/* Gives up to `want` pages of the free extent that was found to a generation. */
+static PgrExtent
+space_take_free(Relation rel, uint32 generation, uint32 want, const SpaceLook *look, bool building)
 {
-	BlockNumber block = PGR_SPACE_BLOCK,
-				best_block = InvalidBlockNumber;
-	uint32		best = 0,
-				best_count = 0;
 	PgrWalBatch batch;
 	Page		page;
 	PgrSpaceEntry *entry;
-
-	while (BlockNumberIsValid(block))
-	{
-		PGAlignedBlock copy;
-
-		pgr_page_copy(rel, block, PGR_PAGE_SPACE, 0, copy.data);
-		for (uint32 i = 0; i < space_count(copy.data); i++)
-		{
-			PgrSpaceEntry *e = &space_entries(copy.data)[i];
-
-			if (e->generation == 0 && e->count > best_count &&
-				(e->count <= want || space_count(copy.data) < PGR_SPACE_ENTRIES_PER_PAGE))
-			{
-				best = i;
-				best_count = e->count;
-				best_block = block;
-			}
-		}
-		block = PgrPageGetOpaque(copy.data)->next;
-	}
-	if (!BlockNumberIsValid(best_block))
-		return false;
+	PgrExtent	extent;
 
 	pgr_wal_begin(&batch, rel, building);
-	page = pgr_wal_add(&batch, pgr_page_read(rel, best_block, PGR_PAGE_SPACE,
+	page = pgr_wal_add(&batch, pgr_page_read(rel, look->block, PGR_PAGE_SPACE,
 											 BUFFER_LOCK_EXCLUSIVE), false);
-	entry = &space_entries(page)[best];
+	entry = &space_entries(page)[look->number];
 	if (entry->count > want)
 	{
 		space_append(page, space_entry(0, entry->start + want, entry->count - want));
 		entry->count = want;
 	}
 	entry->generation = generation;
-	out->start = entry->start;
-	out->count = entry->count;
+	extent.start = entry->start;
+	extent.count = entry->count;
 	pgr_wal_commit(&batch);
-	return true;
-}
-
-/* `want` new blocks in a row at the end of the relation, not yet formatted. */
-static PgrExtent
-space_extend(Relation rel, uint32 want)
-{
-	PgrExtent	extent = {InvalidBlockNumber, 0};
-
-	LockRelationForExtension(rel, ExclusiveLock);
-	while (extent.count < want)
-	{
-		Buffer		buffer = ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW, RBM_NORMAL, NULL);
-
-		if (extent.count++ == 0)
-			extent.start = BufferGetBlockNumber(buffer);
-		ReleaseBuffer(buffer);
-	}
-	UnlockRelationForExtension(rel, ExclusiveLock);
 	return extent;
-}
-
-/*
- * Cuts entry i to `keep` pages. The rest becomes a free entry of the same page,
- * or, where that is full, *rest, to be entered elsewhere.
- */
-static void
-space_split(Page page, uint32 i, uint32 keep, PgrSpaceEntry *rest)
-{
-	PgrSpaceEntry *e = &space_entries(page)[i];
-
-	rest->count = 0;
-	if (keep == 0)
-		e->generation = 0;
-	else
-	{
-		PgrSpaceEntry tail = space_entry(0, e->start + keep, e->count - keep);
-
-		e->count = keep;
-		if (space_count(page) < PGR_SPACE_ENTRIES_PER_PAGE)
-			space_append(page, tail);
-		else
-			*rest = tail;
-	}
 }
 
 /*
@@ -284,16 +310,29 @@ space_find_end(Relation rel, BlockNumber end, uint32 *number)
 	return InvalidBuffer;
 }
 
+/* Cuts the entry of that number to `keep` pages; returns the rest as a free entry. */
+static PgrSpaceEntry
+space_cut(Page page, uint32 number, uint32 keep)
+{
+	PgrSpaceEntry *e = &space_entries(page)[number];
+	PgrSpaceEntry rest = space_entry(0, e->start + keep, e->count - keep);
+
+	e->count = keep;
+	return rest;
+}
+
+/* One record, of one page or of two, so that the rest is never in neither entry. */
 void
 pgr_space_trim(Relation rel, BlockNumber end, uint32 drop, bool building)
 {
-	PgrSpaceEntry rest;
 	PgrWalBatch batch;
+	SpaceLook	look;
 	Buffer		buffer;
 	Page		page;
 	uint32		i;
 
 	pgr_space_lock(rel);
+	space_look(rel, 1, building, &look);
 	buffer = space_find_end(rel, end, &i);
 	if (!BufferIsValid(buffer))
 		elog(ERROR, "index \"%s\" has no extent that ends at block %u",
@@ -301,10 +340,19 @@ pgr_space_trim(Relation rel, BlockNumber end, uint32 drop, bool building)
 	pgr_wal_begin(&batch, rel, building);
 	page = pgr_wal_add(&batch, buffer, false);
 	Assert(space_entries(page)[i].count >= drop);
-	space_split(page, i, space_entries(page)[i].count - drop, &rest);
+	if (space_entries(page)[i].count == drop)
+		space_entries(page)[i].generation = 0;
+	else
+	{
+		PgrSpaceEntry rest = space_cut(page, i, space_entries(page)[i].count - drop);
+
+		/* nobody else locks two space pages: the space lock is held */
+		if (look.room != BufferGetBlockNumber(buffer))
+			page = pgr_wal_add(&batch, pgr_page_read(rel, look.room, PGR_PAGE_SPACE,
+													 BUFFER_LOCK_EXCLUSIVE), false);
+		space_append(page, rest);
+	}
 	pgr_wal_commit(&batch);
-	if (rest.count > 0)
-		space_enter(rel, rest, building);
 	pgr_space_unlock(rel);
 }
 
@@ -334,43 +382,83 @@ space_lengthen(Relation rel, uint32 generation, PgrExtent extent, bool building)
 	return true;
 }
 
-PgrExtent
-pgr_space_alloc(Relation rel, uint32 generation, uint32 want, bool building)
+/*
+ * Up to `want` pages behind everything else, entered for the generation. What an
+ * extension that failed, or that a crash kept from being entered, has left there is
+ * used first, if it is at least `least`.
+ */
+static PgrExtent
+space_take_new(Relation rel, uint32 generation, uint32 least, uint32 want,
+			   const SpaceLook *look, bool building)
 {
+	PgrExtent	extent = {look->end, want};
+	BlockNumber have = RelationGetNumberOfBlocks(rel) - look->end;
+
+	if (have >= least)
+		extent.count = Min(have, want);
+	else if (want > MaxBlockNumber - look->end)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("cannot extend index \"%s\" beyond %u blocks",
+						RelationGetRelationName(rel), MaxBlockNumber)));
+	else
+		space_extend(rel, look->end + want);
+	if (!space_lengthen(rel, generation, extent, building))
+		space_enter(rel, look->room, space_entry(generation, extent.start, extent.count),
+					building);
+	return extent;
+}
+
+PgrExtent
+pgr_space_alloc(Relation rel, uint32 generation, uint32 least, uint32 want, bool building)
+{
+	SpaceLook	look;
 	PgrExtent	extent;
 
-	Assert(generation != 0 && want > 0);
+	Assert(generation != 0 && least > 0 && want >= least);
 	pgr_space_lock(rel);
-	if (!space_take_free(rel, generation, want, building, &extent))
-	{
-		extent = space_extend(rel, want);
-		if (!space_lengthen(rel, generation, extent, building))
-			space_enter(rel, space_entry(generation, extent.start, extent.count), building);
-	}
+	space_look(rel, want, building, &look);
+	if (look.count >= least)
+		extent = space_take_free(rel, generation, want, &look, building);
+	else
+		extent = space_take_new(rel, generation, least, want, &look, building);
 	pgr_space_unlock(rel);
 	return extent;
 }
 
+static int
+compare_generation(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a,
+				y = *(const uint32 *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+static bool
+listed(const uint32 *generations, int n, uint32 generation)
+{
+	return n > 0 && bsearch(&generation, generations, n, sizeof(uint32), compare_generation);
+}
+
 /* One entry's next state; true if it changed. */
 static bool
-sweep_entry(PgrSpaceEntry *e, const uint32 *alive, int nalive, uint64 now, bool immediate)
+sweep_entry(PgrSpaceEntry *e, const PgrSweep *sweep, uint64 now)
 {
 	if (e->generation == 0)
 		return false;
-	if (e->retired == 0)
+	if (!listed(sweep->unseen, sweep->nunseen, e->generation))
 	{
-		for (int i = 0; i < nalive; i++)
+		if (e->retired == 0)
 		{
-			if (alive[i] == e->generation)
+			if (listed(sweep->alive, sweep->nalive, e->generation))
 				return false;
-		}
-		e->retired = now;
-		if (!immediate)
+			e->retired = now;
 			return true;
+		}
+		if (!GlobalVisCheckRemovableFullXid(NULL, FullTransactionIdFromU64(e->retired)))
+			return false;
 	}
-	if (!immediate &&
-		!GlobalVisCheckRemovableFullXid(NULL, FullTransactionIdFromU64(e->retired)))
-		return false;
 	e->retired = 0;
 	e->generation = 0;
 	return true;
@@ -404,27 +492,32 @@ sweep_join(Page page)
 }
 
 void
-pgr_space_sweep(Relation rel, const uint32 *alive, int nalive, bool immediate, bool building)
+pgr_space_sweep(Relation rel, PgrSweep *sweep)
 {
 	BlockNumber block = PGR_SPACE_BLOCK;
 	uint64		now = U64FromFullTransactionId(ReadNextFullTransactionId());
 
+	if (sweep->nalive > 0)
+		qsort(sweep->alive, sweep->nalive, sizeof(uint32), compare_generation);
+	if (sweep->nunseen > 0)
+		qsort(sweep->unseen, sweep->nunseen, sizeof(uint32), compare_generation);
 	pgr_space_lock(rel);
 	while (BlockNumberIsValid(block))
 	{
 		PGAlignedBlock copy;
 		bool		changed = false;
 
+		CHECK_FOR_INTERRUPTS();
 		pgr_page_copy(rel, block, PGR_PAGE_SPACE, 0, copy.data);
 		for (uint32 i = 0; i < space_count(copy.data); i++)
-			changed |= sweep_entry(&space_entries(copy.data)[i], alive, nalive, now, immediate);
+			changed |= sweep_entry(&space_entries(copy.data)[i], sweep, now);
 		if (changed)
 		{
 			PgrWalBatch batch;
 			Page		page;
 
 			sweep_join(copy.data);
-			pgr_wal_begin(&batch, rel, building);
+			pgr_wal_begin(&batch, rel, false);
 			page = pgr_wal_add(&batch, pgr_page_read(rel, block, PGR_PAGE_SPACE,
 													 BUFFER_LOCK_EXCLUSIVE), false);
 			memcpy(PgrPageGetData(page), PgrPageGetData(copy.data), PgrPageGetUsed(copy.data));

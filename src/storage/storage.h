@@ -113,6 +113,10 @@ extern void pgr_wal_log_build(Relation rel, ForkNumber fork);
 /* Copies the metapage's content (size bytes of it) after checking magic and version. */
 extern void pgr_meta_copy(Relation rel, uint32 magic, uint32 version, void *dst, Size size);
 
+/* The same where versions since `oldest` are read too. */
+extern void pgr_meta_copy_since(Relation rel, uint32 magic, uint32 oldest, uint32 version,
+								void *dst, Size size);
+
 /* --- space.c --- */
 
 typedef struct PgrExtent
@@ -121,9 +125,8 @@ typedef struct PgrExtent
 	uint32		count;			/* pages */
 } PgrExtent;
 
-/* Takes and releases the maintenance lock; try gives false if it is taken. */
+/* Takes and releases the maintenance lock. */
 extern void pgr_maintenance_lock(Relation rel);
-extern bool pgr_maintenance_trylock(Relation rel);
 extern void pgr_maintenance_unlock(Relation rel);
 
 /* Writes an empty space page at PGR_SPACE_BLOCK (the relation's second block). */
@@ -139,10 +142,18 @@ extern void pgr_space_lock(Relation rel);
 extern void pgr_space_unlock(Relation rel);
 
 /*
- * An extent of at most `want` pages for a generation; may be shorter, never
- * empty. Its pages are unformatted or stale.
+ * An extent of at most `want` pages for a generation; may be shorter, but not than
+ * `least` (> 0). Its pages are unformatted or stale. No space on the device, or a
+ * cancelled statement, loses nothing: pages that were added are found by the next call.
  */
-extern PgrExtent pgr_space_alloc(Relation rel, uint32 generation, uint32 want, bool building);
+extern PgrExtent pgr_space_alloc(Relation rel, uint32 generation, uint32 least, uint32 want,
+								 bool building);
+
+/*
+ * Sees to it that the block of an extent is in the file, before it is written: on a
+ * promoted standby it may not be.
+ */
+extern void pgr_space_reach(Relation rel, BlockNumber block);
 
 /*
  * Gives back the last `drop` pages before block `end`, which are the unused end
@@ -150,13 +161,21 @@ extern PgrExtent pgr_space_alloc(Relation rel, uint32 generation, uint32 want, b
  */
 extern void pgr_space_trim(Relation rel, BlockNumber end, uint32 drop, bool building);
 
+/* What a sweep is told of generations; the lists are sorted in place. */
+typedef struct PgrSweep
+{
+	uint32	   *alive;			/* published or being written */
+	int			nalive;
+	uint32	   *unseen;			/* never published, and never will be */
+	int			nunseen;
+} PgrSweep;
+
 /*
- * Retires the extents of all generations that are not among `alive`, frees
- * retired ones that no snapshot can need. The caller holds the maintenance
- * lock. immediate: no reader can have seen the retired ones (build), free now.
+ * Retires the extents of all generations that are in neither list, frees those that
+ * are unseen and retired ones that no snapshot can need. The caller holds the space
+ * lock since before it made the lists.
  */
-extern void pgr_space_sweep(Relation rel, const uint32 *alive, int nalive,
-							bool immediate, bool building);
+extern void pgr_space_sweep(Relation rel, PgrSweep *sweep);
 
 /* Sums over all extents, in pages. */
 typedef struct PgrSpaceStats
