@@ -354,6 +354,7 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 	MemoryContext old;
 	LeafNumbers *numbers;
 	bool		first = true;
+	bool		hashes = false;
 	ListCell   *lc;
 
 	pinned->query = pgr_query_unpack(query);
@@ -374,6 +375,7 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 				pinned->analyzer = source.analyzer;
 				pgr_inv_scoring(leaf, source.analyzer.nfields, &pinned->scoring);
 				first = false;
+				hashes = source.type != PGR_CONTENT_TSVECTOR;
 			}
 			if (kept != NULL && leaf == index)
 				*kept = add_index(pinned, numbers, leaf, keep);
@@ -391,6 +393,7 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 	finish_leaves(pinned, numbers);
 	MemoryContextDelete(scratch);
 	pgr_pinned_prepare(pinned);
+	pgr_memo_fill_begin(pinned, hashes);
 	return pinned;
 }
 
@@ -420,6 +423,24 @@ PgrPinned *
 pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 {
 	return pgr_inv_pin_view(oid, query, NULL);
+}
+
+void
+pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
+{
+	Relation	index = open_index(oid);
+	ListCell   *lc;
+
+	foreach(lc, leaf_indexes(index))
+	{
+		Relation	leaf = open_index(lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		if (leaf->rd_rel->relkind == RELKIND_INDEX)
+			each(leaf, arg);
+		relation_close(leaf, NoLock);
+	}
+	relation_close(index, NoLock);
 }
 
 /* --- which index ------------------------------------------------------------------------- */

@@ -127,6 +127,7 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 	state->image = NULL;		/* in case what follows fails */
 	state->pinned = NULL;
 	state->key = NULL;
+	state->analysed = 0;
 	MemoryContextReset(state->statistics);
 	MemoryContextReset(state->context);
 
