@@ -550,9 +550,13 @@ cover_norm(PgrHnswIndex *ix, const PgrCode8 *head)
 	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
 	most = Max(meta->max_aux, -head->aux);
-	/* what this backend has in its cache may be out of date; the page counts */
+	/*
+	 * What this backend has in its cache may be out of date; the page counts. There may
+	 * be no cache: an invalidation that came since the index was opened takes it away.
+	 */
 	ix->meta.max_aux = most;
-	((PgrHnswMeta *) ix->rel->rd_amcache)->max_aux = most;
+	if (ix->rel->rd_amcache != NULL)
+		((PgrHnswMeta *) ix->rel->rd_amcache)->max_aux = most;
 	if (meta->max_aux == most)
 	{
 		UnlockReleaseBuffer(buffer);
