@@ -14,7 +14,9 @@
  *				that exactly the records up to here survive
  *
  * ":n" behind the action: only the n-th time, counted from SET. A point's name begins with
- * its module and tells what comes next.
+ * its module and tells what comes next. "wal-record" is behind each WAL record that the
+ * extension writes: with crash:1, crash:2, ... a test sees each prefix of what a statement
+ * logs.
  */
 #ifndef PGR_DEBUG_POINT_H
 #define PGR_DEBUG_POINT_H
