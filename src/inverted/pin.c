@@ -390,6 +390,7 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 	if (!isnan(pinned->query->given_avg_length))
 		pinned->collection.sum_length =
 			pinned->query->given_avg_length * pinned->collection.ndocs;
+	pgr_query_fit(pinned->query, Max(pinned->analyzer.nfields, 1));
 	finish_leaves(pinned, numbers);
 	MemoryContextDelete(scratch);
 	pgr_pinned_prepare(pinned);

@@ -124,7 +124,12 @@ start_filters(IndexScanDesc scan, PgrInvScan *s)
 		if (key->sk_flags & SK_ISNULL)
 			s->nothing = true;
 		else
-			s->filters[s->nfilters++] = pgr_query_unpack(key_query(s, key));
+		{
+			PgrQuery   *filter = pgr_query_unpack(key_query(s, key));
+
+			pgr_query_fit(filter, s->source.analyzer.nfields);
+			s->filters[s->nfilters++] = filter;
+		}
 	}
 }
 

@@ -137,6 +137,7 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 	state->index = state->rq->bound;
 	state->query = pgr_query_unpack(state->rq);
 	set_analyzer(state);
+	pgr_query_fit(state->query, state->analyzer.nfields);
 	state->image = palloc(size);
 	memcpy(state->image, image, size);
 	MemoryContextSwitchTo(old);

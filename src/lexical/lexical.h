@@ -145,6 +145,13 @@ typedef struct PgrQuery
 extern PgrRankQuery *pgr_query_plain(const PgrRankQuery *rq);
 extern PgrQuery *pgr_query_unpack(const PgrRankQuery *rq);
 
+/*
+ * For documents of so many fields: where all the fields that a part of the query is
+ * limited to do not exist ("hepatitis B:chronic", of one column), it is looked for in
+ * any.
+ */
+extern void pgr_query_fit(PgrQuery *query, int nfields);
+
 /* Does a TERM (plain, prefix or fuzzy) stand for this dictionary term? */
 extern bool pgr_leaf_accepts(const PgrQueryNode *leaf, const char *term, uint32 len);
 
