@@ -369,6 +369,135 @@ CREATE OPERATOR @@@ (
 );
 COMMENT ON OPERATOR @@@ (tsvector, rankquery) IS 'document matches query';
 
+-- char(n), and arrays of it and of varchar, need operators of their own: unlike
+-- varchar they are not text to an index.
+
+CREATE FUNCTION bm25_distance(document varchar[], query text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'pgr_bm25_distance_array_words' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION bm25_distance(varchar[], text) IS 'implementation of <@> operator';
+
+CREATE FUNCTION rankquery_match(document varchar[], query text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_match_array_words' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION rankquery_match(varchar[], text) IS 'implementation of @@@ operator';
+
+CREATE FUNCTION bm25_distance(document varchar[], query rankquery) RETURNS float8
+	AS 'MODULE_PATHNAME', 'pgr_bm25_distance_array' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION bm25_distance(varchar[], rankquery) IS 'implementation of <@> operator';
+
+CREATE FUNCTION rankquery_match(document varchar[], query rankquery) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_match_array' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION rankquery_match(varchar[], rankquery) IS 'implementation of @@@ operator';
+
+CREATE FUNCTION bm25_distance(document bpchar, query text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'pgr_bm25_distance_text_words' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION bm25_distance(bpchar, text) IS 'implementation of <@> operator';
+
+CREATE FUNCTION rankquery_match(document bpchar, query text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_match_text_words' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION rankquery_match(bpchar, text) IS 'implementation of @@@ operator';
+
+CREATE FUNCTION bm25_distance(document bpchar, query rankquery) RETURNS float8
+	AS 'MODULE_PATHNAME', 'pgr_bm25_distance_text' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION bm25_distance(bpchar, rankquery) IS 'implementation of <@> operator';
+
+CREATE FUNCTION rankquery_match(document bpchar, query rankquery) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_match_text' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION rankquery_match(bpchar, rankquery) IS 'implementation of @@@ operator';
+
+CREATE FUNCTION bm25_distance(document bpchar[], query text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'pgr_bm25_distance_array_words' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION bm25_distance(bpchar[], text) IS 'implementation of <@> operator';
+
+CREATE FUNCTION rankquery_match(document bpchar[], query text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_match_array_words' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION rankquery_match(bpchar[], text) IS 'implementation of @@@ operator';
+
+CREATE FUNCTION bm25_distance(document bpchar[], query rankquery) RETURNS float8
+	AS 'MODULE_PATHNAME', 'pgr_bm25_distance_array' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION bm25_distance(bpchar[], rankquery) IS 'implementation of <@> operator';
+
+CREATE FUNCTION rankquery_match(document bpchar[], query rankquery) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'pgr_rankquery_match_array' LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+	SUPPORT bm25_support;
+COMMENT ON FUNCTION rankquery_match(bpchar[], rankquery) IS 'implementation of @@@ operator';
+
+CREATE OPERATOR <@> (
+	LEFTARG = varchar[], RIGHTARG = text, PROCEDURE = bm25_distance
+);
+COMMENT ON OPERATOR <@> (varchar[], text) IS 'negative BM25 score';
+
+CREATE OPERATOR @@@ (
+	LEFTARG = varchar[], RIGHTARG = text, PROCEDURE = rankquery_match,
+	RESTRICT = rankquery_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @@@ (varchar[], text) IS 'document matches query';
+
+CREATE OPERATOR <@> (
+	LEFTARG = varchar[], RIGHTARG = rankquery, PROCEDURE = bm25_distance
+);
+COMMENT ON OPERATOR <@> (varchar[], rankquery) IS 'negative BM25 score';
+
+CREATE OPERATOR @@@ (
+	LEFTARG = varchar[], RIGHTARG = rankquery, PROCEDURE = rankquery_match,
+	RESTRICT = rankquery_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @@@ (varchar[], rankquery) IS 'document matches query';
+
+CREATE OPERATOR <@> (
+	LEFTARG = bpchar, RIGHTARG = text, PROCEDURE = bm25_distance
+);
+COMMENT ON OPERATOR <@> (bpchar, text) IS 'negative BM25 score';
+
+CREATE OPERATOR @@@ (
+	LEFTARG = bpchar, RIGHTARG = text, PROCEDURE = rankquery_match,
+	RESTRICT = rankquery_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @@@ (bpchar, text) IS 'document matches query';
+
+CREATE OPERATOR <@> (
+	LEFTARG = bpchar, RIGHTARG = rankquery, PROCEDURE = bm25_distance
+);
+COMMENT ON OPERATOR <@> (bpchar, rankquery) IS 'negative BM25 score';
+
+CREATE OPERATOR @@@ (
+	LEFTARG = bpchar, RIGHTARG = rankquery, PROCEDURE = rankquery_match,
+	RESTRICT = rankquery_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @@@ (bpchar, rankquery) IS 'document matches query';
+
+CREATE OPERATOR <@> (
+	LEFTARG = bpchar[], RIGHTARG = text, PROCEDURE = bm25_distance
+);
+COMMENT ON OPERATOR <@> (bpchar[], text) IS 'negative BM25 score';
+
+CREATE OPERATOR @@@ (
+	LEFTARG = bpchar[], RIGHTARG = text, PROCEDURE = rankquery_match,
+	RESTRICT = rankquery_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @@@ (bpchar[], text) IS 'document matches query';
+
+CREATE OPERATOR <@> (
+	LEFTARG = bpchar[], RIGHTARG = rankquery, PROCEDURE = bm25_distance
+);
+COMMENT ON OPERATOR <@> (bpchar[], rankquery) IS 'negative BM25 score';
+
+CREATE OPERATOR @@@ (
+	LEFTARG = bpchar[], RIGHTARG = rankquery, PROCEDURE = rankquery_match,
+	RESTRICT = rankquery_sel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @@@ (bpchar[], rankquery) IS 'document matches query';
+
 -- extracts
 
 CREATE FUNCTION bm25_headline(config regconfig, document text, words text, options text DEFAULT '') RETURNS text

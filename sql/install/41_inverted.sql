@@ -28,6 +28,27 @@ CREATE OPERATOR CLASS text_array_bm25_ops DEFAULT FOR TYPE text[] USING bm25 AS
 	OPERATOR 2 <@> (text[], rankquery) FOR ORDER BY float_ops;
 COMMENT ON OPERATOR CLASS text_array_bm25_ops USING bm25 IS 'words of texts, each a field';
 
+CREATE OPERATOR CLASS varchar_array_bm25_ops DEFAULT FOR TYPE varchar[] USING bm25 AS
+	OPERATOR 1 @@@ (varchar[], text),
+	OPERATOR 1 @@@ (varchar[], rankquery),
+	OPERATOR 2 <@> (varchar[], text) FOR ORDER BY float_ops,
+	OPERATOR 2 <@> (varchar[], rankquery) FOR ORDER BY float_ops;
+COMMENT ON OPERATOR CLASS varchar_array_bm25_ops USING bm25 IS 'words of texts, each a field';
+
+CREATE OPERATOR CLASS bpchar_bm25_ops DEFAULT FOR TYPE bpchar USING bm25 AS
+	OPERATOR 1 @@@ (bpchar, text),
+	OPERATOR 1 @@@ (bpchar, rankquery),
+	OPERATOR 2 <@> (bpchar, text) FOR ORDER BY float_ops,
+	OPERATOR 2 <@> (bpchar, rankquery) FOR ORDER BY float_ops;
+COMMENT ON OPERATOR CLASS bpchar_bm25_ops USING bm25 IS 'words of a text';
+
+CREATE OPERATOR CLASS bpchar_array_bm25_ops DEFAULT FOR TYPE bpchar[] USING bm25 AS
+	OPERATOR 1 @@@ (bpchar[], text),
+	OPERATOR 1 @@@ (bpchar[], rankquery),
+	OPERATOR 2 <@> (bpchar[], text) FOR ORDER BY float_ops,
+	OPERATOR 2 <@> (bpchar[], rankquery) FOR ORDER BY float_ops;
+COMMENT ON OPERATOR CLASS bpchar_array_bm25_ops USING bm25 IS 'words of texts, each a field';
+
 CREATE OPERATOR CLASS tsvector_bm25_ops DEFAULT FOR TYPE tsvector USING bm25 AS
 	OPERATOR 1 @@@ (tsvector, text),
 	OPERATOR 1 @@@ (tsvector, rankquery),
@@ -41,6 +62,9 @@ COMMENT ON OPERATOR CLASS sparsevec_ip_ops USING inverted IS 'inner product of s
 
 COMMENT ON OPERATOR FAMILY text_bm25_ops USING bm25 IS 'words of a text';
 COMMENT ON OPERATOR FAMILY text_array_bm25_ops USING bm25 IS 'words of texts, each a field';
+COMMENT ON OPERATOR FAMILY varchar_array_bm25_ops USING bm25 IS 'words of texts, each a field';
+COMMENT ON OPERATOR FAMILY bpchar_bm25_ops USING bm25 IS 'words of a text';
+COMMENT ON OPERATOR FAMILY bpchar_array_bm25_ops USING bm25 IS 'words of texts, each a field';
 COMMENT ON OPERATOR FAMILY tsvector_bm25_ops USING bm25 IS 'lexemes, with weights A to D as fields';
 COMMENT ON OPERATOR FAMILY sparsevec_ip_ops USING inverted IS 'inner product of sparse vectors';
 

@@ -202,4 +202,11 @@ typedef struct PgrMemberIterator
 #define PGR_PLANNER_SPLITS_ARRAYS
 #endif
 
+/* Attribute numbers of outdesc in indesc, by name; 16 added missing_ok. Needs access/attmap.h. */
+#if PG_VERSION_NUM >= 160000
+#define pgr_attrmap_by_name(indesc, outdesc) build_attrmap_by_name(indesc, outdesc, false)
+#else
+#define pgr_attrmap_by_name(indesc, outdesc) build_attrmap_by_name(indesc, outdesc)
+#endif
+
 #endif							/* PGR_COMPAT_H */

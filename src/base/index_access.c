@@ -87,32 +87,69 @@ relation_name(Oid relid)
 	return name ? name : psprintf("%u", relid);
 }
 
-void
-pgr_index_check_access(Oid index)
+typedef enum Refusal
+{
+	NOT_REFUSED,
+	REFUSED_SCHEMA,
+	REFUSED_COLUMNS,
+	REFUSED_ROWS
+} Refusal;
+
+/* Why the current user may not know of an index; *table as well, if it is an index. */
+static Refusal
+refusal(Oid index, Oid *table)
 {
 	HeapTuple	tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(index));
 	Oid			user = GetUserId();
-	Oid			table,
-				schema;
+	Oid			schema;
 	bool		allowed;
 
+	*table = InvalidOid;
 	if (!HeapTupleIsValid(tuple))
-		return;
-	table = ((Form_pg_index) GETSTRUCT(tuple))->indrelid;
-	allowed = may_read_columns(table, user, index_columns(tuple));
+		return NOT_REFUSED;
+	*table = ((Form_pg_index) GETSTRUCT(tuple))->indrelid;
+	allowed = may_read_columns(*table, user, index_columns(tuple));
 	ReleaseSysCache(tuple);
 
-	schema = get_rel_namespace(table);
+	schema = get_rel_namespace(*table);
 	if (OidIsValid(schema) && pgr_schema_aclcheck(schema, user, ACL_USAGE) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, get_namespace_name(schema));
+		return REFUSED_SCHEMA;
 	if (!allowed)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, relation_name(table));
-	if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for index %s", relation_name(index)),
-				 errdetail("Row-level security of table \"%s\" is in force, and an index tells of all rows.",
-						   relation_name(table))));
+		return REFUSED_COLUMNS;
+	return check_enable_rls(*table, InvalidOid, true) == RLS_ENABLED ? REFUSED_ROWS : NOT_REFUSED;
+}
+
+bool
+pgr_index_may_access(Oid index)
+{
+	Oid			table;
+
+	return refusal(index, &table) == NOT_REFUSED;
+}
+
+void
+pgr_index_check_access(Oid index)
+{
+	Oid			table;
+
+	switch (refusal(index, &table))
+	{
+		case NOT_REFUSED:
+			break;
+		case REFUSED_SCHEMA:
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA,
+						   get_namespace_name(get_rel_namespace(table)));
+			break;
+		case REFUSED_COLUMNS:
+			aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, relation_name(table));
+			break;
+		case REFUSED_ROWS:
+			ereport(ERROR,
+					(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+					 errmsg("permission denied for index %s", relation_name(index)),
+					 errdetail("Row-level security of table \"%s\" is in force, and an index tells of all rows.",
+							   relation_name(table))));
+	}
 }
 
 void
@@ -133,8 +170,8 @@ pgr_index_open_table(Oid index)
 	return OidIsValid(table) ? table_open(table, AccessShareLock) : NULL;
 }
 
-Oid
-pgr_relation_owner(Oid relid)
+static Oid
+owner_of(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
@@ -149,7 +186,7 @@ pgr_relation_owner(Oid relid)
 void
 pgr_owner_begin(Oid table, PgrOwnerRun *run)
 {
-	Oid			owner = pgr_relation_owner(table);
+	Oid			owner = owner_of(table);
 
 	GetUserIdAndSecContext(&run->user, &run->security);
 	SetUserIdAndSecContext(owner, run->security | SECURITY_RESTRICTED_OPERATION);

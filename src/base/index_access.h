@@ -23,6 +23,9 @@
  */
 extern void pgr_index_check_access(Oid index);
 
+/* Would pgr_index_check_access pass? */
+extern bool pgr_index_may_access(Oid index);
+
 /*
  * pgr_index_check_access, then the index's table opened with AccessShareLock, before the
  * index as everybody does. NULL if there is no such index.
@@ -31,9 +34,6 @@ extern Relation pgr_index_open_table(Oid index);
 
 /* 42501 unless the current user owns the index; takes no lock either. */
 extern void pgr_index_check_owner(Oid index);
-
-/* The role that owns a relation; an internal error if there is none. */
-extern Oid	pgr_relation_owner(Oid relid);
 
 /* State of the session while it acts for a table's owner. */
 typedef struct PgrOwnerRun

@@ -288,26 +288,30 @@ pgr_content_of(Relation index, PgrContentSource *src)
 }
 
 bool
-pgr_content_same(Relation a, Relation b)
+pgr_content_try(Relation index, PgrContentSource *src)
 {
-	Relation	index[2] = {a, b};
-	PgrContentSource src[2];
 	Built		built;
 
-	for (int i = 0; i < 2; i++)
-	{
-		if (index[i]->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
-			partitioned_source(index[i], &src[i]);
-		else if (source_of(index[i], &src[i], &built) != CONFIG_SAME)
-			return false;
-	}
-	if (src[0].sparse || src[1].sparse || src[0].type != src[1].type)
+	if (index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
+		return source_of(index, src, &built) == CONFIG_SAME;
+	partitioned_source(index, src);
+	return true;
+}
+
+bool
+pgr_content_same(Relation a, Relation b)
+{
+	PgrContentSource x,
+				y;
+
+	if (!pgr_content_try(a, &x) || !pgr_content_try(b, &y) ||
+		x.sparse || y.sparse || x.type != y.type)
 		return false;
 	/* lexemes are lexemes, whatever made them */
-	return src[0].type == PGR_CONTENT_TSVECTOR ||
-		(src[0].analyzer.config == src[1].analyzer.config &&
-		 src[0].analyzer.cjk_bigram == src[1].analyzer.cjk_bigram &&
-		 src[0].analyzer.nfields == src[1].analyzer.nfields);
+	return x.type == PGR_CONTENT_TSVECTOR ||
+		(x.analyzer.config == y.analyzer.config &&
+		 x.analyzer.cjk_bigram == y.analyzer.cjk_bigram &&
+		 x.analyzer.nfields == y.analyzer.nfields);
 }
 
 static void

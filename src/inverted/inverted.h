@@ -38,8 +38,6 @@ typedef struct PgrInvOptions
 extern void pgr_inv_options_init(void);
 extern bytea *pgr_bm25_options(Datum reloptions, bool validate);
 extern bytea *pgr_inverted_options(Datum reloptions, bool validate);
-
-/* A copy in the current context, or the defaults: an invalidation frees the relation's own. */
 extern const PgrInvOptions *pgr_inv_options(Relation index);
 
 /* A string option's value, NULL if it is not given. */
@@ -121,6 +119,9 @@ extern void pgr_content_source(Relation index, const PgrInvMeta *meta, PgrConten
  * plain queries, or InvalidOid if nothing says which that is.
  */
 extern void pgr_content_of(Relation index, PgrContentSource *src);
+
+/* The same without an error for a configuration that is not what it was: false. */
+extern bool pgr_content_try(Relation index, PgrContentSource *src);
 
 /*
  * Do two bm25 indexes (partitioned ones too) turn a value into the same document?
@@ -351,8 +352,32 @@ extern PgrPinned *pgr_inv_pin(Oid index, const PgrRankQuery *query);
  * them, with the query's terms, open, in the current memory context. Else it stays.
  */
 extern PgrPinned *pgr_inv_pin_view(Oid index, const PgrRankQuery *query, PgrInvView **view);
-extern Oid	pgr_inv_find_index(Oid relid, Node *expression);
 extern void pgr_inv_analyzer(Oid index, PgrAnalyzer *analyzer);
+
+/* --- find_index.c: which index --- */
+
+/* See PgrIndexHook. Locks on the indexes that it opens are let go. */
+extern void pgr_inv_find_index(PgrIndexSearch *search);
+
+/*
+ * A bm25 index, partitioned ones too, opened with AccessShareLock (kept by who closes it
+ * with NoLock); an error if it is none (42809) or not valid (55000).
+ */
+extern Relation pgr_inv_open(Oid oid);
+
+/*
+ * The indexes, not partitioned, whose sums are an index's statistics: OIDs, locked with
+ * AccessShareLock. Raises 55000 for a partition's index of another analysis.
+ */
+extern List *pgr_inv_collection(Relation index);
+
+/*
+ * May an index answer for a query that is bound to another one, or unbound (NULL: plain
+ * words)? It then finds the rows that the operator finds. pgr_inv_serves raises 55000 as
+ * pgr_inv_collection.
+ */
+extern bool pgr_inv_serves(Relation index, Oid bound);
+extern bool pgr_inv_serves_unbound(Relation index, const PgrQuery *query);
 
 /* --- inverted_am.c, build.c, scan.c, scan_sparse.c, cost.c: the access method --- */
 
@@ -378,6 +403,9 @@ extern void pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
 extern bool pgr_inv_gettuple(IndexScanDesc scan, ScanDirection dir);
 extern int64 pgr_inv_getbitmap(IndexScanDesc scan, TIDBitmap *tbm);
 extern void pgr_inv_endscan(IndexScanDesc scan);
+
+/* selectivity.c: see PgrSelectivityHook */
+extern double pgr_inv_selectivity(Oid index, const PgrQuery *query);
 
 /* strategies */
 #define PGR_STRATEGY_MATCH 1	/* @@@ */

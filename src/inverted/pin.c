@@ -9,25 +9,17 @@
  * pin_cache.c. Two snapshots with the same content see the same rows and share
  * them.
  *
- * Statistics of a partitioned index are the sums over its partitions' indexes,
- * so that scores of different partitions compare.
+ * Statistics of a partitioned index are the sums over its partitions' indexes, and
+ * those of an index of a table with children the sums over theirs (find_index.c), so
+ * that scores of different partitions compare.
  */
 #include "postgres.h"
 
 #include <math.h>
 
 #include "access/relation.h"
-#include "catalog/index.h"
-#include "catalog/partition.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
 #include "inverted/pin_cache.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
-#include "optimizer/optimizer.h"
-#include "rewrite/rewriteManip.h"
-#include "storage/lmgr.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -311,35 +303,6 @@ finish_leaves(PgrPinned *pinned, const LeafNumbers *numbers)
 	}
 }
 
-/* The indexes whose sums are the statistics: one, or a partitioned index's leaves. */
-static List *
-leaf_indexes(Relation index)
-{
-	if (index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
-		return list_make1_oid(RelationGetRelid(index));
-	return find_all_inheritors(RelationGetRelid(index), AccessShareLock, NULL);
-}
-
-static Relation
-open_index(Oid oid)
-{
-	Relation	index = relation_open(oid, AccessShareLock);
-
-	if ((index->rd_rel->relkind != RELKIND_INDEX &&
-		 index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX) ||
-		index->rd_indam == NULL || index->rd_indam->amgetbitmap != pgr_inv_getbitmap)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index of access method bm25",
-						RelationGetRelationName(index))));
-	if (index->rd_rel->relkind == RELKIND_INDEX && !index->rd_index->indisvalid)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index \"%s\" is not valid", RelationGetRelationName(index)),
-				 errhint("It is being built, or its build failed: REINDEX or drop it.")));
-	return index;
-}
-
 /*
  * In the current memory context; only what is asked of the index is scratch. kept
  * (may be NULL): see pgr_inv_pin_view; the view is made in the context `keep`.
@@ -353,35 +316,24 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old;
 	LeafNumbers *numbers;
-	bool		first = true;
-	bool		hashes = false;
+	PgrContentSource source;
 	ListCell   *lc;
 
 	pinned->query = pgr_query_unpack(query);
 	pinned->leaves = palloc0(Max(pinned->query->nleaves, 1) * sizeof(PgrLeafStats));
 	old = MemoryContextSwitchTo(scratch);
 	numbers = make_numbers(pinned->query);
-	foreach(lc, leaf_indexes(index))
+	pgr_content_of(index, &source);
+	pinned->analyzer = source.analyzer;
+	pgr_inv_scoring(index, source.analyzer.nfields, &pinned->scoring);
+	foreach(lc, pgr_inv_collection(index))
 	{
-		Relation	leaf = open_index(lfirst_oid(lc));
+		Relation	leaf = pgr_inv_open(lfirst_oid(lc));
 
-		if (leaf->rd_rel->relkind == RELKIND_INDEX)
-		{
-			if (first)
-			{
-				PgrContentSource source;
-
-				pgr_content_of(leaf, &source);
-				pinned->analyzer = source.analyzer;
-				pgr_inv_scoring(leaf, source.analyzer.nfields, &pinned->scoring);
-				first = false;
-				hashes = source.type != PGR_CONTENT_TSVECTOR;
-			}
-			if (kept != NULL && leaf == index)
-				*kept = add_index(pinned, numbers, leaf, keep);
-			else
-				pgr_view_close(add_index(pinned, numbers, leaf, scratch));
-		}
+		if (kept != NULL && leaf == index)
+			*kept = add_index(pinned, numbers, leaf, keep);
+		else
+			pgr_view_close(add_index(pinned, numbers, leaf, scratch));
 		relation_close(leaf, NoLock);
 	}
 	MemoryContextSwitchTo(old);
@@ -390,18 +342,16 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 	if (!isnan(pinned->query->given_avg_length))
 		pinned->collection.sum_length =
 			pinned->query->given_avg_length * pinned->collection.ndocs;
-	pgr_query_fit(pinned->query, Max(pinned->analyzer.nfields, 1));
 	finish_leaves(pinned, numbers);
 	MemoryContextDelete(scratch);
 	pgr_pinned_prepare(pinned);
-	pgr_memo_fill_begin(pinned, hashes);
 	return pinned;
 }
 
 PgrPinned *
 pgr_inv_pin_view(Oid oid, const PgrRankQuery *query, PgrInvView **view)
 {
-	Relation	index = open_index(oid);
+	Relation	index = pgr_inv_open(oid);
 	PgrRankQuery *plain = pgr_query_plain(query);
 	PgrPinKey	key = pgr_pin_key(index);
 	PgrPinned  *pinned = pgr_pins_find(&key, plain);
@@ -427,90 +377,12 @@ pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 }
 
 void
-pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
-{
-	Relation	index = open_index(oid);
-	ListCell   *lc;
-
-	foreach(lc, leaf_indexes(index))
-	{
-		Relation	leaf = open_index(lfirst_oid(lc));
-
-		CHECK_FOR_INTERRUPTS();
-		if (leaf->rd_rel->relkind == RELKIND_INDEX)
-			each(leaf, arg);
-		relation_close(leaf, NoLock);
-	}
-	relation_close(index, NoLock);
-}
-
-/* --- which index ------------------------------------------------------------------------- */
-
-/* Is the index's only column this expression over the relation (varno 1)? */
-static bool
-index_matches(Relation index, Node *expression)
-{
-	AttrNumber	attno = index->rd_index->indkey.values[0];
-
-	if (attno != 0)
-		return IsA(expression, Var) && ((Var *) expression)->varattno == attno;
-	return equal(linitial(RelationGetIndexExpressions(index)), expression);
-}
-
-/*
- * Of several indexes the one with the lowest OID, so that the choice does not
- * change under a prepared statement; a partial index only if there is no other:
- * its statistics are those of a part.
- */
-Oid
-pgr_inv_find_index(Oid relid, Node *expression)
-{
-	Relation	rel = relation_open(relid, AccessShareLock);
-	Oid			whole = InvalidOid,
-				partial = InvalidOid;
-	ListCell   *lc;
-
-	expression = strip_implicit_coercions(expression);
-	foreach(lc, RelationGetIndexList(rel))
-	{
-		Relation	index = relation_open(lfirst_oid(lc), AccessShareLock);
-		Oid		   *best = &whole;
-
-		if (index->rd_indam && index->rd_indam->amgetbitmap == pgr_inv_getbitmap &&
-			index->rd_index->indisvalid && index_matches(index, expression))
-		{
-			if (RelationGetIndexPredicate(index) != NIL)
-				best = &partial;
-			if (!OidIsValid(*best) || lfirst_oid(lc) < *best)
-				*best = lfirst_oid(lc);
-		}
-		relation_close(index, AccessShareLock);
-	}
-	relation_close(rel, AccessShareLock);
-	return OidIsValid(whole) ? whole : partial;
-}
-
-void
 pgr_inv_analyzer(Oid oid, PgrAnalyzer *analyzer)
 {
-	Relation	index = open_index(oid);
+	Relation	index = pgr_inv_open(oid);
 	PgrContentSource source;
-	ListCell   *lc;
 
-	memset(analyzer, 0, sizeof(*analyzer));
-	foreach(lc, leaf_indexes(index))
-	{
-		Relation	leaf = open_index(lfirst_oid(lc));
-		bool		done = leaf->rd_rel->relkind == RELKIND_INDEX;
-
-		if (done)
-		{
-			pgr_content_of(leaf, &source);
-			*analyzer = source.analyzer;
-		}
-		relation_close(leaf, NoLock);
-		if (done)
-			break;
-	}
+	pgr_content_of(index, &source);
+	*analyzer = source.analyzer;
 	relation_close(index, NoLock);
 }

@@ -21,7 +21,9 @@
 #include "miscadmin.h"
 #include "nodes/tidbitmap.h"
 #include "pgstat.h"
+#include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "base/compat.h"
@@ -30,7 +32,7 @@
 #define MAX_BATCH 65536
 
 void
-pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
+pgr_tids_add(PgrTidList *list, ItemPointer tid)
 {
 	if (list->n == list->size)
 	{
@@ -38,13 +40,7 @@ pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
 		list->tids = list->tids == NULL
 			? palloc(list->size * sizeof(ItemPointerData))
 			: repalloc_huge(list->tids, mul_size(list->size, sizeof(ItemPointerData)));
-		if (list->with_hashes)
-			list->hashes = list->hashes == NULL
-				? palloc(list->size * sizeof(uint64))
-				: repalloc_huge(list->hashes, mul_size(list->size, sizeof(uint64)));
 	}
-	if (list->with_hashes)
-		list->hashes[list->n] = hash;
 	list->tids[list->n++] = *tid;
 }
 
@@ -104,13 +100,32 @@ pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
 
 /* --- starting --------------------------------------------------------------------- */
 
-/* A key's argument as a rankquery: one already, or words of a text. */
+/*
+ * A key's query, *bound the index whose statistics it has, or NULL if this index must
+ * not answer it: one bound to an index of other words, or not bound, with words that
+ * the operator takes otherwise than this index. Such rows are for the executor to
+ * judge. The planner avoids it where it can tell in time.
+ */
 static PgrRankQuery *
-key_query(PgrInvScan *s, ScanKey key)
+key_query(Relation index, PgrInvScan *s, ScanKey key, Oid *bound)
 {
+	PgrRankQuery *rq;
+	PgrQuery   *query;
+
+	*bound = InvalidOid;
 	if (key->sk_subtype == TEXTOID)
-		return pgr_query_from_text(&s->source.analyzer, DatumGetTextPP(key->sk_argument));
-	return (PgrRankQuery *) PG_DETOAST_DATUM(key->sk_argument);
+	{
+		PgrAnalyzer analyzer = s->source.analyzer;
+
+		analyzer.config = getTSCurrentConfig(true);
+		return pgr_inv_serves_unbound(index, NULL) ?
+			pgr_query_from_text(&analyzer, DatumGetTextPP(key->sk_argument)) : NULL;
+	}
+	rq = (PgrRankQuery *) PG_DETOAST_DATUM(key->sk_argument);
+	query = pgr_query_unpack(rq);
+	*bound = pgr_query_index(query);
+	return (OidIsValid(*bound) ? pgr_inv_serves(index, *bound) :
+			pgr_inv_serves_unbound(index, query)) ? rq : NULL;
 }
 
 static void
@@ -120,26 +135,29 @@ start_filters(IndexScanDesc scan, PgrInvScan *s)
 	for (int i = 0; i < scan->numberOfKeys; i++)
 	{
 		ScanKey		key = &scan->keyData[i];
+		PgrRankQuery *query;
+		Oid			bound;
 
 		if (key->sk_flags & SK_ISNULL)
-			s->nothing = true;
-		else
 		{
-			PgrQuery   *filter = pgr_query_unpack(key_query(s, key));
-
-			pgr_query_fit(filter, s->source.analyzer.nfields);
-			s->filters[s->nfilters++] = filter;
+			s->nothing = true;
+			continue;
 		}
+		query = key_query(scan->indexRelation, s, key, &bound);
+		if (query)
+			s->filters[s->nfilters++] = pgr_query_unpack(query);
+		else
+			s->recheck = true;
 	}
 }
 
-/* Statistics are those of the index that the query is bound to, or this one's. */
+/* Statistics are those of the index that the query is bound to. */
 static void
 start_order(IndexScanDesc scan, PgrInvScan *s)
 {
 	ScanKey		key = &scan->orderByData[0];
 	PgrRankQuery *query;
-	PgrQuery   *unpacked;
+	Oid			bound;
 
 	s->ordered = true;
 	if (key->sk_flags & SK_ISNULL)
@@ -147,17 +165,19 @@ start_order(IndexScanDesc scan, PgrInvScan *s)
 		s->null_order = true;
 		return;
 	}
-	query = key_query(s, key);
-	unpacked = pgr_query_unpack(query);
-	s->first_batch = (int) Min(unpacked->top, MAX_BATCH);
-	if (!OidIsValid(unpacked->bound))
-		unpacked->bound = RelationGetRelid(scan->indexRelation);
+	query = key_query(scan->indexRelation, s, key, &bound);
+	if (query == NULL || !OidIsValid(bound))
+	{
+		s->unknown_order = true;
+		return;
+	}
+	s->first_batch = (int) Min(pgr_query_unpack(query)->top, MAX_BATCH);
 
 	/* pending pages are then read once; conditions have terms of their own */
-	if (s->nfilters == 0 && unpacked->bound == RelationGetRelid(scan->indexRelation))
-		s->pinned = pgr_inv_pin_view(unpacked->bound, query, &s->view);
+	if (s->nfilters == 0 && bound == RelationGetRelid(scan->indexRelation))
+		s->pinned = pgr_inv_pin_view(bound, query, &s->view);
 	else
-		s->pinned = pgr_inv_pin(unpacked->bound, query);
+		s->pinned = pgr_inv_pin(bound, query);
 }
 
 /* Opens the view with the terms that conditions and order need. */
@@ -209,7 +229,6 @@ start(IndexScanDesc scan)
 		if (s->view == NULL)
 			start_view(scan, s);
 	}
-	s->tids.with_hashes = s->pinned != NULL && s->view->shape.hashes;
 	s->phase = s->pinned || s->sparse ? PGR_SCAN_HITS : PGR_SCAN_REST;
 }
 
@@ -321,6 +340,14 @@ set_order(IndexScanDesc scan, double score, bool null)
 
 	if (scan->numberOfOrderBys == 0)
 		return;
+	if (s->unknown_order)
+	{
+		/* no distance is below this one, so the executor sorts all rows */
+		scan->xs_orderbyvals[0] = Float8GetDatum(-get_float8_infinity());
+		scan->xs_orderbynulls[0] = false;
+		scan->xs_recheckorderby = true;
+		return;
+	}
 	scan->xs_orderbyvals[0] = Float8GetDatum(null ? 0 : -score);
 	scan->xs_orderbynulls[0] = null;
 	scan->xs_recheckorderby = s->recheck && !s->null_order;
@@ -339,7 +366,7 @@ next_hit(IndexScanDesc scan, PgrInvScan *s)
 	scan->xs_heaptid = *pgr_topk_tid(&s->top, hit);
 	set_order(scan, hit->score, false);
 	if (s->view->shape.hashes && !s->recheck)
-		pgr_memo_put(s->pinned, hit->hash, hit->score, PGR_MEMO_MATCH);
+		pgr_memo_put(s->pinned, hit->hash, hit->score);
 	return true;
 }
 
@@ -362,7 +389,7 @@ collect_doc(void *arg, uint32 doc)
 	if (c->returned && (c->returned[doc / 64] >> (doc % 64) & 1) != 0)
 		return;
 	pgr_segment_tid(c->seg, doc, &tid);
-	pgr_tids_add(c->list, &tid, c->list->with_hashes ? pgr_segment_hash(c->seg, doc) : 0);
+	pgr_tids_add(c->list, &tid);
 }
 
 /*
@@ -385,7 +412,7 @@ collect_pending(PgrInvScan *s, bool unmarked, PgrTidList *list)
 			continue;
 		if (unmarked && s->pinned && pgr_score_document(s->pinned, &d->doc, NULL) > 0)
 			continue;
-		pgr_tids_add(list, &d->tid, d->doc.hash);
+		pgr_tids_add(list, &d->tid);
 	}
 }
 
@@ -445,7 +472,7 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 			if (desc->ndead > 0 && pgr_segment_dead(seg, doc))
 				continue;
 			pgr_segment_tid(seg, doc, &tid);
-			pgr_tids_add(list, &tid, 0);
+			pgr_tids_add(list, &tid);
 		}
 	}
 	if (s->view->pending.nnulls == 0)
@@ -456,7 +483,7 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 	for (uint32 i = 0; i < docs.n; i++)
 	{
 		if (docs.docs[i].null && !docs.docs[i].dead)
-			pgr_tids_add(list, &docs.docs[i].tid, 0);
+			pgr_tids_add(list, &docs.docs[i].tid);
 	}
 }
 
@@ -471,8 +498,6 @@ next_rest(IndexScanDesc scan, PgrInvScan *s)
 		s->tids.n = s->tids.at = 0;
 		pgr_scan_collect(s, s->ordered, &s->tids);
 	}
-	if (s->tids.with_hashes && !s->recheck && pgr_memo_asked(s->pinned))
-		pgr_memo_put(s->pinned, s->tids.hashes[s->tids.at], 0, PGR_MEMO_UNKNOWN);
 	scan->xs_heaptid = s->tids.tids[s->tids.at++];
 	set_order(scan, 0, s->null_order);
 	return true;

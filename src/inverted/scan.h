@@ -11,14 +11,12 @@
 typedef struct PgrTidList
 {
 	ItemPointerData *tids;
-	bool		with_hashes;
-	uint64	   *hashes;			/* of the rows' contents, if with_hashes */
 	uint32		n;
 	uint32		size;
 	uint32		at;				/* next to return */
 } PgrTidList;
 
-extern void pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash);
+extern void pgr_tids_add(PgrTidList *list, ItemPointer tid);
 
 /* What remains to be returned, in this order. */
 typedef enum PgrScanPhase
@@ -44,6 +42,7 @@ typedef struct PgrInvScan
 	/* order */
 	bool		ordered;
 	bool		null_order;		/* ORDER BY ... <@> NULL */
+	bool		unknown_order;	/* another index's query: the executor sorts */
 	PgrPinned  *pinned;
 
 	PgrInvView *view;

@@ -34,10 +34,9 @@ typedef struct PgrHighlight
 
 /*
  * Analyses text by a configuration (scripts without spaces as bigrams) and finds
- * the words of the query's leaves, those of a phrase only where it occurs. fields: a
- * mask of those that the text may be; leaves limited to others are left out. 0: any.
+ * the words of the query's leaves, those of a phrase only where it occurs.
  */
 extern void pgr_highlight(Oid config, const char *text, int len, const PgrQuery *query,
-						  uint32 fields, PgrHighlight *result);
+						  PgrHighlight *result);
 
 #endif							/* PGR_HIGHLIGHT_H */

@@ -76,45 +76,46 @@ content_fields(PgrContentType type)
 		type == PGR_CONTENT_TSVECTOR ? 4 : PGR_LEX_MAX_FIELDS;
 }
 
-/* Documents of a bound query go through the index's analysis. */
-static void
-set_analyzer(PgrQueryState *state)
+/*
+ * Words are analysed as the documents of the index, or by the current configuration.
+ * A query for an index that the caller names is bound to it, whatever it said.
+ */
+static PgrRankQuery *
+read_argument(PgrQueryState *state, struct varlena *image, PgrQueryArg arg)
 {
-	if (OidIsValid(state->index) && pgr_index_analyzer_hook)
-	{
-		pgr_index_analyzer_hook(state->index, &state->analyzer);
-		return;
-	}
-	state->analyzer.config = state->query->config;
-	state->analyzer.cjk_bigram = state->query->cjk_bigram;
-	state->analyzer.nfields = content_fields(state->type);
-	if (!OidIsValid(state->analyzer.config) && state->type != PGR_CONTENT_TSVECTOR)
-		state->analyzer.config = getTSCurrentConfig(true);
+	PgrAnalyzer *a = &state->analyzer;
+
+	a->nfields = content_fields(state->type);
+	if (arg == PGR_ARG_RANKQUERY)
+		return (PgrRankQuery *) PG_DETOAST_DATUM_COPY(PointerGetDatum(image));
+	if (OidIsValid(state->index))
+		*a = pgr_index_words(state->index);
+	else
+		a->config = getTSCurrentConfig(true);
+	return pgr_query_from_text(a, DatumGetTextPP(PointerGetDatum(image)));
 }
 
 /*
- * Words are analysed as the documents of the index, or by the current
- * configuration. A query for an index is bound to it, whatever it said.
+ * How documents are analysed: as the index does, if the query is bound; else by the
+ * configuration of the query's words.
  */
-static PgrRankQuery *
-read_argument(struct varlena *image, PgrQueryArg arg, Oid index)
+static void
+set_analyzer(PgrQueryState *state, PgrQueryArg arg)
 {
-	PgrAnalyzer analyzer = {.nfields = 1};
-	PgrRankQuery *rq;
+	PgrAnalyzer *a = &state->analyzer;
 
-	if (arg == PGR_ARG_RANKQUERY)
-		rq = (PgrRankQuery *) PG_DETOAST_DATUM_COPY(PointerGetDatum(image));
-	else
+	if (OidIsValid(state->index) && pgr_index_analyzer_hook)
 	{
-		if (OidIsValid(index))
-			analyzer = pgr_index_words(index);
-		else
-			analyzer.config = getTSCurrentConfig(true);
-		rq = pgr_query_from_text(&analyzer, DatumGetTextPP(PointerGetDatum(image)));
+		pgr_index_analyzer_hook(state->index, a);
+		return;
 	}
-	if (OidIsValid(index))
-		rq->bound = index;
-	return rq;
+	if (arg == PGR_ARG_WORDS || state->type == PGR_CONTENT_TSVECTOR)
+		return;
+	a->config = pgr_query_config(state->query);
+	a->cjk_bigram = state->query->cjk_bigram;
+	state->current_config = !OidIsValid(a->config);
+	if (state->current_config)
+		a->config = getTSCurrentConfig(true);
 }
 
 static void
@@ -127,17 +128,19 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 	state->image = NULL;		/* in case what follows fails */
 	state->pinned = NULL;
 	state->key = NULL;
-	state->analysed = 0;
 	MemoryContextReset(state->statistics);
 	MemoryContextReset(state->context);
 
 	old = MemoryContextSwitchTo(state->context);
 	state->type = type;
-	state->rq = read_argument(image, arg, index);
-	state->index = state->rq->bound;
+	state->index = index;
+	state->current_config = arg == PGR_ARG_WORDS;
+	memset(&state->analyzer, 0, sizeof(PgrAnalyzer));
+	state->rq = read_argument(state, image, arg);
 	state->query = pgr_query_unpack(state->rq);
-	set_analyzer(state);
-	pgr_query_fit(state->query, state->analyzer.nfields);
+	if (!OidIsValid(index))
+		state->index = pgr_query_index(state->query);
+	set_analyzer(state, arg);
 	state->image = palloc(size);
 	memcpy(state->image, image, size);
 	MemoryContextSwitchTo(old);
@@ -145,14 +148,10 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 
 /* Does an unbound query depend on a setting that has changed? */
 static bool
-config_changed(const PgrQueryState *state, PgrQueryArg arg)
+config_changed(const PgrQueryState *state)
 {
-	if (OidIsValid(state->index))
-		return false;
-	if (arg == PGR_ARG_WORDS || !OidIsValid(state->query->config))
-		return OidIsValid(state->analyzer.config) &&
-			state->analyzer.config != getTSCurrentConfig(false);
-	return false;
+	return state->current_config && !OidIsValid(state->index) &&
+		state->analyzer.config != getTSCurrentConfig(false);
 }
 
 PgrQueryState *
@@ -175,7 +174,7 @@ pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, O
 	}
 	MemoryContextReset(state->row);
 	if (state->image == NULL || !pgr_same_image(state->image, image) ||
-		(OidIsValid(index) && index != state->index) || config_changed(state, arg))
+		(OidIsValid(index) && index != state->index) || config_changed(state))
 		state_reset(state, image, type, arg, index);
 	return state;
 }

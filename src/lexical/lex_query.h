@@ -28,7 +28,7 @@ typedef struct PgrQueryState
 	PgrRankQuery *rq;
 	PgrQuery   *query;
 	PgrAnalyzer analyzer;		/* of documents */
-	double		analysed;		/* words, for matches */
+	bool		current_config; /* unbound, by default_text_search_config */
 	PgrPinned  *pinned;			/* NULL until a score is asked for */
 	struct PgrSnapshotKey *key; /* what pinned is of, if an index gave it */
 } PgrQueryState;

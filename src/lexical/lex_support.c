@@ -5,219 +5,53 @@
  * Binding. A query's scores need the statistics of a collection, which an
  * operator cannot see from its arguments. The planner support function sees the
  * expression on the left, finds the table column or expression it comes from
- * (through views, subqueries, CTEs, joins and outer query levels) and the bm25
- * index on that, and returns
+ * (lex_trace.c) and the bm25 index on that, and returns
  *
  *		document <@> bm25_bind(query, index)
  *
  * which is the same operator (of a rankquery), so an index on the column still
  * matches it. A LIMIT that is known is told too, as bm25_bind's third argument: a
  * scan, which is not told of it, then looks for so many rows at first. The index's
- * name is shown by EXPLAIN. What is bound already stays. A query on a column
- * without an index stays unbound: see src/lexical/README for what its scores
- * are. Where a column cannot be traced there is a NOTICE, unless no table is
- * there at all (values, functions).
+ * name is shown by EXPLAIN.
+ *
+ * What somebody bound stays: where that shows in planning the query is left alone,
+ * else bm25_bind finds out when it is called. A call that the planner made bears a
+ * mark (PGR_PLANNED), so that its statistics have the rights of the query around it;
+ * a call by hand needs the caller's.
+ *
+ * Partitions and children are matched by what their parent's query is bound to, or
+ * unbound as it is. A query on a column without an index stays unbound: see
+ * src/lexical/README for what its scores are. Where a column cannot be traced, or the
+ * table has indexes but none for it, there is a NOTICE; not if no table is there at
+ * all (values, functions).
  *
  * Rejected: hooks of the parser or planner (need a preloaded library), the table
- * instead of the index (two indexes may differ in options).
+ * instead of the index (two indexes may differ in options), parameters' values as
+ * proof of a partial index's predicate (words would change with the kind of plan).
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "lexical/lex_trace.h"
 #include "lexical/rankquery.h"
-#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "nodes/pathnodes.h"
 #include "nodes/supportnodes.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
-#include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 /* Without statistics: few enough for an index, enough not to hide a LIMIT. */
 #define DEFAULT_SELECTIVITY 0.05
 
-/* --- tracing an expression to a table --- */
-
-/* A query level: the one being planned, one around it, or a subquery inside. */
-typedef struct Level
-{
-	Query	   *query;
-	PlannerInfo *root;			/* of a level being planned, else NULL */
-	struct Level *outer;		/* of a subquery that is looked into, else NULL */
-} Level;
-
-typedef struct Trace
-{
-	Level	   *level;			/* where the expression at hand stands */
-	RangeTblEntry *table;		/* found so far */
-	bool		variables;		/* does the expression have any? */
-	bool		failed;
-	bool		no_table;		/* it is of a function or a list of values */
-} Trace;
-
-static Node *trace_mutator(Node *node, void *context);
-
-static Level *
-outer_level(Level *level)
-{
-	Level	   *outer = level->outer;
-
-	if (outer == NULL && level->root && level->root->parent_root)
-	{
-		outer = palloc0(sizeof(Level));
-		outer->root = level->root->parent_root;
-		outer->query = outer->root->parse;
-	}
-	return outer;
-}
-
-static Level *
-level_up(Level *level, int n)
-{
-	while (level && n-- > 0)
-		level = outer_level(level);
-	return level;
-}
-
-static Node *
-trace_at(Node *node, Level *level, Trace *t)
-{
-	Level	   *here = t->level;
-
-	t->level = level;
-	node = trace_mutator(node, t);
-	t->level = here;
-	return node;
-}
-
-static Node *
-trace_failed(Trace *t, Node *node)
-{
-	t->failed = true;
-	return node;
-}
-
-/* Column attno of a subquery that stands at a level. */
-static Node *
-trace_subquery(Query *query, AttrNumber attno, Level *around, Trace *t, Node *node)
-{
-	Level	   *level = palloc0(sizeof(Level));
-	ListCell   *lc;
-
-	level->query = query;
-	level->outer = around;
-	if (query->setOperations != NULL)
-		return trace_failed(t, node);
-	foreach(lc, query->targetList)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-
-		if (tle->resno == attno && !tle->resjunk)
-			return trace_at((Node *) tle->expr, level, t);
-	}
-	return trace_failed(t, node);
-}
-
-static Node *
-trace_cte(RangeTblEntry *rte, AttrNumber attno, Level *level, Trace *t, Node *node)
-{
-	Level	   *around = level_up(level, (int) rte->ctelevelsup);
-	ListCell   *lc;
-
-	if (around == NULL || rte->self_reference)
-		return trace_failed(t, node);
-	foreach(lc, around->query->cteList)
-	{
-		CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
-
-		if (strcmp(cte->ctename, rte->ctename) == 0 && IsA(cte->ctequery, Query))
-			return trace_subquery((Query *) cte->ctequery, attno, around, t, node);
-	}
-	return trace_failed(t, node);
-}
-
-/* A table's column, as variable of varno 1 whatever its place in the query. */
-static Node *
-trace_table(RangeTblEntry *rte, const Var *var, Trace *t, Node *node)
-{
-	if (var->varattno <= 0 || (t->table != NULL && t->table != rte))
-		return trace_failed(t, node);
-	t->table = rte;
-	return (Node *) makeVar(1, var->varattno, var->vartype, var->vartypmod, var->varcollid, 0);
-}
-
-static Node *
-trace_var(Var *var, Trace *t)
-{
-	Level	   *level = level_up(t->level, (int) var->varlevelsup);
-	Node	   *node = (Node *) var;
-	RangeTblEntry *rte;
-
-	t->variables = true;
-	if (level == NULL || IS_SPECIAL_VARNO(var->varno) ||
-		var->varno > list_length(level->query->rtable))
-		return trace_failed(t, node);
-	rte = rt_fetch(var->varno, level->query->rtable);
-	if (PGR_RTE_GROUP_EXPRS(rte) != NIL)
-		return trace_at(list_nth(PGR_RTE_GROUP_EXPRS(rte), var->varattno - 1), level, t);
-	switch (rte->rtekind)
-	{
-		case RTE_RELATION:
-			return trace_table(rte, var, t, node);
-		case RTE_SUBQUERY:
-			if (rte->subquery == NULL || var->varattno <= 0)
-				return trace_failed(t, node);
-			return trace_subquery(rte->subquery, var->varattno, level, t, node);
-		case RTE_CTE:
-			return trace_cte(rte, var->varattno, level, t, node);
-		case RTE_JOIN:
-			if (var->varattno <= 0 || var->varattno > list_length(rte->joinaliasvars))
-				return trace_failed(t, node);
-			return trace_at(list_nth(rte->joinaliasvars, var->varattno - 1), level, t);
-		default:
-			t->no_table = true;
-			return trace_failed(t, node);
-	}
-}
-
-/* The expression with its variables replaced by those of one table. */
-static Node *
-trace_mutator(Node *node, void *context)
-{
-	Trace	   *t = context;
-
-	if (node == NULL || t->failed)
-		return node;
-	check_stack_depth();
-	switch (nodeTag(node))
-	{
-		case T_Var:
-			return trace_var((Var *) node, t);
-		case T_PlaceHolderVar:
-			if (((PlaceHolderVar *) node)->phlevelsup > 0)
-				return trace_failed(t, node);
-			return trace_mutator((Node *) ((PlaceHolderVar *) node)->phexpr, t);
-		case T_SubLink:
-		case T_SubPlan:
-		case T_AlternativeSubPlan:
-		case T_Query:
-		case T_Aggref:
-		case T_GroupingFunc:
-		case T_WindowFunc:
-			return trace_failed(t, node);
-		default:
-			return expression_tree_mutator(node, trace_mutator, context);
-	}
-}
+/* --- which index --- */
 
 /* One NOTICE in a statement, however often the planner comes by. */
 static void
-notice_untraceable(void)
+notice_unbound(const char *detail, const char *hint)
 {
 	static TimestampTz last = 0;
 
@@ -226,29 +60,53 @@ notice_untraceable(void)
 	last = GetCurrentStatementStartTimestamp();
 	ereport(NOTICE,
 			(errmsg("query is not bound to a bm25 index"),
-			 errdetail("The document could not be traced to a column or expression of one table."),
-			 errhint("Bind it with bm25_bind(query, 'index'), or its scores use no statistics.")));
+			 errdetail("%s", detail),
+			 errhint("%s", hint)));
 }
 
-/* The index that a query on this expression uses, or InvalidOid. */
-static Oid
-index_of_expression(PlannerInfo *root, Node *expression)
+/* What the search for an index asks for if there is a partial one. */
+typedef struct ConditionsOf
 {
-	Level		level = {root->parse, root, NULL};
-	Trace		t = {.level = &level};
-	Node	   *traced = trace_mutator(expression, &t);
+	const PgrTrace *trace;
+	Oid			support;
+} ConditionsOf;
 
-	if (t.failed)
+static List *
+conditions_of(void *arg)
+{
+	const ConditionsOf *c = arg;
+
+	return pgr_trace_conditions(c->trace, c->support);
+}
+
+/*
+ * Finds the index that a call's query is to use. Each arm of a UNION ALL gets the
+ * conditions on the whole for itself, and is bound then.
+ */
+static bool
+find_index(PlannerInfo *root, const FuncExpr *call, PgrTrace *t, PgrIndexSearch *search)
+{
+	Node	   *document = linitial(call->args);
+	ConditionsOf conditions = {t, get_func_support(call->funcid)};
+
+	pgr_trace(root, document, t);
+	if (t->failed)
 	{
-		if (t.variables && !t.no_table)
-			notice_untraceable();
-		return InvalidOid;
+		if (t->variables && !t->no_table &&
+			!(t->union_all && pgr_trace_in_conditions(root, call->funcid, document)))
+			notice_unbound("The document could not be traced to a column or expression of one table.",
+						   "Bind it with bm25_bind(query, 'index'), or its scores use no statistics.");
+		return false;
 	}
-	while (traced && IsA(traced, RelabelType))
-		traced = (Node *) ((RelabelType *) traced)->arg;
-	if (t.table == NULL || pgr_index_hook == NULL)
-		return InvalidOid;
-	return pgr_index_hook(t.table->relid, traced);
+	if (t->table == NULL || pgr_index_hook == NULL || pgr_trace_is_child(t))
+		return false;
+	memset(search, 0, sizeof(*search));
+	search->relid = t->table->relid;
+	search->expression = t->expression;
+	search->conditions = conditions_of;
+	search->arg = &conditions;
+	pgr_index_hook(search);
+	return OidIsValid(search->index);
 }
 
 /* --- the bound call --- */
@@ -292,19 +150,34 @@ find_names(Oid funcid, Names *n)
 	return true;
 }
 
+/*
+ * Is the query bound already: by bm25_bind in this place, or by who wrote it, as far
+ * as its value can be told? An index that a third argument names goes before both.
+ */
 static bool
-is_bound(Node *query, const Names *n)
+is_bound(PlannerInfo *root, const FuncExpr *call, const Names *n)
 {
+	Node	   *query = lsecond(call->args);
+	Node	   *named = list_length(call->args) > 2 ? lthird(call->args) : NULL;
+
+	if (named && exprType(named) == REGCLASSOID &&
+		(!IsA(named, Const) || ((Const *) named)->constisnull ||
+		 OidIsValid(DatumGetObjectId(((Const *) named)->constvalue))))
+		return true;
 	if (IsA(query, FuncExpr))
 	{
 		Oid			f = ((FuncExpr *) query)->funcid;
 
-		return f == n->bind[0] || f == n->bind[1] || f == n->bind_text[0] || f == n->bind_text[1];
+		if (f == n->bind[0] || f == n->bind[1] || f == n->bind_text[0] || f == n->bind_text[1])
+			return true;
 	}
-	if (IsA(query, Const) && ((Const *) query)->consttype == n->rankquery)
-		return ((Const *) query)->constisnull ||
-			OidIsValid(DatumGetRankQuery(((Const *) query)->constvalue)->bound);
-	return false;
+	if (exprType(query) != n->rankquery)
+		return false;
+	query = estimate_expression_value(root, query);
+	if (!IsA(query, Const))
+		return false;
+	return ((Const *) query)->constisnull ||
+		pgr_rankquery_chosen(DatumGetRankQuery(((Const *) query)->constvalue));
 }
 
 /* The value of a LIMIT or OFFSET as far as the planner knows it, or -1. */
@@ -354,7 +227,7 @@ bind_call(Node *query, Oid index, int32 top, const Names *n)
 	if (top > 0)
 		args = lappend(args, makeConst(INT4OID, -1, InvalidOid, sizeof(int32),
 									   Int32GetDatum(top), false, true));
-	return (Node *) makeFuncExpr(bind[top > 0], n->rankquery, args, InvalidOid,
+	return (Node *) makeFuncExpr(bind[top > 0], n->rankquery, args, PGR_PLANNED,
 								 exprCollation(query), COERCE_EXPLICIT_CALL);
 }
 
@@ -371,33 +244,64 @@ operator_of(const char *function, const char *schema, const Oid *types)
 							types[0], types[1]);
 }
 
+/*
+ * The document as the index has it: written in another way (ARRAY[title, body] of
+ * varchar columns, and of text), an index scan would not be seen to match it. NULL if
+ * that cannot be said in the query's variables.
+ */
+static Node *
+document_of_index(const PgrTrace *t, const PgrIndexSearch *search, Node *document)
+{
+	Node	   *written;
+
+	if (search->written == NULL)
+		return document;
+	written = pgr_trace_back(t, document, search->written);
+	if (written && exprType(written) != search->type)
+		written = (Node *) makeRelabelType((Expr *) written, search->type, -1,
+										   exprCollation(document), COERCE_IMPLICIT_CAST);
+	return written;
+}
+
+static Node *
+bound_operator(const FuncExpr *call, const char *function, Node *document, Node *query,
+			   const Names *n)
+{
+	Oid			types[2] = {exprType(document), n->rankquery};
+	Oid			operator = operator_of(function, n->schema, types);
+	OpExpr	   *op;
+
+	if (!OidIsValid(operator))
+		return NULL;
+	op = (OpExpr *) make_opclause(operator, call->funcresulttype, false, (Expr *) document,
+								  (Expr *) query, InvalidOid, call->inputcollid);
+	set_opfuncid(op);
+	return (Node *) op;
+}
+
 /* The same call with its query bound; NULL if there is no such function. */
 static Node *
-bound_call(const FuncExpr *call, Oid index, int32 top, const Names *n)
+bound_call(const FuncExpr *call, const PgrTrace *t, const PgrIndexSearch *search, int32 top,
+		   const Names *n)
 {
 	char	   *function = get_func_name(call->funcid);
-	List	   *args = list_copy(call->args);
+	Node	   *document = document_of_index(t, search, linitial(call->args));
+	Node	   *query = bind_call(lsecond(call->args), search->index, top, n);
+	Node	   *op = document ? bound_operator(call, function, document, query, n) : NULL;
 	FuncExpr   *bound;
 	Oid		   *types;
 	int			nargs;
-	Oid			operator;
 
+	if (op == NULL)
+		op = bound_operator(call, function, linitial(call->args), query, n);
+	if (op != NULL)
+		return op;
 	get_func_signature(call->funcid, &types, &nargs);
 	types[1] = n->rankquery;
-	lsecond(args) = bind_call(lsecond(args), index, top, n);
-	operator = operator_of(function, n->schema, types);
-	if (OidIsValid(operator))
-	{
-		OpExpr	   *op = (OpExpr *) make_opclause(operator, call->funcresulttype, false,
-												  linitial(args), lsecond(args),
-												  InvalidOid, call->inputcollid);
-
-		set_opfuncid(op);
-		return (Node *) op;
-	}
 	bound = palloc(sizeof(FuncExpr));
 	*bound = *call;
-	bound->args = args;
+	bound->args = list_copy(call->args);
+	lsecond(bound->args) = query;
 	bound->funcid = function_named(n->schema, function, nargs, types);
 	return OidIsValid(bound->funcid) ? (Node *) bound : NULL;
 }
@@ -409,7 +313,8 @@ pgr_bm25_support(PG_FUNCTION_ARGS)
 	SupportRequestSimplify *request = (SupportRequestSimplify *) PG_GETARG_POINTER(0);
 	FuncExpr   *call;
 	Names		names;
-	Oid			index;
+	PgrTrace	trace;
+	PgrIndexSearch search;
 
 	/* an expression outside a query has no table to look at */
 	if (!IsA(request, SupportRequestSimplify) || request->root == NULL)
@@ -417,15 +322,49 @@ pgr_bm25_support(PG_FUNCTION_ARGS)
 	call = request->fcall;
 	if (list_length(call->args) < 2 ||
 		!find_names(call->funcid, &names) ||
-		is_bound(lsecond(call->args), &names))
+		is_bound(request->root, call, &names) ||
+		!find_index(request->root, call, &trace, &search))
 		PG_RETURN_POINTER(NULL);
-	index = index_of_expression(request->root, linitial(call->args));
-	if (!OidIsValid(index))
-		PG_RETURN_POINTER(NULL);
-	PG_RETURN_POINTER(bound_call(call, index, rows_wanted(request->root), &names));
+	PG_RETURN_POINTER(bound_call(call, &trace, &search, rows_wanted(request->root), &names));
 }
 
 /* --- selectivity of @@@ --- */
+
+/*
+ * Plain words that are not bound though there is an index: those of document @@@ ANY
+ * (array), which no support function is asked about.
+ */
+static void
+notice_unbound_words(PlannerInfo *root, Oid operator, List *args)
+{
+	FuncExpr   *call = (FuncExpr *) makeFuncExpr(get_opcode(operator), BOOLOID, args, InvalidOid,
+												 InvalidOid, COERCE_EXPLICIT_CALL);
+	PgrTrace	trace;
+	PgrIndexSearch search;
+
+	if (find_index(root, call, &trace, &search))
+		notice_unbound("Words in an array are taken by default_text_search_config.",
+					   "Use OR, or any_of(config, words).");
+}
+
+/* The share of rows that match a query whose value is known, or -1. */
+static double
+known_share(PlannerInfo *root, Oid operator, List *args, const Const *value)
+{
+	PgrQuery   *query;
+	Oid			index;
+
+	if (value->constisnull)
+		return 0;
+	if (value->consttype == TEXTOID)
+	{
+		notice_unbound_words(root, operator, args);
+		return -1;
+	}
+	query = pgr_query_unpack(DatumGetRankQuery(value->constvalue));
+	index = pgr_query_index_if_allowed(query);
+	return OidIsValid(index) && pgr_selectivity_hook ? pgr_selectivity_hook(index, query) : -1;
+}
 
 PG_FUNCTION_INFO_V1(pgr_rankquery_sel);
 Datum
@@ -434,20 +373,13 @@ pgr_rankquery_sel(PG_FUNCTION_ARGS)
 	PlannerInfo *root = (PlannerInfo *) PG_GETARG_POINTER(0);
 	List	   *args = (List *) PG_GETARG_POINTER(2);
 	double		share = -1;
-	Node	   *query;
 
-	if (list_length(args) == 2 && pgr_selectivity_hook)
+	if (list_length(args) == 2)
 	{
-		query = estimate_expression_value(root, lsecond(args));
-		/* the operator's right side is text or a rankquery */
-		if (IsA(query, Const) && !((Const *) query)->constisnull &&
-			((Const *) query)->consttype != TEXTOID)
-		{
-			PgrRankQuery *rq = DatumGetRankQuery(((Const *) query)->constvalue);
+		Node	   *query = estimate_expression_value(root, lsecond(args));
 
-			if (OidIsValid(rq->bound))
-				share = pgr_selectivity_hook(rq->bound, rq);
-		}
+		if (IsA(query, Const))
+			share = known_share(root, PG_GETARG_OID(1), args, (Const *) query);
 	}
 	if (share < 0)
 		share = DEFAULT_SELECTIVITY;

@@ -130,9 +130,12 @@ typedef struct PgrQuery
 								 * no phrase, prefix, fuzzy, field, NOT, AND */
 	PgrQueryNode **by_term;		/* a long disjunction's leaves in the order of their
 								 * terms, else NULL */
-	Oid			bound;			/* index whose statistics it uses, or InvalidOid */
-	Oid			config;			/* text search configuration of its words, or InvalidOid */
+	bool		planned;		/* bound to an index by the planner, not by who wrote it */
 	bool		cjk_bigram;		/* its words were made that way */
+	Oid			bound;			/* the index, where its OID is known, or InvalidOid */
+	const char *bound_name;		/* else its qualified name, or NULL; ask pgr_query_index */
+	Oid			config;			/* the same of the text search configuration of its words: */
+	const char *config_name;	/* ask pgr_query_config */
 	/* given with the query, NAN if not */
 	double		given_ndocs;
 	double		given_avg_length;
@@ -141,21 +144,32 @@ typedef struct PgrQuery
 } PgrQuery;
 
 /* Unpacks; strings point into the varlena, which must stay. */
-/* a copy that differs from its like only if the query itself differs: without top */
-extern PgrRankQuery *pgr_query_plain(const PgrRankQuery *rq);
 extern PgrQuery *pgr_query_unpack(const PgrRankQuery *rq);
 
+/* a copy that differs from its like only if the query itself differs: without top */
+extern PgrRankQuery *pgr_query_plain(const PgrRankQuery *rq);
+
 /*
- * For documents of so many fields: where all the fields that a part of the query is
- * limited to do not exist ("hepatitis B:chronic", of one column), it is looked for in
- * any.
+ * The index that a query is bound to, InvalidOid if it is not. What the planner bound
+ * has the rights of the query that it is part of. A binding that somebody chose needs
+ * the current user's rights (42501, see base/index_access.h); 42704 if there is no
+ * such index any more. rankquery_bound.c
  */
-extern void pgr_query_fit(PgrQuery *query, int nfields);
+extern Oid	pgr_query_index(const PgrQuery *query);
+
+/* The same without errors, for estimates: InvalidOid where there would be one. */
+extern Oid	pgr_query_index_if_allowed(const PgrQuery *query);
+
+/* The configuration of a query's words, or InvalidOid; 42704 if it is gone. */
+extern Oid	pgr_query_config(const PgrQuery *query);
 
 /* Does a TERM (plain, prefix or fuzzy) stand for this dictionary term? */
 extern bool pgr_leaf_accepts(const PgrQueryNode *leaf, const char *term, uint32 len);
 
-/* Words of a text, OR-ed, by an analyzer: what a text right operand means. */
+/*
+ * Words of a text, OR-ed, by an analyzer: what a text right operand means. The query
+ * does not say of which configuration they are.
+ */
 extern PgrRankQuery *pgr_query_from_text(const PgrAnalyzer *analyzer, text *words);
 
 /* --- scoring: score.c --- */
@@ -203,21 +217,6 @@ typedef struct PgrLeafStats
 } PgrLeafStats;
 
 /*
- * When an index is to enter what it knows into a memo of scores, and what next. The
- * unit of cost is the analysis of one word. See src/inverted/memo_fill.c.
- */
-typedef struct PgrMemoFill
-{
-	bool		may;			/* there is more that it could enter */
-	bool		hits_done;		/* all hits have been entered; now the other documents */
-	double		analysed;		/* since the last filling */
-	double		cost;			/* of the next one */
-	Oid			index;			/* where that begins: 0 for the first ... */
-	uint32		segment;
-	uint32		doc;
-} PgrMemoFill;
-
-/*
  * All that a score depends on besides the content: pinned for a (snapshot,
  * index, query). Lives as long as somebody holds it, see src/inverted/pin_cache.c.
  */
@@ -229,8 +228,8 @@ typedef struct PgrPinned
 	PgrQuery   *query;			/* terms analysed, copied */
 	PgrLeafStats *leaves;		/* [query->nleaves] */
 	struct PgrLeafScorer *scorers;	/* [query->nleaves], made from the above */
-	struct PgrScoreMemo *memo;	/* content hash -> score; made by pgr_pinned_prepare */
-	PgrMemoFill fill;			/* of an index: how the memo is filled from it */
+	struct PgrScoreMemo *memo;	/* content hash -> score of rows a scan emitted; made by
+								 * pgr_pinned_prepare */
 } PgrPinned;
 
 /*
@@ -338,51 +337,35 @@ pgr_phrase_frequency(const PgrQueryNode *phrase, const uint32 *const *occ, const
 typedef PgrPinned *(*PgrStatisticsHook) (Oid index, const PgrRankQuery *query);
 extern PgrStatisticsHook pgr_statistics_hook;
 
-/*
- * The bm25 index that a query on a column or expression of a relation uses, for
- * the planner support function; InvalidOid if none. Variables of the expression
- * have varno 1; it has no RelabelType on top.
- */
-typedef Oid (*PgrIndexHook) (Oid relid, Node *expression);
+/* A search for the bm25 index that a query on a document uses. */
+typedef struct PgrIndexSearch
+{
+	Oid			relid;
+	Node	   *expression;		/* the document: variables of varno 1, no RelabelType on top */
+	List	   *(*conditions) (void *arg);	/* of the rows, asked for if an index is partial */
+	void	   *arg;
+	/* found: */
+	Oid			index;			/* InvalidOid if there is none */
+	Node	   *written;		/* the document as the index has it, if otherwise; or NULL */
+	Oid			type;			/* that its operators take */
+} PgrIndexSearch;
+
+/* For the planner support function; gives a NOTICE where the choice needs one. */
+typedef void (*PgrIndexHook) (PgrIndexSearch *search);
 extern PgrIndexHook pgr_index_hook;
 
 /* The analyzer of a bm25 index; raises an error if it is no such index. */
 typedef void (*PgrIndexAnalyzerHook) (Oid index, PgrAnalyzer *analyzer);
 extern PgrIndexAnalyzerHook pgr_index_analyzer_hook;
 
-/* The share of rows that a bound query matches, negative if unknown. Optional. */
-typedef double (*PgrSelectivityHook) (Oid index, const PgrRankQuery *query);
+/* The share of documents of an index that a query matches, negative if unknown. */
+typedef double (*PgrSelectivityHook) (Oid index, const PgrQuery *query);
 extern PgrSelectivityHook pgr_selectivity_hook;
 
-/* --- known scores: score_memo.c --- */
-
-/* Setting bm25.reuse_scores: off, the operators analyse every row. */
-extern bool pgr_reuse_scores;
-
-typedef enum PgrMemoMatch
-{
-	PGR_MEMO_NO_MATCH,
-	PGR_MEMO_MATCH,
-	PGR_MEMO_UNKNOWN
-} PgrMemoMatch;
-
-#define PGR_MEMO_MAX 110000		/* entries: 3 MB */
-
-extern void pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score,
-						 PgrMemoMatch match);
-extern bool pgr_memo_useful(const PgrPinned *pinned);
-extern bool pgr_memo_score(PgrPinned *pinned, uint64 content_hash, double *score);
-extern bool pgr_memo_match(PgrPinned *pinned, uint64 content_hash, bool *match);
-extern void pgr_memo_analysed(PgrPinned *pinned, const PgrLexDoc *doc);
-extern bool pgr_memo_asked(const PgrPinned *pinned);
+/* Scores of emitted rows, so that the operator need not analyse them again. */
+extern void pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score);
+extern bool pgr_memo_get(PgrPinned *pinned, uint64 content_hash, double *score);
 extern bool pgr_memo_empty(const PgrPinned *pinned);
 extern void pgr_memo_forget(PgrPinned *pinned);
-
-/*
- * Enters scores of the next documents of the index into the memo and sets fill for
- * the time after. Set by src/inverted.
- */
-typedef void (*PgrMemoFillHook) (PgrPinned *pinned);
-extern PgrMemoFillHook pgr_memo_fill_hook;
 
 #endif							/* PGR_LEXICAL_H */

@@ -141,25 +141,34 @@ check_limits(const Packer *p, struct Node *escontext)
 	return true;
 }
 
+/* The query after its header: nodes, then names. */
+static void
+pack_body(Packer *p, const PgrQueryNode *root, const char *index, const char *config)
+{
+	if (root)
+		pack_node(p, root, 1);
+	pack_bytes(p, index, strlen(index) + 1);
+	pack_bytes(p, config, strlen(config) + 1);
+}
+
 PgrRankQuery *
 pgr_query_pack(const PgrQuery *query, struct Node *escontext)
 {
 	Packer		p = {.size = sizeof(PgrRankQuery)};
 	PgrQueryNode *root = query->root ? pgr_node_normalize(query->root) : NULL;
+	const char *index = pgr_query_index_name(query);
+	const char *config = pgr_query_config_name(query);
 	PgrRankQuery *rq;
 
-	if (root)
-		pack_node(&p, root, 1);
+	pack_body(&p, root, index, config);
 	if (!check_limits(&p, escontext))
 		return NULL;
 
 	rq = palloc0(p.size);
 	SET_VARSIZE(rq, p.size);
 	rq->version = PGR_RANKQUERY_VERSION;
-	rq->cjk_bigram = query->cjk_bigram;
-	rq->bound = query->bound;
+	rq->flags = (query->cjk_bigram ? PGR_RQ_CJK : 0) | (index[0] ? PGR_RQ_NAMED : 0);
 	rq->top = query->top;
-	rq->config = query->config;
 	rq->nnodes = p.nnodes;
 	rq->given_ndocs = query->given_ndocs;
 	rq->given_avg_length = query->given_avg_length;
@@ -168,8 +177,7 @@ pgr_query_pack(const PgrQuery *query, struct Node *escontext)
 	p.to = (char *) rq;
 	p.size = sizeof(PgrRankQuery);
 	p.nnodes = 0;
-	if (root)
-		pack_node(&p, root, 1);
+	pack_body(&p, root, index, config);
 	return rq;
 }
 
@@ -300,14 +308,70 @@ leaves_by_term(const PgrQuery *query)
 	return sorted;
 }
 
+bool
+pgr_rankquery_chosen(const PgrRankQuery *rq)
+{
+	return rq->version == 1 ? OidIsValid(rq->bound) && (rq->flags & PGR_RQ_PLANNED) == 0 :
+		(rq->flags & PGR_RQ_NAMED) != 0;
+}
+
+static PgrRankQuery *
+copy_query(const PgrRankQuery *rq)
+{
+	PgrRankQuery *copy = palloc(VARSIZE(rq));
+
+	memcpy(copy, rq, VARSIZE(rq));
+	return copy;
+}
+
+PgrRankQuery *
+pgr_rankquery_planned(const PgrRankQuery *rq, Oid index)
+{
+	PgrRankQuery *copy = copy_query(rq);
+
+	if (!pgr_rankquery_chosen(rq))
+	{
+		copy->flags |= PGR_RQ_PLANNED;
+		copy->bound = index;
+	}
+	return copy;
+}
+
 PgrRankQuery *
 pgr_query_plain(const PgrRankQuery *rq)
 {
-	PgrRankQuery *plain = palloc(VARSIZE(rq));
+	PgrRankQuery *plain = copy_query(rq);
 
-	memcpy(plain, rq, VARSIZE(rq));
 	plain->top = 0;
+	plain->bound = InvalidOid;
+	plain->flags &= ~PGR_RQ_PLANNED;
 	return plain;
+}
+
+/* A string of the names behind the nodes; NULL for an empty one. */
+static const char *
+unpack_name(Unpacker *u)
+{
+	const char *name = u->at;
+	const char *end = memchr(name, '\0', u->end - name);
+
+	if (end == NULL)
+		damaged();
+	u->at = end + 1;
+	return name[0] ? name : NULL;
+}
+
+static void
+unpack_nodes(PgrQuery *query, Unpacker *u, uint32 nnodes)
+{
+	u->nnodes = nnodes;
+	u->nodes = palloc0(sizeof(PgrQueryNode) * nnodes);
+	u->children = palloc(sizeof(PgrQueryNode *) * nnodes);
+	query->root = unpack_node(u, 1);
+	query->leaves = palloc(sizeof(PgrQueryNode *) * nnodes);
+	number_leaves(query, query->root);
+	query->disjunction = is_disjunction(query->root);
+	query->by_term = leaves_by_term(query);
 }
 
 PgrQuery *
@@ -316,10 +380,11 @@ pgr_query_unpack(const PgrRankQuery *rq)
 	PgrQuery   *query = pgr_query_make();
 	Unpacker	u = {0};
 
-	if (VARSIZE(rq) < sizeof(PgrRankQuery) || rq->version != PGR_RANKQUERY_VERSION ||
-		rq->nnodes > PGR_QUERY_MAX_NODES)
+	if (VARSIZE(rq) < sizeof(PgrRankQuery) || rq->version < 1 ||
+		rq->version > PGR_RANKQUERY_VERSION || rq->nnodes > PGR_QUERY_MAX_NODES)
 		damaged();
-	query->cjk_bigram = rq->cjk_bigram;
+	query->cjk_bigram = (rq->flags & PGR_RQ_CJK) != 0;
+	query->planned = (rq->flags & PGR_RQ_PLANNED) != 0;
 	query->bound = rq->bound;
 	query->top = rq->top;
 	query->config = rq->config;
@@ -327,35 +392,15 @@ pgr_query_unpack(const PgrRankQuery *rq)
 	query->given_avg_length = rq->given_avg_length;
 	query->given_k1 = rq->given_k1;
 	query->given_b = rq->given_b;
-	if (rq->nnodes == 0)
-		return query;
 
 	u.at = (const char *) rq + sizeof(PgrRankQuery);
 	u.end = (const char *) rq + VARSIZE(rq);
-	u.nnodes = rq->nnodes;
-	u.nodes = palloc0(sizeof(PgrQueryNode) * rq->nnodes);
-	u.children = palloc(sizeof(PgrQueryNode *) * rq->nnodes);
-	query->root = unpack_node(&u, 1);
-	query->leaves = palloc(sizeof(PgrQueryNode *) * rq->nnodes);
-	number_leaves(query, query->root);
-	query->disjunction = is_disjunction(query->root);
-	query->by_term = leaves_by_term(query);
+	if (rq->nnodes > 0)
+		unpack_nodes(query, &u, rq->nnodes);
+	if (rq->version > 1)
+	{
+		query->bound_name = unpack_name(&u);
+		query->config_name = unpack_name(&u);
+	}
 	return query;
-}
-
-static void
-fit_fields(PgrQueryNode *node, uint32 fields)
-{
-	check_stack_depth();
-	if ((node->fields & fields) == 0)
-		node->fields = 0;
-	for (int i = 0; i < node->nchildren; i++)
-		fit_fields(node->children[i], fields);
-}
-
-void
-pgr_query_fit(PgrQuery *query, int nfields)
-{
-	if (query->root != NULL)
-		fit_fields(query->root, (1u << nfields) - 1);
 }

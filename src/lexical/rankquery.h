@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "catalog/pg_collation.h"
 #include "lexical/lexical.h"
 
 /* --- limits --- */
@@ -22,16 +23,24 @@
 /* --- the stored form: rankquery.c --- */
 
 /*
- * Nodes follow in preorder; a TERM's bytes follow its node, padded to eight.
- * Equal queries have equal bytes: padding is zero.
+ * Nodes follow in preorder; a TERM's bytes follow its node, padded to eight. Then
+ * two terminated strings, empty if there is none: the qualified names of the index
+ * that the query is bound to and of the configuration of its words. Names, since a
+ * stored query outlives OIDs (REINDEX CONCURRENTLY, pg_upgrade). Equal queries have
+ * equal bytes: padding is zero.
+ *
+ * The planner's binding is an OID and a flag, in values that live as long as an
+ * operator's argument. Nothing that reads text or bytes from outside sets them.
+ *
+ * Version 1 has OIDs (bound, config) and no names. It is read, never written.
  */
 struct PgrRankQuery
 {
 	int32		vl_len_;
 	uint16		version;
-	uint16		cjk_bigram;
-	Oid			bound;
-	Oid			config;
+	uint16		flags;			/* PGR_RQ_... */
+	Oid			bound;			/* index, with PGR_RQ_PLANNED; version 1: always */
+	Oid			config;			/* version 1 */
 	uint32		nnodes;			/* 0: the empty query */
 	uint32		top;			/* rows that a scan does well to look for first; 0: any */
 	double		given_ndocs;
@@ -41,6 +50,10 @@ struct PgrRankQuery
 };
 
 StaticAssertDecl(sizeof(struct PgrRankQuery) == 56, "rankquery header is 56 bytes");
+
+#define PGR_RQ_CJK 1			/* words were made with cjk = bigram */
+#define PGR_RQ_PLANNED 2		/* bound by the planner, for a column of the query */
+#define PGR_RQ_NAMED 4			/* bound by who wrote the query: the name is not empty */
 
 typedef struct PgrStoredNode
 {
@@ -58,13 +71,23 @@ typedef struct PgrStoredNode
 
 StaticAssertDecl(sizeof(PgrStoredNode) == 32, "node of a rankquery is 32 bytes");
 
-#define PGR_RANKQUERY_VERSION 1
+#define PGR_RANKQUERY_VERSION 2
 
 #define DatumGetRankQuery(x) ((PgrRankQuery *) PG_DETOAST_DATUM(x))
 #define PG_GETARG_RANKQUERY(n) DatumGetRankQuery(PG_GETARG_DATUM(n))
 
 /* An empty query: nothing bound, nothing given. */
 extern PgrQuery *pgr_query_make(void);
+
+/* Qualified names of its index, unless the planner bound it, and configuration; or "". */
+extern const char *pgr_query_index_name(const PgrQuery *query);
+extern const char *pgr_query_config_name(const PgrQuery *query);
+
+/* Is a stored query bound by who wrote it? */
+extern bool pgr_rankquery_chosen(const PgrRankQuery *rq);
+
+/* A copy that the planner's index is bound to, unless the query is bound already. */
+extern PgrRankQuery *pgr_rankquery_planned(const PgrRankQuery *rq, Oid index);
 extern PgrQueryNode *pgr_node_make(PgrNodeKind kind);
 extern PgrQueryNode *pgr_node_term(const char *term, uint32 len);
 extern void pgr_node_add(PgrQueryNode *parent, PgrQueryNode *child);
@@ -76,6 +99,9 @@ extern void pgr_node_add(PgrQueryNode *parent, PgrQueryNode *child);
  */
 extern PgrQueryNode *pgr_node_normalize(PgrQueryNode *node);
 extern PgrRankQuery *pgr_query_pack(const PgrQuery *query, struct Node *escontext);
+
+/* The planner's mark of a call of bm25_bind that it made: its result's "collation". */
+#define PGR_PLANNED DEFAULT_COLLATION_OID
 
 /* --- analysis of a query's words: rankquery_words.c --- */
 
@@ -107,11 +133,8 @@ extern PgrQueryNode *pgr_query_parse(const PgrAnalyzer *analyzer, const char *te
 
 /* --- analysis --- */
 
-/*
- * chunk.c: how much of a text goes to the parser at once: 16 kB at most, if no token is
- * longer. In the current memory context, for the parser's needs.
- */
-extern int	pgr_lex_chunk(Oid config, const char *text, int len);
+/* analyze.c: the length of the chunk of text that goes to the parser at once */
+extern int	pgr_lex_chunk(const char *text, int len);
 
 /* --- scoring --- */
 

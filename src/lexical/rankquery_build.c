@@ -13,9 +13,11 @@
 
 #include "access/xact.h"
 #include "base/compat.h"
+#include "base/index_access.h"
 #include "catalog/pg_type.h"
 #include "lexical/rankquery.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "storage/proc.h"
 #include "tsearch/ts_cache.h"
 #include "tsearch/ts_utils.h"
@@ -132,12 +134,13 @@ pgr_index_words(Oid index)
 	return analyzer;
 }
 
+/* Bound by who wrote the query. */
 static PgrRankQuery *
-bind_query(PgrRankQuery *rq, Oid index)
+choose_index(PgrQuery *query, Oid index)
 {
-	PgrQuery   *query = pgr_query_unpack(rq);
-
+	query->planned = false;
 	query->bound = index;
+	query->bound_name = NULL;
 	return pgr_query_pack(query, NULL);
 }
 
@@ -147,13 +150,28 @@ Datum
 pgr_bm25_query(PG_FUNCTION_ARGS)
 {
 	Oid			index = PG_GETARG_OID(0);
-	PgrAnalyzer analyzer = pgr_index_words(index);
-	Datum		rq = parse_query(&analyzer, PG_GETARG_TEXT_PP(1), PG_GETARG_ARRAYTYPE_P(2));
+	PgrAnalyzer analyzer;
+	Datum		rq;
 
-	PG_RETURN_POINTER(bind_query(DatumGetRankQuery(rq), index));
+	pgr_index_check_access(index);
+	analyzer = pgr_index_words(index);
+	rq = parse_query(&analyzer, PG_GETARG_TEXT_PP(1), PG_GETARG_ARRAYTYPE_P(2));
+	PG_RETURN_POINTER(choose_index(pgr_query_unpack(DatumGetRankQuery(rq)), index));
 }
 
 /* --- binding --- */
+
+/*
+ * Did the planner put this call of bm25_bind there? It marks the call by a collation
+ * of the result, which no call in SQL can have: see pgr_bm25_support.
+ */
+static bool
+planned_call(FunctionCallInfo fcinfo)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+
+	return call != NULL && IsA(call, FuncExpr) && ((FuncExpr *) call)->funccollid == PGR_PLANNED;
+}
 
 /* The third argument of bm25_bind, where there is one. */
 static uint32
@@ -162,12 +180,21 @@ top_argument(FunctionCallInfo fcinfo)
 	return PG_NARGS() > 2 ? (uint32) Max(PG_GETARG_INT32(2), 0) : 0;
 }
 
+/* What the planner binds keeps an index chosen before; a call by hand chooses. */
 PG_FUNCTION_INFO_V1(pgr_bm25_bind_query);
 Datum
 pgr_bm25_bind_query(PG_FUNCTION_ARGS)
 {
-	PgrRankQuery *rq = bind_query(PG_GETARG_RANKQUERY(0), PG_GETARG_OID(1));
+	PgrRankQuery *rq = PG_GETARG_RANKQUERY(0);
+	Oid			index = PG_GETARG_OID(1);
 
+	if (planned_call(fcinfo))
+		rq = pgr_rankquery_planned(rq, index);
+	else
+	{
+		pgr_index_check_access(index);
+		rq = choose_index(pgr_query_unpack(rq), index);
+	}
 	rq->top = top_argument(fcinfo);
 	PG_RETURN_POINTER(rq);
 }
@@ -198,6 +225,19 @@ copy_bytes(MemoryContext context, const struct varlena *v)
 	return copy;
 }
 
+static PgrRankQuery *
+bound_words(const PgrAnalyzer *analyzer, text *words, Oid index, bool planned)
+{
+	PgrRankQuery *rq = pgr_query_from_text(analyzer, words);
+	PgrQuery   *query;
+
+	if (planned)
+		return pgr_rankquery_planned(rq, index);
+	query = pgr_query_unpack(rq);
+	query->config = analyzer->config;
+	return choose_index(query, index);
+}
+
 /*
  * The planner puts this beside each operator, where it may be called for each
  * row: the last result is kept, within a command without a look at the index.
@@ -212,17 +252,20 @@ pgr_bm25_bind_text(PG_FUNCTION_ARGS)
 	MemoryContext context = fcinfo->flinfo->fn_mcxt;
 	LocalTransactionId lxid = pgr_my_lxid();
 	CommandId	cid = GetCurrentCommandId(false);
+	bool		planned = planned_call(fcinfo);
 	PgrAnalyzer analyzer;
 
 	if (last != NULL && last->index == index && last->lxid == lxid && last->cid == cid &&
 		same_bytes(last->words, words))
 		PG_RETURN_POINTER(last->bound);
+	if (!planned)
+		pgr_index_check_access(index);
 	analyzer = pgr_index_words(index);
 	if (last == NULL || last->index != index || !same_bytes(last->words, words) ||
 		last->analyzer.config != analyzer.config ||
 		last->analyzer.cjk_bigram != analyzer.cjk_bigram)
 	{
-		PgrRankQuery *rq = pgr_query_from_text(&analyzer, words);
+		PgrRankQuery *rq = bound_words(&analyzer, words, index, planned);
 
 		if (last == NULL)
 			last = MemoryContextAllocZero(context, sizeof(BoundText));
@@ -231,7 +274,6 @@ pgr_bm25_bind_text(PG_FUNCTION_ARGS)
 			pfree(last->words);
 			pfree(last->bound);
 		}
-		rq->bound = index;
 		rq->top = top_argument(fcinfo);
 		last->index = index;
 		last->analyzer = analyzer;
@@ -315,10 +357,16 @@ combine(FunctionCallInfo fcinfo, PgrNodeKind kind)
 	if (b->root)
 		pgr_node_add(root, b->root);
 	a->root = root;
-	if (!OidIsValid(a->bound))
+	if (a->bound_name == NULL && !OidIsValid(a->bound))
+	{
 		a->bound = b->bound;
-	if (!OidIsValid(a->config))
+		a->bound_name = b->bound_name;
+	}
+	if (a->config_name == NULL && !OidIsValid(a->config))
+	{
 		a->config = b->config;
+		a->config_name = b->config_name;
+	}
 	a->cjk_bigram |= b->cjk_bigram;
 	if (isnan(a->given_ndocs))
 		a->given_ndocs = b->given_ndocs;

@@ -13,17 +13,16 @@
  *	fields  := number { "," number }         counted from 1
  *	quoted  := "'" characters, with "''" for an apostrophe "'"
  *
- * Names of the index and configuration are resolved on input, as regclass and
- * regconfig do, because an OID would mean something else in another database.
+ * Names of the index and configuration are stored as such, with their schemas: an
+ * OID would mean something else in another database, and after REINDEX
+ * CONCURRENTLY or pg_upgrade in this one.
  * The binary form is a version byte and the text, as jsonb's.
  */
 #include "postgres.h"
 
 #include <math.h>
 
-#include "access/htup_details.h"
 #include "catalog/namespace.h"
-#include "catalog/pg_ts_config.h"
 #include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "lexical/rankquery.h"
@@ -33,9 +32,7 @@
 #include "parser/scansup.h"
 #include "tsearch/ts_type.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/regproc.h"
-#include "utils/syscache.h"
 #include "utils/varlena.h"
 
 #define BINARY_VERSION 1
@@ -151,27 +148,13 @@ append_node(StringInfo buf, const PgrQueryNode *node, bool top)
 	}
 }
 
-/* A name that finds the object whatever the search path, or its number. */
 static void
-append_name(StringInfo buf, const char *option, Oid oid, char *name, Oid namespace)
+append_name(StringInfo buf, const char *option, const char *name)
 {
-	char	   *full = name == NULL ? psprintf("%u", oid) :
-		quote_qualified_identifier(get_namespace_name(namespace), name);
-
-	appendStringInfo(buf, "%s=", option);
-	append_quoted(buf, full, strlen(full));
-}
-
-static void
-append_config(StringInfo buf, Oid config)
-{
-	HeapTuple	tuple = SearchSysCache1(TSCONFIGOID, ObjectIdGetDatum(config));
-	Form_pg_ts_config form = HeapTupleIsValid(tuple) ? (Form_pg_ts_config) GETSTRUCT(tuple) : NULL;
-
-	append_name(buf, "config", config, form ? NameStr(form->cfgname) : NULL,
-				form ? form->cfgnamespace : InvalidOid);
-	if (form)
-		ReleaseSysCache(tuple);
+	if (name[0] == '\0')
+		return;
+	appendStringInfoString(buf, option);
+	append_quoted(buf, name, strlen(name));
 }
 
 static void
@@ -179,14 +162,8 @@ append_options(StringInfo buf, const PgrQuery *query)
 {
 	int			start = buf->len;
 
-	if (OidIsValid(query->bound))
-		append_name(buf, ",index", query->bound, get_rel_name(query->bound),
-					get_rel_namespace(query->bound));
-	if (OidIsValid(query->config))
-	{
-		appendStringInfoChar(buf, ',');
-		append_config(buf, query->config);
-	}
+	append_name(buf, ",index=", pgr_query_index_name(query));
+	append_name(buf, ",config=", pgr_query_config_name(query));
 	if (query->cjk_bigram)
 		appendStringInfoString(buf, ",cjk=bigram");
 	append_double(buf, ",docs=", query->given_ndocs);
@@ -520,10 +497,19 @@ name_parts(const char *name)
 	return names;
 }
 
-/* A query of an index that is gone is an unbound one, so that a dump restores. */
+/*
+ * The name is kept, with its schema. A qualified one need not exist yet: pg_dump
+ * restores rows before indexes.
+ */
 static void
 set_index(PgrQuery *query, const char *name, List *names)
 {
+	if (list_length(names) == 2)
+	{
+		query->bound_name = quote_qualified_identifier(strVal(linitial(names)),
+													   strVal(llast(names)));
+		return;
+	}
 	query->bound = RangeVarGetRelid(makeRangeVarFromNameList(names), NoLock, true);
 	if (!OidIsValid(query->bound))
 		ereport(NOTICE,
@@ -690,11 +676,20 @@ pgr_rankquery_send(PG_FUNCTION_ARGS)
 
 /* --- equality: equal queries have equal bytes --- */
 
+/* The argument as it would be stored today. */
+static PgrRankQuery *
+current_form(FunctionCallInfo fcinfo, int arg)
+{
+	PgrRankQuery *rq = PG_GETARG_RANKQUERY(arg);
+
+	return rq->version == PGR_RANKQUERY_VERSION ? rq : pgr_query_pack(pgr_query_unpack(rq), NULL);
+}
+
 static bool
 same_query(FunctionCallInfo fcinfo)
 {
-	PgrRankQuery *a = PG_GETARG_RANKQUERY(0);
-	PgrRankQuery *b = PG_GETARG_RANKQUERY(1);
+	PgrRankQuery *a = current_form(fcinfo, 0);
+	PgrRankQuery *b = current_form(fcinfo, 1);
 
 	return VARSIZE(a) == VARSIZE(b) &&
 		memcmp(VARDATA(a), VARDATA(b), VARSIZE(a) - VARHDRSZ) == 0;
@@ -718,7 +713,7 @@ PG_FUNCTION_INFO_V1(pgr_rankquery_hash);
 Datum
 pgr_rankquery_hash(PG_FUNCTION_ARGS)
 {
-	PgrRankQuery *rq = PG_GETARG_RANKQUERY(0);
+	PgrRankQuery *rq = current_form(fcinfo, 0);
 
 	return hash_any((unsigned char *) VARDATA(rq), (int) (VARSIZE(rq) - VARHDRSZ));
 }
@@ -727,7 +722,7 @@ PG_FUNCTION_INFO_V1(pgr_rankquery_hash_extended);
 Datum
 pgr_rankquery_hash_extended(PG_FUNCTION_ARGS)
 {
-	PgrRankQuery *rq = PG_GETARG_RANKQUERY(0);
+	PgrRankQuery *rq = current_form(fcinfo, 0);
 
 	return hash_any_extended((unsigned char *) VARDATA(rq), (int) (VARSIZE(rq) - VARHDRSZ),
 							 (uint64) PG_GETARG_INT64(1));

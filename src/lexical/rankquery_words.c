@@ -106,7 +106,6 @@ pgr_query_from_text(const PgrAnalyzer *analyzer, text *words)
 {
 	PgrQuery   *query = pgr_query_make();
 
-	query->config = analyzer->config;
 	query->cjk_bigram = analyzer->cjk_bigram;
 	query->root = pgr_query_words(analyzer, VARDATA_ANY(words),
 								  (int) VARSIZE_ANY_EXHDR(words), PGR_WORD_ANY);

@@ -61,4 +61,5 @@ pgr_types_init(void)
 							 simd_check,
 							 simd_assign,
 							 simd_show);
+	MarkGUCPrefixReserved("pgretrieve");
 }
