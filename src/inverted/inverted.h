@@ -32,13 +32,17 @@ typedef struct PgrInvOptions
 	double		mu;
 	bool		positions;
 	int			fields;			/* of text[] */
-	int			pending_limit;	/* kB */
+	int			pending_limit_offset;
+	int			pending_limit;	/* what that says, kB */
 } PgrInvOptions;
 
 extern void pgr_inv_options_init(void);
 extern bytea *pgr_bm25_options(Datum reloptions, bool validate);
 extern bytea *pgr_inverted_options(Datum reloptions, bool validate);
 extern const PgrInvOptions *pgr_inv_options(Relation index);
+
+/* The option pending_limit in pages. */
+extern uint32 pgr_inv_pending_limit(Relation index);
 
 /* A string option's value, NULL if it is not given. */
 extern const char *pgr_inv_string_option(const PgrInvOptions *options, int offset);

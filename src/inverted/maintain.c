@@ -248,12 +248,6 @@ pgr_inv_begin_delete(Relation index, PgrInvMeta *meta,
 
 /* --- inserts ----------------------------------------------------------------------------- */
 
-uint32
-pgr_inv_pending_limit(Relation index)
-{
-	return pgr_inv_options(index)->pending_limit / (BLCKSZ / 1024);
-}
-
 static bool
 is_due(const PgrPendingSize *size, uint32 limit)
 {

@@ -60,11 +60,6 @@ extern uint32 pgr_inv_seal_part(Relation index, uint32 npages, bool *sealed);
 /* Seals what is there when it is called, part by part. Maintenance lock held. */
 extern void pgr_inv_seal(Relation index);
 
-/* --- maintain.c --- */
-
-/* The option pending_limit in pages. */
-extern uint32 pgr_inv_pending_limit(Relation index);
-
 /* --- pending.c --- */
 
 /*

@@ -13,6 +13,7 @@
 #include "inverted/inverted.h"
 #include "nodes/primnodes.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/rel.h"
 
 static relopt_kind bm25_kind;
@@ -32,7 +33,11 @@ static relopt_enum_elt_def cjk_values[] = {
 };
 
 #define TSVECTOR_FIELDS 4		/* weights A to D */
-#define DEFAULT_PENDING_LIMIT 1024	/* kB; see README, "Pending area" */
+
+/* kB; see README, "Pending area" */
+#define DEFAULT_PENDING_LIMIT 1024
+#define LEAST_PENDING_LIMIT 64
+#define MOST_PENDING_LIMIT (1024 * 1024)
 
 /*
  * A list of numbers "2, 1, 0.5" into values (at most PGR_LEX_MAX_FIELDS), each
@@ -83,6 +88,35 @@ check_field_b(const char *value)
 		parse_numbers("field_b", value, 1, numbers);
 }
 
+/* A size with or without a unit, as a setting's, in kB; false: *hint may say why. */
+static bool
+parse_pending_limit(const char *value, int *kb, const char **hint)
+{
+	return parse_int(value, kb, GUC_UNIT_KB, hint);
+}
+
+/* The reloptions of core know no units. */
+static void
+check_pending_limit(const char *value)
+{
+	const char *hint = NULL;
+	int			kb;
+
+	if (value == NULL)
+		return;
+	if (!parse_pending_limit(value, &kb, &hint))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid value for option \"%s\": \"%s\"", "pending_limit", value),
+				 hint ? errhint("%s", _(hint)) : 0));
+	if (kb < LEAST_PENDING_LIMIT || kb > MOST_PENDING_LIMIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("value %s out of bounds for option \"%s\"", value, "pending_limit"),
+				 errdetail("Valid values are between \"%dkB\" and \"%dkB\".",
+						   LEAST_PENDING_LIMIT, MOST_PENDING_LIMIT)));
+}
+
 void
 pgr_inv_options_init(void)
 {
@@ -111,12 +145,12 @@ pgr_inv_options_init(void)
 						 NULL, check_field_weights, ShareUpdateExclusiveLock);
 	add_string_reloption(bm25_kind, "field_b", "b of each field, for scoring = bm25f",
 						 NULL, check_field_b, ShareUpdateExclusiveLock);
-	add_int_reloption(bm25_kind, "pending_limit", "Size of the pending area (kB)",
-					  DEFAULT_PENDING_LIMIT, 64, 1024 * 1024, ShareUpdateExclusiveLock);
+	add_string_reloption(bm25_kind, "pending_limit", "Size of the pending area (kB)",
+						 NULL, check_pending_limit, ShareUpdateExclusiveLock);
 
 	inverted_kind = add_reloption_kind();
-	add_int_reloption(inverted_kind, "pending_limit", "Size of the pending area (kB)",
-					  DEFAULT_PENDING_LIMIT, 64, 1024 * 1024, ShareUpdateExclusiveLock);
+	add_string_reloption(inverted_kind, "pending_limit", "Size of the pending area (kB)",
+						 NULL, check_pending_limit, ShareUpdateExclusiveLock);
 }
 
 static const relopt_parse_elt option_table[] = {
@@ -130,11 +164,11 @@ static const relopt_parse_elt option_table[] = {
 	{"fields", RELOPT_TYPE_INT, offsetof(PgrInvOptions, fields)},
 	{"field_weights", RELOPT_TYPE_STRING, offsetof(PgrInvOptions, field_weights_offset)},
 	{"field_b", RELOPT_TYPE_STRING, offsetof(PgrInvOptions, field_b_offset)},
-	{"pending_limit", RELOPT_TYPE_INT, offsetof(PgrInvOptions, pending_limit)},
+	{"pending_limit", RELOPT_TYPE_STRING, offsetof(PgrInvOptions, pending_limit_offset)},
 };
 
 static const relopt_parse_elt inverted_table[] = {
-	{"pending_limit", RELOPT_TYPE_INT, offsetof(PgrInvOptions, pending_limit)},
+	{"pending_limit", RELOPT_TYPE_STRING, offsetof(PgrInvOptions, pending_limit_offset)},
 };
 
 static bool
@@ -145,12 +179,28 @@ given(const PgrInvOptions *options, int offset)
 	return value && value[0];
 }
 
+/* The options, with the size of the pending area as a number. */
+static PgrInvOptions *
+build_options(Datum reloptions, bool validate, relopt_kind kind, const relopt_parse_elt *table,
+			  int n)
+{
+	PgrInvOptions *options = (PgrInvOptions *)
+		build_reloptions(reloptions, validate, kind, sizeof(PgrInvOptions), table, n);
+	const char *limit;
+
+	if (options == NULL)
+		return NULL;
+	limit = pgr_inv_string_option(options, options->pending_limit_offset);
+	if (limit == NULL || !parse_pending_limit(limit, &options->pending_limit, NULL))
+		options->pending_limit = DEFAULT_PENDING_LIMIT;
+	return options;
+}
+
 bytea *
 pgr_bm25_options(Datum reloptions, bool validate)
 {
-	PgrInvOptions *options = (PgrInvOptions *)
-		build_reloptions(reloptions, validate, bm25_kind, sizeof(PgrInvOptions),
-						 option_table, lengthof(option_table));
+	PgrInvOptions *options = build_options(reloptions, validate, bm25_kind, option_table,
+										   lengthof(option_table));
 
 	/* who weighs fields expects that it changes something */
 	if (validate && options && options->scoring != PGR_SCORING_BM25F &&
@@ -164,8 +214,8 @@ pgr_bm25_options(Datum reloptions, bool validate)
 bytea *
 pgr_inverted_options(Datum reloptions, bool validate)
 {
-	return build_reloptions(reloptions, validate, inverted_kind, sizeof(PgrInvOptions),
-							inverted_table, lengthof(inverted_table));
+	return (bytea *) build_options(reloptions, validate, inverted_kind, inverted_table,
+								   lengthof(inverted_table));
 }
 
 static const PgrInvOptions default_options = {
@@ -179,6 +229,15 @@ pgr_inv_options(Relation index)
 	if (index->rd_options)
 		return (const PgrInvOptions *) index->rd_options;
 	return &default_options;
+}
+
+uint32
+pgr_inv_pending_limit(Relation index)
+{
+	const PgrInvOptions *options = (const PgrInvOptions *) index->rd_options;
+
+	/* nothing can invalidate it in between */
+	return (options ? options->pending_limit : DEFAULT_PENDING_LIMIT) / (BLCKSZ / 1024);
 }
 
 const char *

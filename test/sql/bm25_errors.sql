@@ -17,7 +17,7 @@ END $$;
 -- options
 SELECT o || ': ' || refused('CREATE INDEX ON t USING bm25 (body) WITH (' || o || ')') FROM unnest(ARRAY[
 	'config = ''no_such''', 'config = ''no.such''', 'config = ''''', 'config = ''"half''', 'k1 = -1', 'k1 = 1e9', 'k1 = nan', 'b = 1.01', 'b = -.1', 'b = x',
-	'scoring = pagerank', 'scoring = dirichlet, mu = 0', 'pending_limit = 0', 'cjk = trigram', 'positions = maybe', 'field_weights = ''1, 2''', 'fillfactor = 50']) o;
+	'scoring = pagerank', 'scoring = dirichlet, mu = 0', 'pending_limit = 0', 'pending_limit = ''63kB''', 'pending_limit = ''2GB''', 'pending_limit = ''1MiB''', 'pending_limit = ''1 MB''', 'cjk = trigram', 'positions = maybe', 'field_weights = ''1, 2''', 'fillfactor = 50']) o;
 -- columns
 SELECT c || ': ' || refused('CREATE INDEX ON t USING ' || c) FROM unnest(ARRAY[
 	'bm25 (n)', 'bm25 (j)', 'bm25 (s)', 'bm25 (body, fields)', 'bm25 (body) INCLUDE (n)', 'bm25 (body DESC)', 'bm25 (body NULLS FIRST)', 'bm25 (tv) WITH (config = ''english'')',
