@@ -280,7 +280,7 @@ read_quoted(Reader *r, uint32 max, uint32 *len)
 	}
 	r->p++;
 	if (buf.len == 0 || buf.len > max)
-		return syntax_error(r, "A word must have 1 to 2046 bytes.");
+		return syntax_error(r, "A word must have 1 to 2047 bytes.");
 	*len = buf.len;
 	return buf.data;
 }
@@ -315,7 +315,7 @@ static PgrQueryNode *
 read_term(Reader *r)
 {
 	uint32		len = 0;
-	char	   *term = read_quoted(r, MAXSTRLEN - 1, &len);
+	char	   *term = read_quoted(r, MAXSTRLEN, &len);
 	PgrQueryNode *node = pgr_node_term(term, len);
 	bool		ok = term != NULL;
 
@@ -353,7 +353,7 @@ read_phrase_words(Reader *r, PgrQueryNode *node)
 	for (skip_space(r); *r->p != '"'; skip_space(r))
 	{
 		uint32		len = 0;
-		char	   *term = read_quoted(r, MAXSTRLEN - 1, &len);
+		char	   *term = read_quoted(r, MAXSTRLEN, &len);
 		PgrQueryNode *child = pgr_node_term(term, len);
 
 		child->offset = expected;

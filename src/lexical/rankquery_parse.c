@@ -22,6 +22,7 @@
 #include "lexical/rankquery.h"
 #include "miscadmin.h"
 #include "parser/scansup.h"
+#include "tsearch/ts_type.h"
 #include "utils/formatting.h"
 
 /* Each level makes at most three of the tree's (AND, OR, NOT). */
@@ -327,7 +328,7 @@ raw_word(const char *word, int len)
 {
 	char	   *lower = str_tolower(word, len, DEFAULT_COLLATION_OID);
 
-	if (!is_word_char(*word) || strlen(lower) > 2046)
+	if (!is_word_char(*word) || strlen(lower) > MAXSTRLEN)
 		return NULL;
 	return pgr_node_term(lower, strlen(lower));
 }

@@ -46,7 +46,10 @@ SELECT '((''a'' & ''b'') & (''c'' | ''c'' | (''d'' | ''e'')))'::rankquery, '(''a
 SELECT s, try(format('SELECT %L::rankquery', s)) FROM unnest(ARRAY['a', '''a', '''a'' ''b''', '''a'' & ''b'' | ''c''', '''''', '''a''~3', '''a''*~1', '''a'':0', '''a'':17', '''a''^-1', '''a''^nan', '''a''^1e99', '(''a''', '''a'')', '"''a''@1"', '{k1=-1}', '{index=1}', '{config=''no_such''}', '{', '{docs=0x10}', '!', '"a"', '''a''=1e999']) s;
 SELECT right(try(format('SELECT %L::rankquery', repeat('!', 5000) || '''a''')), 40);
 SELECT try(format('SELECT %L::rankquery', repeat('(''a'' & !', 60) || '''a''' || repeat(')', 60)));
-SELECT right(try(format('SELECT %L::rankquery', '''' || repeat('x', 2047) || '''')), 60);
+SELECT right(try(format('SELECT %L::rankquery', '''' || repeat('x', 2048) || '''')), 60);
+-- the longest word that can be indexed
+SELECT to_rankquery('simple', repeat('x', 2047))::text::rankquery = to_rankquery('simple', repeat('x', 2047)) AS round_trip,
+	repeat('x', 2047) @@@ to_rankquery('simple', repeat('x', 2047))::text::rankquery AS found;
 SELECT '{index=''no_such_index''} ''a'''::rankquery;
 
 -- builders
