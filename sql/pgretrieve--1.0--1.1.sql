@@ -12,6 +12,126 @@ CREATE FUNCTION hnsw_counters(OUT scans bigint, OUT nodes_read bigint, OUT codes
 	OUT rows_ranked bigint, OUT resumes bigint, OUT rows_late bigint, OUT nodes_spilled bigint) RETURNS record
 	AS 'MODULE_PATHNAME', 'pgr_hnsw_scan_totals' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED COST 1;
 COMMENT ON FUNCTION hnsw_counters() IS 'work of the hnsw scans that this session has ended: nodes read, neighbours scored by code, rows ranked by their values, continued searches, rows left out because they were found late, nodes sorted for want of memory';
+-- Rank profiles: no table belongs to the extension. One with rows becomes the user's,
+-- in the schema where profile_search looks, off everybody's search_path; who could read
+-- it still can, only its owner writes it. An empty one goes.
+DROP TRIGGER rank_profile_check ON rank_profile;
+DROP FUNCTION rank_profile_check();
+DO $$
+DECLARE
+	owner oid;
+	place text;
+BEGIN
+	EXECUTE (SELECT format('ALTER EXTENSION %I DROP TABLE rank_profile', e.extname) FROM pg_extension e JOIN pg_depend d
+		ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+		WHERE d.classid = 'pg_class'::regclass AND d.objid = 'rank_profile'::regclass);
+	IF NOT EXISTS (SELECT FROM rank_profile) THEN
+		DROP TABLE rank_profile;
+		RETURN;
+	END IF;
+	REVOKE ALL ON rank_profile FROM PUBLIC;
+	GRANT SELECT ON rank_profile TO PUBLIC;
+	SELECT relowner, relnamespace::regnamespace INTO owner, place FROM pg_class WHERE oid = 'rank_profile'::regclass;
+	IF to_regnamespace('pgretrieve_profiles') IS NULL THEN
+		EXECUTE format('CREATE SCHEMA pgretrieve_profiles AUTHORIZATION %I', pg_get_userbyid(owner));
+		EXECUTE (SELECT format('ALTER EXTENSION %I DROP SCHEMA pgretrieve_profiles', e.extname) FROM pg_extension e JOIN pg_depend d
+			ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
+			WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgretrieve_profiles'::regnamespace);
+		GRANT USAGE ON SCHEMA pgretrieve_profiles TO PUBLIC;
+	END IF;
+	-- not into a schema of somebody else's, who could drop it there
+	IF to_regclass('pgretrieve_profiles.rank_profile') IS NULL AND
+		(SELECT nspowner = owner FROM pg_namespace WHERE nspname = 'pgretrieve_profiles') THEN
+		ALTER TABLE rank_profile SET SCHEMA pgretrieve_profiles;
+		place := 'pgretrieve_profiles';
+	END IF;
+	RAISE WARNING 'rank profiles are in table %.rank_profile, which belongs to % and not to the extension', place, pg_get_userbyid(owner)
+		USING HINT = 'GRANT to those who shall write profiles, or make tables of their own with rank_profile_table().';
+END $$;
+
+-- numbers of rows are bigint, as LIMIT's; profile_search is told where profiles are
+DROP FUNCTION leg(text, text, text, float8, integer, float8);
+DROP FUNCTION leg(text, text, anyelement, float8, integer, float8);
+DROP FUNCTION leg_expr(text, text, text, float8, integer, float8);
+DROP FUNCTION leg_expr(text, text, anyelement, float8, integer, float8);
+DROP FUNCTION hybrid_search(anyelement, hybrid_leg[], integer, jsonb, text, text[], text, float8, text, hybrid_leg, text[]);
+DROP FUNCTION hybrid_search(regclass, text, hybrid_leg[], integer, jsonb, text, text[], text, float8, text, hybrid_leg);
+DROP FUNCTION hybrid_search_sql(anyelement, hybrid_leg[], integer, jsonb, text, text[], text, float8, text, hybrid_leg, text[]);
+DROP FUNCTION hybrid_search_sql(regclass, text, hybrid_leg[], integer, jsonb, text, text[], text, float8, text, hybrid_leg);
+DROP FUNCTION profile_search(anyelement, text, text[], integer, jsonb, text, text[]);
+DROP FUNCTION profile_search_keys(regclass, text, text[], integer, jsonb, text, text[]);
+
+CREATE FUNCTION leg(col text, operator text, value text, weight float8 DEFAULT 1, depth bigint DEFAULT 100, floor float8 DEFAULT NULL) RETURNS hybrid_leg
+	AS 'MODULE_PATHNAME', 'pgr_leg' LANGUAGE C STABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION leg(text, text, text, float8, bigint, float8) IS 'a leg of a hybrid search: rows ordered by column, distance operator, value; the value in the text form of its type';
+
+CREATE FUNCTION leg(col text, operator text, value anyelement, weight float8 DEFAULT 1, depth bigint DEFAULT 100, floor float8 DEFAULT NULL) RETURNS hybrid_leg
+	AS 'MODULE_PATHNAME', 'pgr_leg' LANGUAGE C STABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION leg(text, text, anyelement, float8, bigint, float8) IS 'a leg of a hybrid search: rows ordered by column, distance operator, value';
+
+CREATE FUNCTION leg_expr(expression text, operator text, value text, weight float8 DEFAULT 1, depth bigint DEFAULT 100, floor float8 DEFAULT NULL) RETURNS hybrid_leg
+	AS 'MODULE_PATHNAME', 'pgr_leg_expr' LANGUAGE C STABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION leg_expr(text, text, text, float8, bigint, float8) IS 'a leg over an SQL expression, which is code: never from an untrusted source';
+
+CREATE FUNCTION leg_expr(expression text, operator text, value anyelement, weight float8 DEFAULT 1, depth bigint DEFAULT 100, floor float8 DEFAULT NULL) RETURNS hybrid_leg
+	AS 'MODULE_PATHNAME', 'pgr_leg_expr' LANGUAGE C STABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION leg_expr(text, text, anyelement, float8, bigint, float8) IS 'a leg over an SQL expression, which is code: never from an untrusted source';
+
+CREATE FUNCTION hybrid_search(doc anyelement, legs hybrid_leg[], k bigint DEFAULT 10,
+	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
+	method text DEFAULT 'rrf', rrf_k float8 DEFAULT 60, norm text DEFAULT 'tmm',
+	rerank hybrid_leg DEFAULT NULL, key text[] DEFAULT NULL)
+	RETURNS TABLE (hit anyelement, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
+	AS 'MODULE_PATHNAME', 'pgr_hybrid_search_rows' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
+COMMENT ON FUNCTION hybrid_search(anyelement, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg, text[])
+	IS 'the best k rows of the relation whose row type the first argument has (NULL::relation)';
+
+CREATE FUNCTION hybrid_search(relation regclass, key text, legs hybrid_leg[], k bigint DEFAULT 10,
+	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
+	method text DEFAULT 'rrf', rrf_k float8 DEFAULT 60, norm text DEFAULT 'tmm',
+	rerank hybrid_leg DEFAULT NULL)
+	RETURNS TABLE (hit text, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
+	AS 'MODULE_PATHNAME', 'pgr_hybrid_search_keys' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
+COMMENT ON FUNCTION hybrid_search(regclass, text, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg)
+	IS 'the best k keys of a relation, as text; the key may be one that several rows share, such as a document of its chunks';
+
+CREATE FUNCTION hybrid_search_sql(doc anyelement, legs hybrid_leg[], k bigint DEFAULT 10,
+	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
+	method text DEFAULT 'rrf', rrf_k float8 DEFAULT 60, norm text DEFAULT 'tmm',
+	rerank hybrid_leg DEFAULT NULL, key text[] DEFAULT NULL)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'pgr_hybrid_search_rows_sql' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000;
+COMMENT ON FUNCTION hybrid_search_sql(anyelement, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg, text[])
+	IS 'the same search as a plain SQL statement';
+
+CREATE FUNCTION hybrid_search_sql(relation regclass, key text, legs hybrid_leg[], k bigint DEFAULT 10,
+	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
+	method text DEFAULT 'rrf', rrf_k float8 DEFAULT 60, norm text DEFAULT 'tmm',
+	rerank hybrid_leg DEFAULT NULL)
+	RETURNS text
+	AS 'MODULE_PATHNAME', 'pgr_hybrid_search_keys_sql' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000;
+COMMENT ON FUNCTION hybrid_search_sql(regclass, text, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg)
+	IS 'the same search as a plain SQL statement';
+
+CREATE FUNCTION rank_profile_table(schema text DEFAULT 'pgretrieve_profiles') RETURNS regclass
+	AS 'MODULE_PATHNAME', 'pgr_rank_profile_table' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 10000;
+COMMENT ON FUNCTION rank_profile_table(text) IS 'the table rank_profile in a schema, both made, and owned by the caller, where there are none';
+
+CREATE FUNCTION profile_search(doc anyelement, profile text, queries text[], k bigint DEFAULT NULL,
+	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
+	profile_schema text DEFAULT 'pgretrieve_profiles')
+	RETURNS TABLE (hit anyelement, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
+	AS 'MODULE_PATHNAME', 'pgr_profile_search_rows' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
+COMMENT ON FUNCTION profile_search(anyelement, text, text[], bigint, jsonb, text, text[], text)
+	IS 'hybrid_search by a stored profile: a query for each leg, in text form, then one for the rerank if it has one';
+
+CREATE FUNCTION profile_search_keys(relation regclass, profile text, queries text[], k bigint DEFAULT NULL,
+	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
+	profile_schema text DEFAULT 'pgretrieve_profiles')
+	RETURNS TABLE (hit text, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
+	AS 'MODULE_PATHNAME', 'pgr_profile_search_keys' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
+COMMENT ON FUNCTION profile_search_keys(regclass, text, text[], bigint, jsonb, text, text[], text)
+	IS 'the same, giving keys';
 
 -- char(n), and arrays of it and of varchar, need operators of their own: unlike
 -- varchar they are not text to an index.

@@ -1,6 +1,7 @@
 /*
  * pgretrieve.c
- *		Module magic and start-up: calls each part's initialiser, nothing else.
+ *		Module magic and start-up: calls each part's initialiser, then reserves the
+ *		prefixes of settings, nothing else.
  *
  * Loading order does not matter to the parts; none may touch shared memory or
  * the catalogs here, because the library may be loaded by any backend at any
@@ -10,11 +11,13 @@
 
 #include "fmgr.h"
 
+#include "base/debug_point.h"
 #include "exact/nearest.h"
 #include "hnsw/hnsw.h"
 #include "inspect/inspect.h"
 #include "inverted/inverted_init.h"
 #include "types/types.h"
+#include "utils/guc.h"
 
 #ifdef PG_MODULE_MAGIC_EXT
 PG_MODULE_MAGIC_EXT(.name = "pgretrieve", .version = "1.0");
@@ -32,4 +35,12 @@ _PG_init(void)
 	pgr_hnsw_init();
 	pgr_inverted_init();
 	pgr_inspect_init();
+	pgr_debug_point_init();
+
+	/*
+	 * Last: what was set before the library was loaded, and is not defined by now, is
+	 * thrown away here.
+	 */
+	MarkGUCPrefixReserved("pgretrieve");
+	MarkGUCPrefixReserved("hnsw");
 }

@@ -170,8 +170,8 @@ pgr_index_open_table(Oid index)
 	return OidIsValid(table) ? table_open(table, AccessShareLock) : NULL;
 }
 
-static Oid
-owner_of(Oid relid)
+Oid
+pgr_relation_owner(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
@@ -186,7 +186,7 @@ owner_of(Oid relid)
 void
 pgr_owner_begin(Oid table, PgrOwnerRun *run)
 {
-	Oid			owner = owner_of(table);
+	Oid			owner = pgr_relation_owner(table);
 
 	GetUserIdAndSecContext(&run->user, &run->security);
 	SetUserIdAndSecContext(owner, run->security | SECURITY_RESTRICTED_OPERATION);

@@ -35,6 +35,9 @@ extern Relation pgr_index_open_table(Oid index);
 /* 42501 unless the current user owns the index; takes no lock either. */
 extern void pgr_index_check_owner(Oid index);
 
+/* The role that owns a relation; an internal error if there is none. */
+extern Oid	pgr_relation_owner(Oid relid);
+
 /* State of the session while it acts for a table's owner. */
 typedef struct PgrOwnerRun
 {

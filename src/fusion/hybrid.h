@@ -110,8 +110,25 @@ extern PgrHybridLeg *pgr_hybrid_read_leg(Datum row, const char *what);
 extern PgrFuseMethod pgr_hybrid_method(const char *name);
 extern PgrNorm pgr_hybrid_norm(const char *name);
 
+/* Elements of a text[] of column names; NULL elements raise. */
+extern List *pgr_hybrid_read_key(ArrayType *array);
+
+/* A number of rows: no list is longer than an int4 tells, whatever is asked for. */
+extern int32 pgr_hybrid_count(int64 n);
+
 /* k, rrf_k and depths: 22023 for what no search can have */
 extern void pgr_hybrid_check(const PgrHybridSearch *s);
+
+/* --- hybrid_profile.c --- */
+
+/*
+ * Reads a profile of s->relation from the table in a schema: all but the queries. The
+ * table's owner must be able to act as the caller or as the relation's owner (42501).
+ */
+extern void pgr_hybrid_read_profile(PgrHybridSearch *s, const char *schema, const char *profile);
+
+/* Gives the legs of a profile, then its rerank, the queries' values in order. */
+extern void pgr_hybrid_set_queries(PgrHybridSearch *s, const char *profile, ArrayType *queries);
 
 /* --- hybrid_resolve.c --- */
 

@@ -68,7 +68,8 @@ make_leg(FunctionCallInfo fcinfo, bool is_expression)
 	nulls[LEG_VALUE_TYPE] = type == TEXTOID || !OidIsValid(type);
 	values[LEG_WEIGHT] = PG_GETARG_DATUM(3);
 	nulls[LEG_WEIGHT] = PG_ARGISNULL(3);
-	values[LEG_DEPTH] = PG_GETARG_DATUM(4);
+	if (!PG_ARGISNULL(4))
+		values[LEG_DEPTH] = Int32GetDatum(pgr_hybrid_count(PG_GETARG_INT64(4)));
 	nulls[LEG_DEPTH] = PG_ARGISNULL(4);
 	values[LEG_FLOOR] = PG_GETARG_DATUM(5);
 	nulls[LEG_FLOOR] = PG_ARGISNULL(5);
@@ -172,6 +173,32 @@ pgr_hybrid_read_legs(ArrayType *array)
 }
 
 /* --- the rest --- */
+
+List *
+pgr_hybrid_read_key(ArrayType *array)
+{
+	List	   *names = NIL;
+	Datum	   *items;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("key must not contain nulls")));
+		names = lappend(names, TextDatumGetCString(items[i]));
+	}
+	return names;
+}
+
+int32
+pgr_hybrid_count(int64 n)
+{
+	return (int32) Max(Min(n, PG_INT32_MAX), 0);
+}
 
 PgrFuseMethod
 pgr_hybrid_method(const char *name)

@@ -45,26 +45,6 @@ needed_text(FunctionCallInfo fcinfo, int n, const char *name)
 	return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-static List *
-read_key_names(ArrayType *array)
-{
-	List	   *names = NIL;
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
-
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
-	for (int i = 0; i < n; i++)
-	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("key must not contain nulls")));
-		names = lappend(names, TextDatumGetCString(items[i]));
-	}
-	return names;
-}
-
 /* The relation whose row type argument 0 has. */
 static Oid
 relation_of_row(FunctionCallInfo fcinfo)
@@ -85,7 +65,7 @@ static void
 read_common(FunctionCallInfo fcinfo, int n, PgrHybridSearch *s)
 {
 	if (!PG_ARGISNULL(n))
-		s->k = PG_GETARG_INT32(n);
+		s->k = pgr_hybrid_count(PG_GETARG_INT64(n));
 	if (!PG_ARGISNULL(n + 1))
 		s->filters = lappend(s->filters, PG_GETARG_JSONB_P(n + 1));
 	s->where_sql = PG_ARGISNULL(n + 2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n + 2));
@@ -125,7 +105,7 @@ read_search(FunctionCallInfo fcinfo, bool typed_row)
 	if (!typed_row)
 		s->key_names = list_make1(needed_text(fcinfo, 1, "key"));
 	else if (!PG_ARGISNULL(10))
-		s->key_names = read_key_names(PG_GETARG_ARRAYTYPE_P(10));
+		s->key_names = pgr_hybrid_read_key(PG_GETARG_ARRAYTYPE_P(10));
 	if (PG_ARGISNULL(n))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -140,97 +120,23 @@ read_search(FunctionCallInfo fcinfo, bool typed_row)
 	return s;
 }
 
-/* --- profiles --- */
-
-/* Gives the legs of a profile, then its rerank, the queries' values in order. */
-static void
-set_queries(PgrHybridSearch *s, const char *profile, ArrayType *queries)
-{
-	List	   *legs = list_copy(s->legs);
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
-
-	if (s->rerank != NULL)
-		legs = lappend(legs, s->rerank);
-	deconstruct_array(queries, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
-	if (n != list_length(legs))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("profile \"%s\" takes %d queries, not %d", profile,
-						list_length(legs), n),
-				 errdetail("One for each leg in order%s.",
-						   s->rerank ? ", then one for the rerank" : "")));
-	for (int i = 0; i < n; i++)
-	{
-		PgrHybridLeg *leg = list_nth(legs, i);
-
-		leg->value = nulls[i] ? NULL : TextDatumGetCString(items[i]);
-	}
-}
-
-/* Value of a column of the profile's row, copied to the caller's context. */
-static Datum
-profile_value(int column, bool *isnull)
-{
-	Datum		d = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column, isnull);
-	int16		len;
-	bool		byval;
-
-	if (*isnull)
-		return (Datum) 0;
-	get_typlenbyval(SPI_gettypeid(SPI_tuptable->tupdesc, column), &len, &byval);
-	return SPI_datumTransfer(d, byval, len);
-}
-
-/* Reads the profile's row into s; SPI is connected for as long. */
-static void
-read_profile_row(PgrHybridSearch *s, const char *profile)
-{
-	Oid			types[2] = {REGCLASSOID, TEXTOID};
-	Datum		args[2] = {ObjectIdGetDatum(s->relation), CStringGetTextDatum(profile)};
-	Datum		d[8];
-	bool		nulls[8];
-
-	SPI_connect();
-	SPI_execute_with_args(psprintf("SELECT key, legs, rerank, k, method, rrf_k, norm, filter "
-								   "FROM %s WHERE relation = $1 AND name = $2",
-								   pgr_function_sql(s->schema, "rank_profile")),
-						  2, types, args, NULL, true, 1);
-	if (SPI_processed == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("relation \"%s\" has no rank profile \"%s\"",
-						get_rel_name(s->relation), profile)));
-	for (int i = 0; i < lengthof(d); i++)
-		d[i] = profile_value(i + 1, &nulls[i]);
-	SPI_finish();
-
-	if (!nulls[0])
-		s->key_names = read_key_names(DatumGetArrayTypeP(d[0]));
-	s->legs = pgr_hybrid_read_legs(DatumGetArrayTypeP(d[1]));
-	if (!nulls[2])
-		s->rerank = pgr_hybrid_read_leg(d[2], "rerank");
-	s->k = DatumGetInt32(d[3]);
-	s->method = pgr_hybrid_method(TextDatumGetCString(d[4]));
-	s->rrf_k = DatumGetFloat8(d[5]);
-	s->norm = pgr_hybrid_norm(TextDatumGetCString(d[6]));
-	if (!nulls[7])
-		s->filters = list_make1(DatumGetJsonbP(d[7]));
-}
-
-/* (row | relation, profile, queries, k, filter, where_sql, where_values) */
+/*
+ * (row | relation, profile, queries, k, filter, where_sql, where_values, profile_schema).
+ * The function of 1.0 has no schema; its table is beside it.
+ */
 static PgrHybridSearch *
 read_profile_search(FunctionCallInfo fcinfo, bool typed_row)
 {
 	PgrHybridSearch *s = make_search(fcinfo, typed_row);
 	char	   *profile = needed_text(fcinfo, 1, "profile");
+	char	   *schema = PG_NARGS() > 7 ? needed_text(fcinfo, 7, "profile_schema") :
+		get_namespace_name(s->schema);
 
 	if (get_rel_name(s->relation) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", s->relation)));
-	read_profile_row(s, profile);
+	pgr_hybrid_read_profile(s, schema, profile);
 	if (!typed_row && list_length(s->key_names) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -240,7 +146,7 @@ read_profile_search(FunctionCallInfo fcinfo, bool typed_row)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("queries must not be null")));
-	set_queries(s, profile, PG_GETARG_ARRAYTYPE_P(2));
+	pgr_hybrid_set_queries(s, profile, PG_GETARG_ARRAYTYPE_P(2));
 	read_common(fcinfo, 3, s);
 	return s;
 }

@@ -202,6 +202,18 @@ extern bool pgr_hnsw_node_value(const PgrHnswIndex *ix, PgrHnswId id, uint16 gen
 extern void pgr_hnsw_node_store(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *record,
 								Buffer buffer);
 
+/*
+ * A TIDS slot is the node's with that number and generation. Numbers are reused, of nodes
+ * and slots alike: whoever has read `more` under a lock that it has no longer asks this.
+ * A slot of an older release knows the number only.
+ */
+static inline bool
+pgr_hnsw_is_tids_of(const PgrHnswNode *slot, PgrHnswId owner, uint16 generation)
+{
+	return (slot->flags & PGR_HNSW_TIDS) && slot->owner == owner &&
+		(!(slot->flags & PGR_HNSW_STAMPED) || slot->owner_generation == generation);
+}
+
 /* The first part of a record in its page. */
 static inline PgrHnswNode *
 pgr_hnsw_slot(const PgrHnswIndex *ix, Page page, PgrHnswId id)
@@ -293,12 +305,27 @@ extern void pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback 
 /* estimated number of pages of the lists */
 extern double pgr_hnsw_list_pages(const PgrHnswIndex *ix);
 
+/* A walk through the TIDS slots of a node, which were read one after the other. */
+typedef struct PgrHnswChain
+{
+	PgrHnswId	owner;
+	uint16		generation;		/* of the owner, when `more` was read */
+	PgrHnswId	slot;			/* the one that is next, or PGR_HNSW_NO_ID */
+	PgrHnswId	seen;			/* one of those before, to notice a cycle */
+	uint32		steps;
+} PgrHnswChain;
+
+#define PGR_HNSW_CHAIN(id, generation, more) {id, generation, more, PGR_HNSW_NO_ID, 0}
+
+/* Goes on to the next slot; raises where a damaged chain leads back. */
+extern void pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next);
+
 /*
- * The rows in a node's TIDS slot that pass: their tids, at most
- * PGR_HNSW_SLOT_TIDS. *slot becomes the next one or PGR_HNSW_NO_ID. filter may be
- * NULL.
+ * The rows in the chain's next TIDS slot that pass: their tids, at most
+ * PGR_HNSW_SLOT_TIDS. filter may be NULL. The chain ends with a slot that is not its
+ * owner's any more.
  */
-extern uint32 pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId *slot,
+extern uint32 pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain,
 								 const PgrFilter *filter, ItemPointerData *tids);
 
 /* --- hnsw_match.c: what the lists say passes --- */
@@ -464,6 +491,10 @@ extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const
 
 /* Searches new neighbours for a node that has lost many, or all ways to it; vacuum. */
 extern void pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id);
+
+/* Makes the entry, an edge from the centre, of a node. */
+extern void pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
+								const PgrCode8 *head, PgrHnswEdge *entry);
 
 /* Makes a node a start of searches, now and then; n: number of nodes there are. */
 extern void pgr_hnsw_offer_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,

@@ -91,7 +91,6 @@ pgr_hnsw_init(void)
 							 "A scan that needs more goes on with a sort, on disk if need be.",
 							 &pgr_hnsw_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
-	MarkGUCPrefixReserved("hnsw");
 	pgr_hnsw_plan_init();
 }
 

@@ -187,18 +187,36 @@ pgr_hnsw_list_pages(const PgrHnswIndex *ix)
 			   ix->meta.lists);
 }
 
+void
+pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next)
+{
+	/* Brent: each 2^k-th slot is remembered, so in a cycle it comes again */
+	if ((chain->steps & (chain->steps + 1)) == 0)
+		chain->seen = chain->slot;
+	chain->steps++;
+	if (next != PGR_HNSW_NO_ID && next == chain->seen)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has a cycle in the rows of node %u at block %u",
+						RelationGetRelationName(ix->rel),
+						PGR_HNSW_SLOT(&ix->meta, chain->owner),
+						PGR_HNSW_BLOCK(&ix->meta, chain->owner)),
+				 errhint("Please REINDEX it.")));
+	chain->slot = next;
+}
+
 uint32
-pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId *slot,
-				   const PgrFilter *filter, ItemPointerData *tids)
+pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain, const PgrFilter *filter,
+				   ItemPointerData *tids)
 {
 	const PgrHnswMeta *meta = &ix->meta;
-	Buffer		buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(meta, *slot), PGR_PAGE_HNSW_NODE,
-									   BUFFER_LOCK_SHARE);
-	const PgrHnswNode *node = pgr_hnsw_slot(ix, BufferGetPage(buffer), *slot);
+	Buffer		buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(meta, chain->slot),
+									   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_SHARE);
+	const PgrHnswNode *node = pgr_hnsw_slot(ix, BufferGetPage(buffer), chain->slot);
+	PgrHnswId	next = PGR_HNSW_NO_ID;
 	uint32		n = 0;
 
-	*slot = PGR_HNSW_NO_ID;
-	if ((node->flags & PGR_HNSW_TIDS) && node->owner == owner)
+	if (pgr_hnsw_is_tids_of(node, chain->owner, chain->generation))
 	{
 		for (uint32 i = 0; i < Min(node->ntids, PGR_HNSW_SLOT_TIDS(meta)); i++)
 		{
@@ -207,9 +225,10 @@ pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId *slot,
 			if (filter == NULL || pgr_filter_match(filter, PGR_HNSW_ITEM_FILTER(item)))
 				tids[n++] = *PGR_HNSW_ITEM_TID(item);
 		}
-		*slot = node->more;
+		next = node->more;
 	}
 	UnlockReleaseBuffer(buffer);
+	pgr_hnsw_chain_step(ix, chain, next);
 	return n;
 }
 

@@ -257,7 +257,7 @@ fill_tids(const Writer *w, uint32 *rest, uint32 most)
 		put_item(&w->ix->meta, w->g, pgr_graph_node(w->g, *rest), w->record);
 }
 
-/* Begins the record of a slot that nslots TIDS slots follow. */
+/* Begins the record of a slot that nslots TIDS slots follow; generations are all 0. */
 static void
 begin_record(const Writer *w, PgrHnswId id, uint16 flags, PgrHnswId owner, uint32 nslots)
 {
@@ -287,7 +287,7 @@ put_node(Writer *w, const PgrGraphNode *node, uint32 first)
 	while (nslots-- > 0)
 	{
 		id = slot_behind(meta, id, 1);
-		begin_record(w, id, PGR_HNSW_TIDS, node->disk_id, nslots);
+		begin_record(w, id, PGR_HNSW_TIDS | PGR_HNSW_STAMPED, node->disk_id, nslots);
 		fill_tids(w, &rest, PGR_HNSW_SLOT_TIDS(meta));
 		put_record(w, id);
 	}

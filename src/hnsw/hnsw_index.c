@@ -83,16 +83,25 @@ open_rotation(PgrHnswIndex *ix)
 	ix->query_scale = 1;
 }
 
+/* A copy: what the relation points to goes with the next invalidation. */
+static PgrHnswOptions
+get_options(Relation rel)
+{
+	PgrHnswOptions defaults = {
+		0, PGR_HNSW_DEFAULT_M, PGR_HNSW_DEFAULT_EF_CONSTRUCTION, PGR_VEC_I8, 1
+	};
+
+	return rel->rd_options ? *(PgrHnswOptions *) rel->rd_options : defaults;
+}
+
 PgrHnswIndex *
 pgr_hnsw_new(Relation rel)
 {
 	PgrHnswIndex *ix = palloc0(sizeof(PgrHnswIndex));
-	PgrHnswOptions *options = (PgrHnswOptions *) rel->rd_options;
-	int			m = options ? options->m : PGR_HNSW_DEFAULT_M;
-	int			ef = options ? options->ef_construction : PGR_HNSW_DEFAULT_EF_CONSTRUCTION;
+	PgrHnswOptions options = get_options(rel);
 	int			typmod = TupleDescAttr(RelationGetDescr(rel), 0)->atttypmod;
 
-	if (ef < 2 * m)
+	if (options.ef_construction < 2 * options.m)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("ef_construction must be greater than or equal to 2 * m")));
@@ -109,12 +118,12 @@ pgr_hnsw_new(Relation rel)
 	ix->meta.dim = pgr_vecclass_dim(rel, 1, ix->cls);
 	ix->meta.padded = pgr_rotation_padded(ix->meta.dim);
 	ix->meta.seed = ROTATION_SEED;
-	ix->meta.m = m;
-	ix->meta.ef_construction = ef;
+	ix->meta.m = options.m;
+	ix->meta.ef_construction = options.ef_construction;
 	ix->meta.kind = ix->cls->kind;
 	ix->meta.filter_size = ix->filters == NULL ? 0 : ix->filters->size;
-	ix->meta.storage = options ? options->storage : PGR_VEC_I8;
-	ix->meta.edge_bits = options ? options->code_bits : 1;
+	ix->meta.storage = options.storage;
+	ix->meta.edge_bits = options.code_bits;
 	ix->meta.value_size = pgr_vecclass_kept_size(ix->cls, ix->meta.storage, typmod);
 	/* what has half precision as it is */
 	if (ix->meta.storage == PGR_VEC_F16 &&

@@ -13,6 +13,7 @@
 
 #include <math.h>
 
+#include "base/debug_point.h"
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -270,13 +271,13 @@ add_item(const PgrHnswIndex *ix, PgrHnswNode *node, const char *item)
 }
 
 /*
- * Adds a row to a node's TIDS slot. False if it has no room, or is not the
- * node's any more. The node's own page is not locked: two pages whose nodes have
- * slots on each other's would otherwise be locked in either order. Vacuum
+ * Adds a row to a node's TIDS slot. False if it has no room, or is not, or cannot be
+ * known to be, the node's any more. The node's own page is not locked: two pages whose
+ * nodes have slots on each other's would otherwise be locked in either order. Vacuum
  * closes a slot before it declares the node dead.
  */
 static bool
-add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, PgrHnswId owner, const char *item)
+add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, const Neighbour *owner, const char *item)
 {
 	PgrHnswNode *node;
 	PgrWalBatch batch;
@@ -284,7 +285,8 @@ add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, PgrHnswId owner, const 
 									   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_EXCLUSIVE);
 
 	node = pgr_hnsw_slot(ix, BufferGetPage(buffer), slot);
-	if (node->flags != PGR_HNSW_TIDS || node->owner != owner ||
+	if (node->flags != (PGR_HNSW_TIDS | PGR_HNSW_STAMPED) ||
+		!pgr_hnsw_is_tids_of(node, owner->id, owner->generation) ||
 		node->ntids >= PGR_HNSW_SLOT_TIDS(&ix->meta))
 	{
 		UnlockReleaseBuffer(buffer);
@@ -299,7 +301,7 @@ add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, PgrHnswId owner, const 
 
 /* A new TIDS slot that holds one row; not reachable yet. */
 static PgrHnswId
-make_tids_slot(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId next, const char *item)
+make_tids_slot(const PgrHnswIndex *ix, const Neighbour *owner, PgrHnswId next, const char *item)
 {
 	PgrHnswNode *node;
 	PgrWalBatch batch;
@@ -308,11 +310,12 @@ make_tids_slot(const PgrHnswIndex *ix, PgrHnswId owner, PgrHnswId next, const ch
 
 	pgr_wal_begin(&batch, ix->rel, ix->building);
 	node = pgr_hnsw_slot(ix, pgr_wal_add(&batch, buffer, false), id);
-	node->flags = PGR_HNSW_TIDS;
+	node->flags = PGR_HNSW_TIDS | PGR_HNSW_STAMPED;
 	node->ntids = 0;
 	node->nedges = 0;
 	node->more = next;
-	node->owner = owner;
+	node->owner = owner->id;
+	node->owner_generation = owner->generation;
 	add_item(ix, node, item);
 	pgr_wal_commit(&batch);
 	return id;
@@ -362,10 +365,12 @@ add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 		pgr_hnsw_node_store(ix, hit->id, node, buffer);
 	else
 		UnlockReleaseBuffer(buffer);
-	if (more != PGR_HNSW_NO_ID && add_to_tids_slot(ix, more, hit->id, item))
+	PGR_DEBUG_POINT("hnsw-tids-slot");
+	if (more != PGR_HNSW_NO_ID && add_to_tids_slot(ix, more, &at, item))
 		return true;
 
-	fresh = make_tids_slot(ix, hit->id, more, item);
+	fresh = make_tids_slot(ix, &at, more, item);
+	PGR_DEBUG_POINT("hnsw-tids-link");
 	if (lock_neighbour(ix, &at, node, &buffer))
 	{
 		if (node->more == more)
@@ -404,20 +409,29 @@ pgr_hnsw_count_estimate(const PgrHnswIndex *ix)
 	return Max(blocks - ix->meta.node_block, 0) / ix->meta.parts * ix->meta.nodes_per_page;
 }
 
+void
+pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code, const PgrCode8 *head,
+					PgrHnswEdge *entry)
+{
+	int8	   *zero = palloc0(ix->meta.padded);
+	PgrCode8	origin = {0};
+
+	pgr_hnsw_make_edge(&ix->meta, &origin, zero, id, head, code, entry);
+	pfree(zero);
+}
+
 /* Writes an entry at a place of an entry page, or behind the last if there is room. */
 static void
 write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, PgrHnswId id, const int8 *code,
 			const PgrCode8 *head)
 {
 	PgrHnswEdge *edge = palloc(PGR_HNSW_EDGE_SIZE(&ix->meta));
-	int8	   *zero = palloc0(ix->meta.padded);
-	PgrCode8	origin = {0};
 	Buffer		buffer;
 	Page		page;
 	PgrHnswEntryHead *entries;
 	PgrWalBatch batch;
 
-	pgr_hnsw_make_edge(&ix->meta, &origin, zero, id, head, code, edge);
+	pgr_hnsw_make_entry(ix, id, code, head, edge);
 	buffer = pgr_page_read(ix->rel, ix->meta.entry_block + page_no, PGR_PAGE_HNSW_ENTRY,
 						   BUFFER_LOCK_EXCLUSIVE);
 	pgr_wal_begin(&batch, ix->rel, ix->building);
@@ -501,6 +515,7 @@ insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 	added.id = pgr_hnsw_node_alloc(ix, &buffer);
 	record->generation = pgr_hnsw_slot(ix, BufferGetPage(buffer), added.id)->generation;
 	pgr_hnsw_node_store(ix, added.id, record, buffer);
+	PGR_DEBUG_POINT("hnsw-link-back");
 	link_back(ix, &added, neighbours, n);
 
 	/* the first node of an index has no neighbour: it must be an entry */
@@ -550,9 +565,13 @@ cover_norm(PgrHnswIndex *ix, const PgrCode8 *head)
 	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
 	most = Max(meta->max_aux, -head->aux);
-	/* what this backend has in its cache may be out of date; the page counts */
+	/*
+	 * What this backend has in its cache may be out of date; the page counts. There may
+	 * be no cache: an invalidation that came since the index was opened takes it away.
+	 */
 	ix->meta.max_aux = most;
-	((PgrHnswMeta *) ix->rel->rd_amcache)->max_aux = most;
+	if (ix->rel->rd_amcache != NULL)
+		((PgrHnswMeta *) ix->rel->rd_amcache)->max_aux = most;
 	if (meta->max_aux == most)
 	{
 		UnlockReleaseBuffer(buffer);

@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "base/debug_point.h"
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -142,29 +143,82 @@ pgr_hnsw_make_edge(const PgrHnswMeta *meta, const PgrCode8 *from, const int8 *fr
 	edge->factors = factors;
 }
 
-/* Stores the parts behind the first that differ, each in its own WAL record. */
-static void
-store_parts(const PgrHnswIndex *ix, const PgrHnswNode *record, BlockNumber next)
+/* A page behind a node's first whose content is to change, locked. */
+typedef struct Part
 {
-	for (Size done = PGR_PAGE_CAPACITY; done < ix->meta.node_size; done += PGR_PAGE_CAPACITY)
-	{
-		Size		n = Min(ix->meta.node_size - done, PGR_PAGE_CAPACITY);
-		Buffer		buffer = pgr_page_read(ix->rel, next, PGR_PAGE_HNSW_AUX,
-										   BUFFER_LOCK_EXCLUSIVE);
-		Page		page = BufferGetPage(buffer);
-		PgrWalBatch batch;
+	Buffer		buffer;
+	Size		offset;			/* of its content in the record */
+} Part;
 
-		next = PgrPageGetOpaque(page)->next;
-		if (memcmp(PgrPageGetData(page), (const char *) record + done, n) == 0)
-		{
+/* parts that one WAL record changes beside the first page */
+#define PARTS_AT_ONCE (PGR_WAL_MAX_PAGES - 1)
+
+/* Raises if a damaged chain leads back to a page that is locked: locking it would hang. */
+static void
+check_chain(const PgrHnswIndex *ix, BlockNumber next, Buffer first, const Part *parts, int n)
+{
+	bool		again = next == BufferGetBlockNumber(first);
+
+	for (int i = 0; i < n; i++)
+		again |= next == BufferGetBlockNumber(parts[i].buffer);
+	if (again)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has a cycle in the pages of the node at block %u",
+						RelationGetRelationName(ix->rel), BufferGetBlockNumber(first)),
+				 errhint("Please REINDEX it.")));
+}
+
+/*
+ * Locks parts that differ from the record, those from *offset on, whose page is *next, and
+ * appends them to the n there are, until there is one too many for a WAL record. False if
+ * the node ended before. first: the node's first page, locked.
+ */
+static bool
+lock_changed(const PgrHnswIndex *ix, const PgrHnswNode *record, Buffer first, BlockNumber *next,
+			 Size *offset, Part *parts, int *n)
+{
+	for (; *offset < ix->meta.node_size && *n <= PARTS_AT_ONCE; *offset += PGR_PAGE_CAPACITY)
+	{
+		Buffer		buffer;
+		Page		page;
+
+		check_chain(ix, *next, first, parts, *n);
+		buffer = pgr_page_read(ix->rel, *next, PGR_PAGE_HNSW_AUX, BUFFER_LOCK_EXCLUSIVE);
+		page = BufferGetPage(buffer);
+		*next = PgrPageGetOpaque(page)->next;
+		if (memcmp(PgrPageGetData(page), (const char *) record + *offset,
+				   Min(ix->meta.node_size - *offset, PGR_PAGE_CAPACITY)) == 0)
 			UnlockReleaseBuffer(buffer);
-			continue;
-		}
-		pgr_wal_begin(&batch, ix->rel, ix->building);
-		page = pgr_wal_add(&batch, buffer, false);
-		memcpy(PgrPageGetData(page), (const char *) record + done, n);
-		pgr_wal_commit(&batch);
+		else
+			parts[(*n)++] = (Part) {buffer, *offset};
 	}
+	return *n > PARTS_AT_ONCE;
+}
+
+static void
+add_parts(const PgrHnswIndex *ix, PgrWalBatch *batch, const PgrHnswNode *record,
+		  const Part *parts, int n)
+{
+	for (int i = 0; i < n; i++)
+		memcpy(PgrPageGetData(pgr_wal_add(batch, parts[i].buffer, false)),
+			   (const char *) record + parts[i].offset,
+			   Min(ix->meta.node_size - parts[i].offset, PGR_PAGE_CAPACITY));
+}
+
+/* Stores parts in a WAL record without the first page. */
+static void
+store_parts(const PgrHnswIndex *ix, const PgrHnswNode *record, const Part *parts, int n)
+{
+	PgrWalBatch batch;
+
+	/* what says that there is a value must not come after the value (README, "WAL") */
+	Assert(ix->meta.value_size == 0 ||
+		   PGR_HNSW_LINKED_SIZE(&ix->meta, ix->meta.degree) >= PGR_PAGE_CAPACITY);
+	pgr_wal_begin(&batch, ix->rel, ix->building);
+	add_parts(ix, &batch, record, parts, n);
+	pgr_wal_commit(&batch);
+	PGR_DEBUG_POINT("hnsw-parts-stored");
 }
 
 void
@@ -173,13 +227,25 @@ pgr_hnsw_node_store(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *rec
 {
 	PgrWalBatch batch;
 	Page		page;
+	Part		parts[PARTS_AT_ONCE + 1];
+	int			n = 0;
 
-	/* first what the head does not yet count, so that a crash leaves no half */
 	if (ix->meta.parts > 1)
-		store_parts(ix, record, PgrPageGetOpaque(BufferGetPage(buffer))->next);
+	{
+		BlockNumber next = PgrPageGetOpaque(BufferGetPage(buffer))->next;
+		Size		offset = PGR_PAGE_CAPACITY;
+
+		while (lock_changed(ix, record, buffer, &next, &offset, parts, &n))
+		{
+			store_parts(ix, record, parts, PARTS_AT_ONCE);
+			parts[0] = parts[PARTS_AT_ONCE];
+			n = 1;
+		}
+	}
 	pgr_wal_begin(&batch, ix->rel, ix->building);
 	page = pgr_wal_add(&batch, buffer, false);
 	memcpy(pgr_hnsw_slot(ix, page, id), record, Min(ix->meta.node_size, PGR_PAGE_CAPACITY));
+	add_parts(ix, &batch, record, parts, n);
 	pgr_wal_commit(&batch);
 }
 

@@ -63,6 +63,7 @@ typedef uint32 PgrHnswId;
 #define PGR_HNSW_DEAD 0x02		/* and no row has it any more: a way, not a result */
 #define PGR_HNSW_TIDS 0x04		/* no node but further tids of one */
 #define PGR_HNSW_CLOSED 0x08	/* beside TIDS: takes no more, the node is dying */
+#define PGR_HNSW_STAMPED 0x10	/* beside TIDS: has its owner's generation; older ones do not */
 
 /* tids in a node; more are in TIDS slots */
 #define PGR_HNSW_INLINE_TIDS 4
@@ -82,7 +83,11 @@ typedef struct PgrHnswNode
 	uint16		ntids;
 	uint16		nedges;
 	PgrHnswId	more;			/* TIDS slot, or PGR_HNSW_NO_ID */
-	PgrCode8	head;			/* of the value; in a TIDS slot unused */
+	union
+	{
+		PgrCode8	head;		/* of the value */
+		uint16		owner_generation;	/* of a TIDS slot that is STAMPED */
+	};
 	PgrHnswId	owner;			/* of a TIDS slot: the node */
 } PgrHnswNode;
 

@@ -538,15 +538,16 @@ add_rows(HnswScan *s, const PgrHnswHit *hit)
 	ItemPointerData *tids = palloc(PGR_HNSW_SLOT_TIDS(meta) * sizeof(ItemPointerData));
 	double		distance;
 	double	   *known = node_distance(s, &h, &distance) ? &distance : NULL;
+	PgrHnswChain chain = PGR_HNSW_CHAIN(h.id, h.generation, h.more);
 
 	for (int i = 0; i < h.ntids; i++)
 		add_row(s, &h.tids[i], &h, known);
-	for (PgrHnswId id = h.more; id != PGR_HNSW_NO_ID;)
+	while (chain.slot != PGR_HNSW_NO_ID)
 	{
 		uint32		n;
 
 		CHECK_FOR_INTERRUPTS();
-		n = pgr_hnsw_slot_tids(s->ix, h.id, &id, s->filter, tids);
+		n = pgr_hnsw_slot_tids(s->ix, &chain, s->filter, tids);
 		for (uint32 i = 0; i < n; i++)
 			add_row(s, &tids[i], &h, known);
 	}

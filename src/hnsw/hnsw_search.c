@@ -263,13 +263,14 @@ static bool
 confirm_hit(PgrHnswSearch *s)
 {
 	PgrHnswHit *hit = &s->hits[s->nhits - 1];
+	PgrHnswChain chain = PGR_HNSW_CHAIN(hit->id, hit->generation, hit->more);
 
 	if (hit->ntids > 0 || s->filter == NULL)
 		return true;
-	for (PgrHnswId slot = hit->more; slot != PGR_HNSW_NO_ID;)
+	while (chain.slot != PGR_HNSW_NO_ID)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (pgr_hnsw_slot_tids(s->ix, hit->id, &slot, s->filter, s->slot_tids) > 0)
+		if (pgr_hnsw_slot_tids(s->ix, &chain, s->filter, s->slot_tids) > 0)
 			return true;
 	}
 	s->nhits--;

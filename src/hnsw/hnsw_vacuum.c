@@ -45,6 +45,7 @@ typedef struct Vacuum
 	uint64	   *led;			/* an edge of such a node, or an entry, leads there */
 	Size		ndead;
 	IdList		emptied;		/* nodes without tids of their own, but with TIDS slots */
+	IdList		empty_slots;	/* TIDS slots without tids */
 	IdList		slots;			/* TIDS slots of dead nodes */
 	IdList		repairs;
 	IdList		samples;		/* live nodes, to replace dead entries */
@@ -137,7 +138,11 @@ prune_slot(Vacuum *v, PgrHnswNode *node, PgrHnswId id)
 	pgr_hnsw_node_check(v->ix, id, node);
 	left = prune_tids(v, node, &changed);
 	if (node->flags & PGR_HNSW_TIDS)
+	{
+		if (left == 0 && (node->flags & PGR_HNSW_STAMPED))
+			list_add(&v->empty_slots, id);
 		return changed;
+	}
 	if (left == 0 && node->more == PGR_HNSW_NO_ID)
 	{
 		/* dead ones found so were left by a vacuum that did not finish */
@@ -188,16 +193,20 @@ prune_page(Vacuum *v, BlockNumber block)
  * the next equal value gets a slot of its own.
  */
 static bool
-close_slots(Vacuum *v, PgrHnswId owner, PgrHnswId slot)
+close_slots(Vacuum *v, PgrHnswChain chain)
 {
-	while (slot != PGR_HNSW_NO_ID)
+	while (chain.slot != PGR_HNSW_NO_ID)
 	{
-		Buffer		buffer = pgr_page_read(v->ix->rel, PGR_HNSW_BLOCK(&v->ix->meta, slot),
-										   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_EXCLUSIVE);
-		PgrHnswNode *node = pgr_hnsw_slot(v->ix, BufferGetPage(buffer), slot);
+		PgrHnswId	slot = chain.slot;
+		Buffer		buffer;
+		PgrHnswNode *node;
 		PgrWalBatch batch;
 
-		if (!(node->flags & PGR_HNSW_TIDS) || node->owner != owner)
+		CHECK_FOR_INTERRUPTS();
+		buffer = pgr_page_read(v->ix->rel, PGR_HNSW_BLOCK(&v->ix->meta, slot),
+							   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_EXCLUSIVE);
+		node = pgr_hnsw_slot(v->ix, BufferGetPage(buffer), slot);
+		if (!pgr_hnsw_is_tids_of(node, chain.owner, chain.generation))
 		{
 			UnlockReleaseBuffer(buffer);
 			return true;
@@ -210,11 +219,32 @@ close_slots(Vacuum *v, PgrHnswId owner, PgrHnswId slot)
 		pgr_wal_begin(&batch, v->ix->rel, false);
 		node = pgr_hnsw_slot(v->ix, pgr_wal_add(&batch, buffer, false), slot);
 		node->flags |= PGR_HNSW_CLOSED;
-		list_add(&v->slots, slot);
 		slot = node->more;
 		pgr_wal_commit(&batch);
+		list_add(&v->slots, chain.slot);
+		pgr_hnsw_chain_step(v->ix, &chain, slot);
 	}
 	return true;
+}
+
+/*
+ * An empty TIDS slot whose owner is gone, or dead and so without slots, is nobody's: a crash
+ * or an interrupted vacuum left it so.
+ */
+static void
+check_empty_slot(Vacuum *v, PgrHnswId id)
+{
+	char	   *scratch = palloc(v->ix->meta.node_size);
+	Buffer		buffer;
+	const PgrHnswNode *node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_SHARE, scratch, &buffer);
+	PgrHnswNode slot = *node;
+
+	UnlockReleaseBuffer(buffer);
+	node = pgr_hnsw_node_read(v->ix, slot.owner, BUFFER_LOCK_SHARE, scratch, &buffer);
+	if (node->flags != PGR_HNSW_USED || node->generation != slot.owner_generation)
+		list_add(&v->slots, id);
+	UnlockReleaseBuffer(buffer);
+	pfree(scratch);
 }
 
 /* A node without tids of its own is dead if its TIDS slots have none either. */
@@ -225,12 +255,14 @@ check_emptied(Vacuum *v, PgrHnswId id)
 	const PgrHnswNode *node;
 	Buffer		buffer;
 	PgrHnswId	more;
+	uint16		generation;
 	Size		nslots = v->slots.n;
 
 	node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_SHARE, (char *) record, &buffer);
 	more = node->more;
+	generation = node->generation;
 	UnlockReleaseBuffer(buffer);
-	if (!close_slots(v, id, more))
+	if (!close_slots(v, (PgrHnswChain) PGR_HNSW_CHAIN(id, generation, more)))
 	{
 		v->slots.n = nslots;
 		return;
@@ -349,11 +381,69 @@ prune_page_edges(Vacuum *v, BlockNumber block)
 		pgr_wal_abort(&batch);
 }
 
-/* Removes dead entries of an entry page; returns how many are left. */
+/* Entries made of live nodes, to take the place of dead ones. */
+typedef struct Spares
+{
+	char	   *edges;			/* PGR_HNSW_EDGE_SIZE apart */
+	uint32		n;
+	uint32		used;
+} Spares;
+
+/* How many entries of a page are of dead nodes. */
 static uint32
-prune_entries(Vacuum *v, BlockNumber block, uint32 *removed)
+count_dead_entries(const Vacuum *v, BlockNumber block)
 {
 	const PgrHnswMeta *meta = &v->ix->meta;
+	Buffer		buffer = pgr_page_read(v->ix->rel, block, PGR_PAGE_HNSW_ENTRY, BUFFER_LOCK_SHARE);
+	Page		page = BufferGetPage(buffer);
+	uint32		n = Min(((PgrHnswEntryHead *) PgrPageGetData(page))->count,
+						PGR_HNSW_ENTRIES_PER_PAGE(meta));
+	uint32		ndead = 0;
+
+	for (uint32 i = 0; i < n; i++)
+		ndead += is_dead(v, PGR_HNSW_ENTRY(meta, page, i)->id);
+	UnlockReleaseBuffer(buffer);
+	return ndead;
+}
+
+/* Makes entries of up to n of the nodes that pass 1 found alive. */
+static void
+make_spares(const Vacuum *v, uint32 n, Spares *spares)
+{
+	const PgrHnswMeta *meta = &v->ix->meta;
+	char	   *scratch = palloc(meta->node_size);
+	int8	   *code = palloc(meta->padded);
+
+	spares->edges = palloc(mul_size(Max(n, 1), PGR_HNSW_EDGE_SIZE(meta)));
+	for (Size i = 0; i < v->samples.n && spares->n < n; i++)
+	{
+		PgrHnswId	id = v->samples.at[i];
+		Buffer		buffer;
+		const PgrHnswNode *node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_SHARE, scratch,
+													 &buffer);
+		bool		live = node->flags == PGR_HNSW_USED;
+		PgrCode8	head = node->head;
+
+		memcpy(code, PGR_HNSW_CODE(meta, node), meta->padded);
+		UnlockReleaseBuffer(buffer);
+		if (live)
+			pgr_hnsw_make_entry(v->ix, id, code, &head,
+								(PgrHnswEdge *) (spares->edges +
+												 spares->n++ * PGR_HNSW_EDGE_SIZE(meta)));
+	}
+	pfree(scratch);
+	pfree(code);
+}
+
+/*
+ * Puts spare entries in the place of a page's dead ones, removes the rest. In one step: an
+ * index whose entries were gone would be one that no search finds a way into.
+ */
+static void
+prune_entries(Vacuum *v, BlockNumber block, Spares *spares)
+{
+	const PgrHnswMeta *meta = &v->ix->meta;
+	Size		size = PGR_HNSW_EDGE_SIZE(meta);
 	Buffer		buffer = pgr_page_read(v->ix->rel, block, PGR_PAGE_HNSW_ENTRY,
 									   BUFFER_LOCK_EXCLUSIVE);
 	PgrWalBatch batch;
@@ -361,6 +451,7 @@ prune_entries(Vacuum *v, BlockNumber block, uint32 *removed)
 	PgrHnswEntryHead *head;
 	uint32		n;
 	uint32		kept = 0;
+	bool		changed = false;
 
 	pgr_wal_begin(&batch, v->ix->rel, false);
 	page = pgr_wal_add(&batch, buffer, false);
@@ -368,63 +459,39 @@ prune_entries(Vacuum *v, BlockNumber block, uint32 *removed)
 	n = Min(head->count, PGR_HNSW_ENTRIES_PER_PAGE(meta));
 	for (uint32 i = 0; i < n; i++)
 	{
-		if (is_dead(v, PGR_HNSW_ENTRY(meta, page, i)->id))
-			continue;
-		mark(v, v->led, PGR_HNSW_ENTRY(meta, page, i)->id);
-		if (i != kept)
-			memcpy(PGR_HNSW_ENTRY(meta, page, kept), PGR_HNSW_ENTRY(meta, page, i),
-				   PGR_HNSW_EDGE_SIZE(meta));
-		kept++;
+		const PgrHnswEdge *entry = PGR_HNSW_ENTRY(meta, page, i);
+
+		if (is_dead(v, entry->id))
+		{
+			changed = true;
+			if (spares->used == spares->n)
+				continue;
+			entry = (PgrHnswEdge *) (spares->edges + spares->used++ * size);
+		}
+		mark(v, v->led, entry->id);
+		memmove(PGR_HNSW_ENTRY(meta, page, kept++), entry, size);
 	}
-	if (kept == head->count)
+	if (!changed)
 	{
 		pgr_wal_abort(&batch);
-		return kept;
+		return;
 	}
-	*removed += n - kept;
 	head->count = kept;
-	pgr_page_set_used(page, sizeof(PgrHnswEntryHead) + kept * PGR_HNSW_EDGE_SIZE(meta));
+	pgr_page_set_used(page, sizeof(PgrHnswEntryHead) + kept * size);
 	pgr_wal_commit(&batch);
-	return kept;
-}
-
-/* Fills the place of dead entries with other nodes. */
-static void
-replace_entries(Vacuum *v, uint32 removed)
-{
-	PgrHnswNode *record = palloc(v->ix->meta.node_size);
-	int8	   *code = palloc(v->ix->meta.padded);
-
-	for (Size i = 0; i < v->samples.n && removed > 0; i++)
-	{
-		PgrHnswId	id = v->samples.at[i];
-		Buffer		buffer;
-		const PgrHnswNode *node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_SHARE,
-													 (char *) record, &buffer);
-		bool		live = node->flags == PGR_HNSW_USED;
-		PgrCode8	head = node->head;
-
-		memcpy(code, PGR_HNSW_CODE(&v->ix->meta, node), v->ix->meta.padded);
-		UnlockReleaseBuffer(buffer);
-		if (live)
-		{
-			pgr_hnsw_offer_entry(v->ix, id, code, &head, 0, true);
-			removed--;
-		}
-	}
-	pfree(record);
-	pfree(code);
 }
 
 static void
 prune_all_entries(Vacuum *v)
 {
 	uint32		removed = 0;
+	Spares		spares = {0};
 
 	for (uint32 i = 0; i < v->ix->meta.entry_pages; i++)
-		prune_entries(v, v->ix->meta.entry_block + i, &removed);
-	if (removed > 0)
-		replace_entries(v, removed);
+		removed += count_dead_entries(v, v->ix->meta.entry_block + i);
+	make_spares(v, removed, &spares);
+	for (uint32 i = 0; i < v->ix->meta.entry_pages; i++)
+		prune_entries(v, v->ix->meta.entry_block + i, &spares);
 }
 
 /* ----------
@@ -468,8 +535,16 @@ free_dead(Vacuum *v)
 				pgr_vacuum_delay();
 				pgr_hnsw_node_free(v->ix, word * 64 + bit);
 			}
+}
+
+static void
+free_slots(Vacuum *v)
+{
 	for (Size i = 0; i < v->slots.n; i++)
+	{
+		pgr_vacuum_delay();
 		pgr_hnsw_node_free(v->ix, v->slots.at[i]);
+	}
 }
 
 static void
@@ -510,6 +585,9 @@ pgr_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	for_each_page(&v, prune_page);
 	if (v.ix->filters != NULL)
 		pgr_hnsw_list_prune(v.ix, callback, state);
+	/* first: slots of a node found dead here are not its own any more there */
+	for (Size i = 0; i < v.empty_slots.n; i++)
+		check_empty_slot(&v, v.empty_slots.at[i]);
 	for (Size i = 0; i < v.emptied.n; i++)
 		check_emptied(&v, v.emptied.at[i]);
 	if (v.ndead > 0)
@@ -522,6 +600,7 @@ pgr_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		repair_nodes(&v);
 		free_dead(&v);
 	}
+	free_slots(&v);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	return v.stats;

@@ -342,7 +342,7 @@ static void
 check_tids(Check *c, PgrHnswId id)
 {
 	const PgrHnswMeta *meta = &c->ix->meta;
-	PgrHnswId	slot = c->node->more;
+	PgrHnswChain chain = PGR_HNSW_CHAIN(id, c->node->generation, c->node->more);
 
 	if (c->node->ntids > PGR_HNSW_INLINE_TIDS)
 	{
@@ -351,20 +351,21 @@ check_tids(Check *c, PgrHnswId id)
 	}
 	for (uint32 i = 0; i < c->node->ntids; i++)
 		check_item(c, id, c->node, PGR_HNSW_ITEM(meta, c->node, i));
-	if (c->node->ntids == 0 && slot == PGR_HNSW_NO_ID && !(c->node->flags & PGR_HNSW_DEAD))
+	if (c->node->ntids == 0 && chain.slot == PGR_HNSW_NO_ID && !(c->node->flags & PGR_HNSW_DEAD))
 		report(c, id, "no tids, but not dead");
-	while (slot != PGR_HNSW_NO_ID)
+	while (chain.slot != PGR_HNSW_NO_ID)
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (!copy_node(c, slot, c->other) || !(c->other->flags & PGR_HNSW_TIDS) ||
-			c->other->owner != id || c->other->ntids > PGR_HNSW_SLOT_TIDS(meta))
+		if (!copy_node(c, chain.slot, c->other) ||
+			!pgr_hnsw_is_tids_of(c->other, id, chain.generation) ||
+			c->other->ntids > PGR_HNSW_SLOT_TIDS(meta))
 		{
-			report(c, id, "slot %u does not hold its tids", slot);
+			report(c, id, "slot %u does not hold its tids", chain.slot);
 			return;
 		}
 		for (uint32 i = 0; i < c->other->ntids; i++)
 			check_item(c, id, c->node, PGR_HNSW_ITEM(meta, c->other, i));
-		slot = c->other->more;
+		pgr_hnsw_chain_step(c->ix, &chain, c->other->more);
 	}
 }
 

@@ -39,6 +39,8 @@ typedef struct PgrInvOptions
 extern void pgr_inv_options_init(void);
 extern bytea *pgr_bm25_options(Datum reloptions, bool validate);
 extern bytea *pgr_inverted_options(Datum reloptions, bool validate);
+
+/* A copy in the current context, or the defaults: an invalidation frees the relation's own. */
 extern const PgrInvOptions *pgr_inv_options(Relation index);
 
 /* The option pending_limit in pages. */

@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/selfuncs.h"
 #include "utils/syscache.h"
@@ -274,7 +275,12 @@ pgr_inverted_init(void)
 	pgr_inv_options_init();
 	pgr_fingerprint_init();
 	pgr_pins_init();
+	DefineCustomBoolVariable("bm25.reuse_scores",
+							 "Lets <@> and @@@ look up what an index knows of a row.",
+							 "Off, every row that no index scan has scored is analysed.",
+							 &pgr_reuse_scores, true, PGC_USERSET, 0, NULL, NULL, NULL);
 	pgr_statistics_hook = pgr_inv_pin;
+	pgr_memo_fill_hook = pgr_memo_fill;
 	pgr_index_hook = pgr_inv_find_index;
 	pgr_index_analyzer_hook = pgr_inv_analyzer;
 	pgr_selectivity_hook = pgr_inv_selectivity;

@@ -226,9 +226,13 @@ static const PgrInvOptions default_options = {
 const PgrInvOptions *
 pgr_inv_options(Relation index)
 {
-	if (index->rd_options)
-		return (const PgrInvOptions *) index->rd_options;
-	return &default_options;
+	PgrInvOptions *copy;
+
+	if (index->rd_options == NULL)
+		return &default_options;
+	copy = palloc(VARSIZE(index->rd_options));
+	memcpy(copy, index->rd_options, VARSIZE(index->rd_options));
+	return copy;
 }
 
 uint32

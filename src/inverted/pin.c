@@ -342,9 +342,11 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 	if (!isnan(pinned->query->given_avg_length))
 		pinned->collection.sum_length =
 			pinned->query->given_avg_length * pinned->collection.ndocs;
+	pgr_query_fit(pinned->query, Max(pinned->analyzer.nfields, 1));
 	finish_leaves(pinned, numbers);
 	MemoryContextDelete(scratch);
 	pgr_pinned_prepare(pinned);
+	pgr_memo_fill_begin(pinned, RelationGetRelid(index), source.type != PGR_CONTENT_TSVECTOR);
 	return pinned;
 }
 
@@ -374,6 +376,23 @@ PgrPinned *
 pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 {
 	return pgr_inv_pin_view(oid, query, NULL);
+}
+
+void
+pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
+{
+	Relation	index = pgr_inv_open(oid);
+	ListCell   *lc;
+
+	foreach(lc, pgr_inv_collection(index))
+	{
+		Relation	leaf = pgr_inv_open(lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		each(leaf, arg);
+		relation_close(leaf, NoLock);
+	}
+	relation_close(index, NoLock);
 }
 
 void

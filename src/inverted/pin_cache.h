@@ -59,4 +59,15 @@ extern PgrPinned *pgr_pins_enter(PgrPinEntry *entry);
  */
 extern PgrInvView *pgr_pins_view(Relation index, const PgrLexTerm *terms, int nterms);
 
+/* --- pin.c --- */
+
+/* Calls each(index, arg) of an index, or of those of a partitioned index, open. */
+extern void pgr_inv_each_index(Oid index, void (*each) (Relation index, void *arg), void *arg);
+
+/* --- memo_fill.c --- */
+
+/* Statistics of an index are collected; hashes: do segments have hashes of contents? */
+extern void pgr_memo_fill_begin(PgrPinned *pinned, Oid index, bool hashes);
+extern void pgr_memo_fill(PgrPinned *pinned);
+
 #endif							/* PGR_PIN_CACHE_H */

@@ -32,7 +32,7 @@
 #define MAX_BATCH 65536
 
 void
-pgr_tids_add(PgrTidList *list, ItemPointer tid)
+pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
 {
 	if (list->n == list->size)
 	{
@@ -40,7 +40,13 @@ pgr_tids_add(PgrTidList *list, ItemPointer tid)
 		list->tids = list->tids == NULL
 			? palloc(list->size * sizeof(ItemPointerData))
 			: repalloc_huge(list->tids, mul_size(list->size, sizeof(ItemPointerData)));
+		if (list->with_hashes)
+			list->hashes = list->hashes == NULL
+				? palloc(list->size * sizeof(uint64))
+				: repalloc_huge(list->hashes, mul_size(list->size, sizeof(uint64)));
 	}
+	if (list->with_hashes)
+		list->hashes[list->n] = hash;
 	list->tids[list->n++] = *tid;
 }
 
@@ -145,7 +151,12 @@ start_filters(IndexScanDesc scan, PgrInvScan *s)
 		}
 		query = key_query(scan->indexRelation, s, key, &bound);
 		if (query)
-			s->filters[s->nfilters++] = pgr_query_unpack(query);
+		{
+			PgrQuery   *filter = pgr_query_unpack(query);
+
+			pgr_query_fit(filter, s->source.analyzer.nfields);
+			s->filters[s->nfilters++] = filter;
+		}
 		else
 			s->recheck = true;
 	}
@@ -229,6 +240,7 @@ start(IndexScanDesc scan)
 		if (s->view == NULL)
 			start_view(scan, s);
 	}
+	s->tids.with_hashes = s->pinned != NULL && s->view->shape.hashes;
 	s->phase = s->pinned || s->sparse ? PGR_SCAN_HITS : PGR_SCAN_REST;
 }
 
@@ -366,7 +378,7 @@ next_hit(IndexScanDesc scan, PgrInvScan *s)
 	scan->xs_heaptid = *pgr_topk_tid(&s->top, hit);
 	set_order(scan, hit->score, false);
 	if (s->view->shape.hashes && !s->recheck)
-		pgr_memo_put(s->pinned, hit->hash, hit->score);
+		pgr_memo_put(s->pinned, hit->hash, hit->score, PGR_MEMO_MATCH);
 	return true;
 }
 
@@ -389,7 +401,7 @@ collect_doc(void *arg, uint32 doc)
 	if (c->returned && (c->returned[doc / 64] >> (doc % 64) & 1) != 0)
 		return;
 	pgr_segment_tid(c->seg, doc, &tid);
-	pgr_tids_add(c->list, &tid);
+	pgr_tids_add(c->list, &tid, c->list->with_hashes ? pgr_segment_hash(c->seg, doc) : 0);
 }
 
 /*
@@ -412,7 +424,7 @@ collect_pending(PgrInvScan *s, bool unmarked, PgrTidList *list)
 			continue;
 		if (unmarked && s->pinned && pgr_score_document(s->pinned, &d->doc, NULL) > 0)
 			continue;
-		pgr_tids_add(list, &d->tid);
+		pgr_tids_add(list, &d->tid, d->doc.hash);
 	}
 }
 
@@ -472,7 +484,7 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 			if (desc->ndead > 0 && pgr_segment_dead(seg, doc))
 				continue;
 			pgr_segment_tid(seg, doc, &tid);
-			pgr_tids_add(list, &tid);
+			pgr_tids_add(list, &tid, 0);
 		}
 	}
 	if (s->view->pending.nnulls == 0)
@@ -483,7 +495,7 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 	for (uint32 i = 0; i < docs.n; i++)
 	{
 		if (docs.docs[i].null && !docs.docs[i].dead)
-			pgr_tids_add(list, &docs.docs[i].tid);
+			pgr_tids_add(list, &docs.docs[i].tid, 0);
 	}
 }
 
@@ -498,6 +510,8 @@ next_rest(IndexScanDesc scan, PgrInvScan *s)
 		s->tids.n = s->tids.at = 0;
 		pgr_scan_collect(s, s->ordered, &s->tids);
 	}
+	if (s->tids.with_hashes && !s->recheck && pgr_memo_asked(s->pinned))
+		pgr_memo_put(s->pinned, s->tids.hashes[s->tids.at], 0, PGR_MEMO_UNKNOWN);
 	scan->xs_heaptid = s->tids.tids[s->tids.at++];
 	set_order(scan, 0, s->null_order);
 	return true;

@@ -11,12 +11,14 @@
 typedef struct PgrTidList
 {
 	ItemPointerData *tids;
+	bool		with_hashes;
+	uint64	   *hashes;			/* of the rows' contents, if with_hashes */
 	uint32		n;
 	uint32		size;
 	uint32		at;				/* next to return */
 } PgrTidList;
 
-extern void pgr_tids_add(PgrTidList *list, ItemPointer tid);
+extern void pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash);
 
 /* What remains to be returned, in this order. */
 typedef enum PgrScanPhase

@@ -281,7 +281,7 @@ collect_pending_zeros(PgrInvScan *s)
 			}
 		}
 		if (!seen)
-			pgr_tids_add(&s->tids, &d->tid);
+			pgr_tids_add(&s->tids, &d->tid, 0);
 	}
 }
 

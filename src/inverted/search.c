@@ -184,6 +184,42 @@ pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
 }
 
 void
+pgr_score_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
+				  const PgrPinned *pinned, uint32 from, uint32 to,
+				  PgrScoreFound found, void *arg, bool *inexact)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve search",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	PgrMatcher **leaves = make_leaves(pinned->query);
+	ItemPointerData none;
+	bool		exact = true;
+	PgrMatcher *matcher;
+	PgrTopK		top;
+	PgrSearch	s;
+
+	/* of no hits, so that no window is passed over */
+	ItemPointerSetInvalid(&none);
+	pgr_topk_init(&top, 1, NULL, false, 0, &none);
+	pgr_search_begin(&s, seg, source, &top);
+	s.nfields = shape->nfields;
+	s.first = from;
+	s.end = Min(to, s.ndocs);
+	s.found = found;
+	s.found_arg = arg;
+	matcher = pgr_matcher_make(&s, shape, pinned->query->root, leaves, &exact);
+	if (exact)
+		rank_matches(&s, shape, pinned, matcher, leaves);
+	else
+	{
+		pgr_matcher_free(matcher);
+		*inexact = true;
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+void
 pgr_match_segment(PgrSegment *seg, const PgrSegShape *shape, PgrQuery **queries, int n,
 				  void (*found) (void *arg, uint32 doc), void *arg, bool *recheck)
 {

@@ -67,6 +67,17 @@ extern void pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSegShape
 							   PgrTopK *top, bool *recheck);
 
 /*
+ * Calls found(arg, doc, score) for each document of [from, to) that the whole query
+ * matches, dead ones too, in document order; scores have the bits of
+ * pgr_score_document. Where only candidates could be told (*recheck above), *inexact
+ * is set and none is called.
+ */
+typedef void (*PgrScoreFound) (void *arg, uint32 doc, double score);
+extern void pgr_score_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
+							  const PgrPinned *pinned, uint32 from, uint32 to,
+							  PgrScoreFound found, void *arg, bool *inexact);
+
+/*
  * Calls found(arg, doc) for each live document that all queries match, in
  * document order; whatever its score. *recheck as above.
  */
@@ -153,6 +164,8 @@ typedef struct PgrSearch
 	uint32		source;
 	uint32		ndocs;
 	uint8		nfields;
+	uint32		first;			/* search_rank.c: documents [first, end) only */
+	uint32		end;
 	bool		has_dead;
 	bool		sorted;			/* tids ascend with documents */
 
@@ -160,6 +173,8 @@ typedef struct PgrSearch
 	PgrSearchTerm *terms;		/* in the order in which contributions are added */
 
 	PgrTopK    *top;
+	PgrScoreFound found;		/* gets the documents instead of top, if not NULL */
+	void	   *found_arg;
 	bool		only_positive;	/* a score <= 0 is no hit */
 	bool		estimate;		/* scores in any order of addition will do */
 	PgrMatcher *filter;			/* must match too, or NULL */

@@ -200,7 +200,7 @@ window_end(PgrSearch *s, LeafCursor *c, int n, uint32 from)
 			to = Min(to, pgr_search_block_end(&m->term, from));
 	}
 	to = Max((uint64) to, (uint64) from + MIN_WINDOW - 1);
-	return Min(to, s->ndocs - 1);
+	return Min(to, s->end - 1);
 }
 
 /* Can a document of [from, to] enter the top-k? */
@@ -242,11 +242,11 @@ rank_by_document(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned
 {
 	int			n = pinned->query->nleaves;
 	LeafCursor *c = palloc(sizeof(LeafCursor) * Max(n, 1));
-	uint32		from = 0;
+	uint32		from = s->first;
 
 	for (int i = 0; i < n; i++)
 		open_leaf(s, &c[i], shape, pinned, i, leaves[i]);
-	while ((from = pgr_matcher_seek(matcher, from)) < s->ndocs)
+	while ((from = pgr_matcher_seek(matcher, from)) < s->end)
 	{
 		uint32		to = window_end(s, c, n, from);
 
@@ -285,15 +285,15 @@ static void
 rank_by_leaf(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
 			 PgrMatcher *matcher)
 {
-	uint32		size = Min(MATCHES, s->ndocs);
+	uint32		size = Min(MATCHES, s->end - s->first);
 	uint32	   *docs = palloc(sizeof(uint32) * size);
 	double	   *scores = palloc(sizeof(double) * size);
-	uint32		doc = 0;
+	uint32		doc = s->first;
 	uint32		n;
 
 	do
 	{
-		for (n = 0; n < size && (doc = pgr_matcher_seek(matcher, doc)) != PGR_NO_DOC; doc++)
+		for (n = 0; n < size && (doc = pgr_matcher_seek(matcher, doc)) < s->end; doc++)
 		{
 			CHECK_FOR_INTERRUPTS();
 			scores[n] = 0;
@@ -317,7 +317,7 @@ void
 pgr_search_rank(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
 				PgrMatcher *matcher, PgrMatcher **leaves)
 {
-	if (s->ndocs == 0)
+	if (s->first >= s->end)
 		return;
 	if (leaves != NULL)
 		rank_by_document(s, shape, pinned, matcher, leaves);

@@ -27,6 +27,7 @@ pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
 	s->seg = seg;
 	s->source = source;
 	s->ndocs = desc->ndocs;
+	s->end = desc->ndocs;
 	s->has_dead = desc->ndead > 0;
 	s->sorted = pgr_segment_sorted(seg);
 	s->top = top;
@@ -98,6 +99,11 @@ pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 {
 	PgrHit		hit;
 
+	if (s->found != NULL)
+	{
+		s->found(s->found_arg, doc, score);
+		return;
+	}
 	if (s->only_positive && !(score > 0))
 		return;
 	if (!pgr_topk_may_enter(s->top, score) || (s->strict && score <= s->theta))

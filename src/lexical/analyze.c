@@ -8,10 +8,9 @@
  * eight-byte prefix of the distinct terms) must stay small beside it.
  *
  * parsetext keeps 14-bit positions and turns its input into wide characters, so
- * long texts are fed in chunks of CHUNK bytes, cut at white space where there is
- * some. Words are interned as they come: a 50 MB document needs memory for its
- * occurrences (8 bytes each, 12 while it is analysed) and distinct terms, not for
- * a ParsedWord and a palloc per word.
+ * long texts are fed in chunks of 16 kB (chunk.c). Words are interned as they
+ * come: a 50 MB document needs memory for its occurrences (8 bytes each, 12 while
+ * it is analysed) and distinct terms, not for a ParsedWord and a palloc per word.
  */
 #include "postgres.h"
 
@@ -29,8 +28,6 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
-
-#define CHUNK 16384
 
 /* Between elements that share a field, so that no phrase spans them (Lucene's). */
 #define ELEMENT_GAP 100
@@ -153,14 +150,14 @@ builder_count_word(Builder *b, uint32 field)
 
 /* --- text --- */
 
-/* One piece of text of at most CHUNK bytes through the configuration. */
+/* One chunk of text through the configuration. */
 static void
 add_chunk(Builder *b, const char *text, int len, uint32 field)
 {
 	ParsedText	prs;
 	int			last = 0;
 
-	prs.lenwords = Max(len / 6, 2); /* to_tsvector's guess */
+	prs.lenwords = Max(Min(len, 16384) / 6, 2); /* to_tsvector's guess */
 	prs.curwords = 0;
 	prs.pos = 0;
 	prs.words = palloc(sizeof(ParsedWord) * prs.lenwords);
@@ -180,25 +177,14 @@ add_chunk(Builder *b, const char *text, int len, uint32 field)
 	b->pos += prs.pos;
 }
 
-/* Where to cut: after the last white space of a chunk, else between characters. */
-int
-pgr_lex_chunk(const char *text, int len)
-{
-	if (len <= CHUNK)
-		return len;
-	for (int i = CHUNK; i > CHUNK / 2; i--)
-		if (isspace((unsigned char) text[i - 1]) && !IS_HIGHBIT_SET(text[i - 1]))
-			return i;
-	return pg_mbcliplen(text, len, CHUNK);
-}
-
 static void
 add_words(Builder *b, const char *text, int len, uint32 field)
 {
 	MemoryContext chunk_context;
 	MemoryContext old;
+	int			n = pgr_lex_chunk(b->analyzer->config, text, len);
 
-	if (len <= CHUNK)
+	if (n == len)
 	{
 		add_chunk(b, text, len, field);
 		return;
@@ -207,15 +193,16 @@ add_words(Builder *b, const char *text, int len, uint32 field)
 										  ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(chunk_context);
 	b->copy = true;
-	while (len > 0)
+	for (;;)
 	{
-		int			n = pgr_lex_chunk(text, len);
-
 		CHECK_FOR_INTERRUPTS();
 		add_chunk(b, text, n, field);
 		MemoryContextReset(chunk_context);
 		text += n;
 		len -= n;
+		if (len == 0)
+			break;
+		n = pgr_lex_chunk(b->analyzer->config, text, len);
 	}
 	b->copy = false;
 	MemoryContextSwitchTo(old);
@@ -274,8 +261,7 @@ add_array(Builder *b, ArrayType *array)
 	bool	   *nulls;
 	int			n;
 
-	/* text, varchar and char are stored alike */
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
 	for (int i = 0; i < n; i++)
 	{
 		text	   *t;

@@ -3,10 +3,13 @@
  *		bm25_headline and bm25_matches: an extract of a text with the query's words
  *		marked, and their places.
  *
- * Options are ts_headline's. Fragments are chosen greedily: the window of
+ * Options are ts_headline's, and Field. Fragments are chosen greedily: the window of
  * MaxWords words with the most of the query's leaves (by boost, then by number of
- * marks), then the next one apart from it. The text is given back as it is:
- * nothing is escaped, tags are kept.
+ * marks), then the next one apart from it. The worth of all windows is computed in one
+ * pass; a fragment that is chosen changes only that of the windows that reach into it.
+ * So the work is in proportion to the marks, times the logarithm of their number for
+ * the tree that knows the best. The text is given back as it is: nothing is escaped,
+ * tags are kept.
  */
 #include "postgres.h"
 
@@ -17,6 +20,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "port/pg_bitutils.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -35,8 +39,25 @@ typedef struct Options
 	int			min_words;
 	int			short_word;
 	int			max_fragments;
+	uint32		fields;			/* that the text may be, as a mask; 0: not said */
 	bool		all;
 } Options;
+
+/* "Field": 1 to 16, or a letter, as in a query. */
+static uint32
+field_option(const char *value)
+{
+	if (value[0] >= 'A' && value[0] <= 'D' && value[1] == '\0')
+		return 1u << (value[0] - 'A');
+	if (strspn(value, "0123456789") == strlen(value) && strlen(value) <= 2 &&
+		atoi(value) >= 1 && atoi(value) <= PGR_LEX_MAX_FIELDS)
+		return 1u << (atoi(value) - 1);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid value for headline parameter \"%s\": \"%s\"", "Field", value),
+			 errhint("It is a number from 1 to %d, or a letter from A to D.",
+					 PGR_LEX_MAX_FIELDS)));
+}
 
 static void
 set_option(Options *o, const char *name, char *value)
@@ -65,6 +86,11 @@ set_option(Options *o, const char *name, char *value)
 				*known[i].number = pg_strtoint32(value);
 			return;
 		}
+	if (pg_strcasecmp(name, "Field") == 0)
+	{
+		o->fields = field_option(value);
+		return;
+	}
 	if (pg_strcasecmp(name, "HighlightAll") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -112,16 +138,30 @@ typedef struct Fragment
 	int			last;
 } Fragment;
 
+/* What a window is worth for a leaf of no boost, and for each further mark of one. */
+#define LEAF_WORTH 10000
+#define REPEAT_WORTH 100
+#define MAX_WORTH_BOOST 1e6
+
 typedef struct Chooser
 {
 	const PgrHighlight *h;
-	const PgrQuery *query;
 	const Options *o;
+	int			nleaves;
+	int64	   *leaf_worth;		/* [nleaves] */
+	int		   *in_window;		/* [nleaves]: marks of the leaf, while windows pass */
 	int		   *mark_word;		/* [nmarks]: the word that a mark begins in */
-	int		   *seen;			/* [nleaves]: the window that last met a leaf */
+	int64	   *worth;			/* [nmarks]: of the window that begins with it */
+	int			size;			/* leaves of the tree: a power of two */
+	int		   *best;			/* [2 size]: the mark with the best window below each
+								 * node, -1: none; node 1 is the root */
+	bool	   *taken;			/* [nwords]: in a fragment */
 	Fragment   *chosen;
 	int			nchosen;
 } Chooser;
+
+#define ALLOC_ARRAY(type, n) \
+	((type *) palloc_extended(sizeof(type) * (Size) Max(n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO))
 
 /* Marks and words both go by start. */
 static void
@@ -138,61 +178,123 @@ place_marks(Chooser *c)
 	}
 }
 
-static bool
-is_free(const Chooser *c, int word)
+/* The better of two marks, the first of equals. */
+static int
+better(const Chooser *c, int a, int b)
 {
-	for (int i = 0; i < c->nchosen; i++)
-		if (word >= c->chosen[i].first && word <= c->chosen[i].last)
-			return false;
+	if (a < 0 || b < 0)
+		return Max(a, b);
+	return c->worth[b] > c->worth[a] ? b : a;
+}
+
+static void
+set_worth(Chooser *c, int mark, int64 worth)
+{
+	c->worth[mark] = worth;
+	for (int k = (c->size + mark) / 2; k >= 1; k /= 2)
+		c->best[k] = better(c, c->best[2 * k], c->best[2 * k + 1]);
+}
+
+/*
+ * The windows that begin with marks [from, to) and hold marks before `stop`; into
+ * worth[] alone, or into the tree as well.
+ */
+static void
+weigh(Chooser *c, int from, int to, int stop, bool in_tree)
+{
+	const PgrMark *marks = c->h->marks;
+	int64		worth = 0;
+	int			end = from;
+
+	for (int i = from; i < to; i++)
+	{
+		int64		beyond = (int64) c->mark_word[i] + c->o->max_words;
+
+		CHECK_FOR_INTERRUPTS();
+		for (; end < stop && c->mark_word[end] < beyond; end++)
+		{
+			int			leaf = marks[end].leaf;
+
+			worth += c->in_window[leaf]++ == 0 ? c->leaf_worth[leaf] : REPEAT_WORTH;
+		}
+		if (in_tree)
+			set_worth(c, i, worth);
+		else
+			c->worth[i] = worth;
+		worth -= --c->in_window[marks[i].leaf] == 0 ?
+			c->leaf_worth[marks[i].leaf] : REPEAT_WORTH;
+	}
+	for (int i = to; i < end; i++)
+		c->in_window[marks[i].leaf]--;
+}
+
+static void
+chooser_init(Chooser *c, const PgrQuery *query)
+{
+	int			n = c->h->nmarks;
+
+	c->nleaves = query->nleaves;
+	c->leaf_worth = ALLOC_ARRAY(int64, c->nleaves);
+	c->in_window = ALLOC_ARRAY(int, c->nleaves);
+	for (int i = 0; i < c->nleaves; i++)
+		c->leaf_worth[i] = (int64)
+			(LEAF_WORTH * (1 + Min((double) query->leaves[i]->boost, MAX_WORTH_BOOST)));
+	c->mark_word = ALLOC_ARRAY(int, n);
+	c->worth = ALLOC_ARRAY(int64, n);
+	c->taken = ALLOC_ARRAY(bool, c->h->nwords);
+	place_marks(c);
+	weigh(c, 0, n, n, false);
+
+	c->size = pg_nextpower2_32(Max(n, 1));
+	c->best = ALLOC_ARRAY(int, 2 * c->size);
+	for (int i = 0; i < c->size; i++)
+		c->best[c->size + i] = i < n ? i : -1;
+	for (int k = c->size - 1; k >= 1; k--)
+		c->best[k] = better(c, c->best[2 * k], c->best[2 * k + 1]);
+}
+
+/* The marked words of the best window that is left; false if no mark is. */
+static bool
+best_window(const Chooser *c, Fragment *best, int *mark)
+{
+	int			i = c->best[1];
+	int64		beyond;
+
+	if (i < 0 || c->worth[i] <= 0)
+		return false;
+	*mark = i;
+	best->first = c->mark_word[i];
+	beyond = (int64) best->first + c->o->max_words;
+	while (i + 1 < c->h->nmarks && c->mark_word[i + 1] < beyond &&
+		   !c->taken[c->mark_word[i + 1]])
+		i++;
+	best->last = c->mark_word[i];
 	return true;
 }
 
-/* The worth of a window that begins at mark i; sets the last word it marks. */
-static double
-window_worth(Chooser *c, int i, int *last)
+/* Enters a fragment that holds a mark: windows end before it from now on. */
+static void
+take(Chooser *c, const Fragment *f, int mark)
 {
-	int			first = c->mark_word[i];
-	double		worth = 0;
+	int			stop = mark;
+	int			from;
 
-	for (int j = i; j < c->h->nmarks && c->mark_word[j] < first + c->o->max_words; j++)
-	{
-		int			leaf = c->h->marks[j].leaf;
-
-		if (!is_free(c, c->mark_word[j]))
-			break;
-		if (c->seen[leaf] != i)
-			worth += 1 + c->query->leaves[leaf]->boost;
-		else
-			worth += 0.01;
-		c->seen[leaf] = i;
-		*last = c->mark_word[j];
-	}
-	return worth;
+	c->chosen[c->nchosen++] = *f;
+	memset(c->taken + f->first, true, f->last - f->first + 1);
+	while (stop > 0 && c->mark_word[stop - 1] >= f->first)
+		stop--;
+	for (int i = stop; i < c->h->nmarks && c->mark_word[i] <= f->last; i++)
+		set_worth(c, i, 0);
+	for (from = stop; from > 0 && !c->taken[c->mark_word[from - 1]] &&
+		 (int64) c->mark_word[from - 1] + c->o->max_words > f->first; from--)
+		 /* a window that reaches into it */ ;
+	weigh(c, from, stop, stop, true);
 }
 
-/* The best window that is left; false if no mark is. */
 static bool
-best_window(Chooser *c, Fragment *best)
+is_free(const Chooser *c, int word)
 {
-	double		most = 0;
-
-	memset(c->seen, -1, sizeof(int) * Max(c->query->nleaves, 1));
-	for (int i = 0; i < c->h->nmarks; i++)
-	{
-		int			last = c->mark_word[i];
-		double		worth;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!is_free(c, c->mark_word[i]))
-			continue;
-		worth = window_worth(c, i, &last);
-		if (worth > most)
-		{
-			most = worth;
-			*best = (Fragment) {c->mark_word[i], last};
-		}
-	}
-	return most > 0;
+	return !c->taken[word];
 }
 
 static bool
@@ -243,12 +345,14 @@ choose_fragments(Chooser *c)
 {
 	int			wanted = Max(c->o->max_fragments, 1);
 	Fragment	f;
+	int			mark;
 
 	c->chosen = palloc(sizeof(Fragment) * (Min(wanted, c->h->nmarks) + 1));
-	while (c->nchosen < wanted && best_window(c, &f))
+	while (c->nchosen < wanted && best_window(c, &f, &mark))
 	{
+		CHECK_FOR_INTERRUPTS();
 		widen(c, &f);
-		c->chosen[c->nchosen++] = f;
+		take(c, &f, mark);
 	}
 	if (c->nchosen == 0)
 		c->chosen[c->nchosen++] = (Fragment) {0, Min(c->o->min_words, c->h->nwords) - 1};
@@ -288,7 +392,7 @@ static text *
 make_headline(const char *text, int len, const PgrQuery *query, const PgrHighlight *h,
 			  const Options *o)
 {
-	Chooser		c = {.h = h, .query = query, .o = o};
+	Chooser		c = {.h = h, .o = o};
 	StringInfoData buf;
 	int			mark = 0;
 
@@ -297,9 +401,7 @@ make_headline(const char *text, int len, const PgrQuery *query, const PgrHighlig
 		append_marked(&buf, text, (PgrSpan) {0, o->all ? len : 0}, h, o, &mark);
 	else
 	{
-		c.mark_word = palloc(sizeof(int) * Max(h->nmarks, 1));
-		c.seen = palloc(sizeof(int) * Max(query->nleaves, 1));
-		place_marks(&c);
+		chooser_init(&c, query);
 		choose_fragments(&c);
 		for (int i = 0; i < c.nchosen; i++)
 		{
@@ -336,7 +438,7 @@ headline(FunctionCallInfo fcinfo, PgrQueryArg arg)
 	PgrHighlight h;
 
 	pgr_highlight(PG_GETARG_OID(0), VARDATA_ANY(document), (int) VARSIZE_ANY_EXHDR(document),
-				  query, &h);
+				  query, o.fields, &h);
 	PG_RETURN_TEXT_P(make_headline(VARDATA_ANY(document), (int) VARSIZE_ANY_EXHDR(document),
 								   query, &h, &o));
 }
@@ -365,7 +467,7 @@ matches(FunctionCallInfo fcinfo, PgrQueryArg arg)
 	PgrHighlight h;
 
 	pgr_highlight(PG_GETARG_OID(0), text, (int) VARSIZE_ANY_EXHDR(document),
-				  query_arg(fcinfo, 2, arg), &h);
+				  query_arg(fcinfo, 2, arg), 0, &h);
 	ranges = palloc_extended(sizeof(Datum) * Max(h.nmarks, 1), MCXT_ALLOC_HUGE);
 	for (int i = 0; i < h.nmarks; i++)
 	{

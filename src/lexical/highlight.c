@@ -34,6 +34,10 @@ typedef struct Scanner
 	Found	   *found;
 	int			nfound;
 	int			maxfound;
+	uint32	   *order;			/* [nfound]: by lexeme, then by place */
+	uint32	   *positions;		/* [nfound]: in that order */
+	int		   *first_at;		/* [pos + 1]: the first found at a position */
+	int		   *marked;			/* [nfound]: the last phrase that marked it, + 1 */
 	PgrHighlight *result;
 	int			maxwords;
 	int			maxmarks;
@@ -82,11 +86,15 @@ add_token(Scanner *s, int type, char *token, int len)
 	prs.words = palloc(sizeof(ParsedWord) * prs.lenwords);
 	parsetext(s->config->cfgId, &prs, token, len);
 	if (prs.pos == 0)
+	{
+		pfree(prs.words);
 		return;
+	}
 	add_word(s, span);
 	s->pos++;
 	for (int i = 0; i < prs.curwords && prs.words[i].pos.pos == 1; i++)
 		add_found(s, span, prs.words[i].word, prs.words[i].len);
+	pfree(prs.words);
 }
 
 static void
@@ -103,8 +111,11 @@ scan_chunk(Scanner *s, char *text, int len)
 	while ((type = DatumGetInt32(FunctionCall3(&parser->prstoken, PointerGetDatum(state),
 											   PointerGetDatum(&token),
 											   PointerGetDatum(&token_len)))) > 0)
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (token >= text && token_len > 0 && token + token_len <= text + len)
 			add_token(s, type, token, token_len);
+	}
 	FunctionCall1(&parser->prsend, PointerGetDatum(state));
 }
 
@@ -119,6 +130,7 @@ scan_bigrams(Scanner *s, const char *text, int len)
 		const char *after = next < end ? next + pg_utf_mblen((const unsigned char *) next) : next;
 		int			start = (int) (text - s->text);
 
+		CHECK_FOR_INTERRUPTS();
 		add_word(s, (PgrSpan) {start, (int) (next - s->text)});
 		if (next < end || first)
 		{
@@ -142,12 +154,96 @@ scan_text(Scanner *s, const char *text, int len)
 			scan_bigrams(s, text, n);
 		else
 		{
-			n = pgr_lex_chunk(text, n);
+			n = pgr_lex_chunk(s->config->cfgId, text, n);
 			scan_chunk(s, unconstify(char *, text), n);
 		}
 		text += n;
 		len -= n;
 	}
+}
+
+/* --- lexemes in order --- */
+
+static int
+compare_lexemes(const void *a, const void *b, void *arg)
+{
+	const Found *found = arg;
+	uint32		i = *(const uint32 *) a;
+	uint32		j = *(const uint32 *) b;
+	int			cmp = pgr_lex_compare(found[i].lexeme, found[i].len,
+									  found[j].lexeme, found[j].len);
+
+	if (cmp != 0)
+		return cmp;
+	return i < j ? -1 : i > j;
+}
+
+static void
+sort_found(Scanner *s)
+{
+	Size		n = Max(s->nfound, 1);
+
+	s->order = palloc_extended(sizeof(uint32) * n, MCXT_ALLOC_HUGE);
+	s->positions = palloc_extended(sizeof(uint32) * n, MCXT_ALLOC_HUGE);
+	s->marked = palloc_extended(sizeof(int) * n, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	for (int i = 0; i < s->nfound; i++)
+		s->order[i] = (uint32) i;
+	qsort_arg(s->order, s->nfound, sizeof(uint32), compare_lexemes, s->found);
+	s->first_at = palloc_extended(sizeof(int) * ((Size) s->pos + 1), MCXT_ALLOC_HUGE);
+	for (int i = s->nfound - 1; i >= 0; i--)
+		s->first_at[s->found[i].pos] = i;
+	for (int i = 0; i < s->nfound; i++)
+		s->positions[i] = s->found[s->order[i]].pos;
+}
+
+/* The first of the sorted lexemes that is not below these bytes. */
+static int
+first_lexeme(const Scanner *s, const char *bytes, uint32 len)
+{
+	int			lo = 0;
+	int			hi = s->nfound;
+
+	while (lo < hi)
+	{
+		int			mid = lo + (hi - lo) / 2;
+		const Found *f = &s->found[s->order[mid]];
+
+		if (pgr_lex_compare(f->lexeme, f->len, bytes, len) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Where the lexemes equal to the one at `at` end. */
+static int
+end_of_equals(const Scanner *s, int at)
+{
+	const Found *f = &s->found[s->order[at]];
+	int			step = 1;
+	int			lo = at;
+	int			hi = at + 1;
+
+	while (hi < s->nfound &&
+		   pgr_lex_compare(f->lexeme, f->len, s->found[s->order[hi]].lexeme,
+						   s->found[s->order[hi]].len) == 0)
+	{
+		lo = hi;
+		step *= 2;
+		hi = s->nfound - hi > step ? hi + step : s->nfound;
+	}
+	while (lo + 1 < hi)
+	{
+		int			mid = lo + (hi - lo) / 2;
+		const Found *m = &s->found[s->order[mid]];
+
+		if (pgr_lex_compare(f->lexeme, f->len, m->lexeme, m->len) == 0)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return hi;
 }
 
 /* --- marks --- */
@@ -167,7 +263,7 @@ typedef struct PhraseMarks
 	int			leaf;
 } PhraseMarks;
 
-/* Marks what stands at each position of an occurrence. */
+/* Marks what stands at each position of an occurrence, once. */
 static void
 mark_occurrence(void *arg, const uint32 *positions, int n)
 {
@@ -176,27 +272,19 @@ mark_occurrence(void *arg, const uint32 *positions, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		int			lo = 0;
-		int			hi = s->nfound;
+		int			at = s->first_at[positions[i]];
 
-		while (lo < hi)			/* positions ascend */
-		{
-			int			mid = (lo + hi) / 2;
-
-			if (s->found[mid].pos < positions[i])
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		if (lo < s->nfound && s->found[lo].pos == positions[i])
-			add_mark(s, s->found[lo].span, p->leaf);
+		if (s->marked[at] == p->leaf + 1)
+			continue;
+		s->marked[at] = p->leaf + 1;
+		add_mark(s, s->found[at].span, p->leaf);
 	}
 }
 
 static void
 mark_phrase(Scanner *s, const PgrQueryNode *leaf, int number)
 {
-	uint32	  **occ = palloc(sizeof(uint32 *) * leaf->nchildren);
+	const uint32 **occ = palloc(sizeof(uint32 *) * leaf->nchildren);
 	uint32	   *nocc = palloc0(sizeof(uint32) * leaf->nchildren);
 	PgrQueryNode anywhere = *leaf;
 	PhraseMarks p = {s, number};
@@ -204,20 +292,40 @@ mark_phrase(Scanner *s, const PgrQueryNode *leaf, int number)
 	anywhere.fields = 0;		/* a text by itself has no fields */
 	for (int i = 0; i < leaf->nchildren; i++)
 	{
-		occ[i] = palloc(sizeof(uint32) * Max(s->nfound, 1));
-		for (int j = 0; j < s->nfound; j++)
-			if (pgr_leaf_accepts(leaf->children[i], s->found[j].lexeme, s->found[j].len))
-				occ[i][nocc[i]++] = s->found[j].pos;
+		const PgrQueryNode *word = leaf->children[i];
+		int			at = first_lexeme(s, word->term, word->termlen);
+
+		occ[i] = s->positions + at;
+		if (at < s->nfound && pgr_leaf_accepts(word, s->found[s->order[at]].lexeme,
+											   s->found[s->order[at]].len))
+			nocc[i] = (uint32) (end_of_equals(s, at) - at);
 	}
-	pgr_phrase_scan(&anywhere, (const uint32 *const *) occ, nocc, NULL, mark_occurrence, &p);
+	pgr_phrase_scan(&anywhere, occ, nocc, NULL, mark_occurrence, &p);
+	pfree(occ);
+	pfree(nocc);
 }
 
+/* Lexeme by lexeme: all for a fuzzy one, else from where it or its prefix would be. */
 static void
 mark_term(Scanner *s, const PgrQueryNode *leaf, int number)
 {
-	for (int i = 0; i < s->nfound; i++)
-		if (pgr_leaf_accepts(leaf, s->found[i].lexeme, s->found[i].len))
-			add_mark(s, s->found[i].span, number);
+	int			at = leaf->fuzzy > 0 ? 0 : first_lexeme(s, leaf->term, leaf->termlen);
+
+	while (at < s->nfound)
+	{
+		const Found *f = &s->found[s->order[at]];
+		int			end = end_of_equals(s, at);
+
+		CHECK_FOR_INTERRUPTS();
+		if (pgr_leaf_accepts(leaf, f->lexeme, f->len))
+		{
+			for (; at < end; at++)
+				add_mark(s, s->found[s->order[at]].span, number);
+		}
+		else if (leaf->fuzzy == 0)
+			break;
+		at = end;
+	}
 }
 
 static int
@@ -234,15 +342,20 @@ compare_marks(const void *a, const void *b)
 }
 
 void
-pgr_highlight(Oid config, const char *text, int len, const PgrQuery *query, PgrHighlight *result)
+pgr_highlight(Oid config, const char *text, int len, const PgrQuery *query, uint32 fields,
+			  PgrHighlight *result)
 {
 	Scanner		s = {.config = lookup_ts_config_cache(config), .text = text, .result = result};
 
 	memset(result, 0, sizeof(*result));
 	scan_text(&s, text, len);
+	sort_found(&s);
 	for (int i = 0; i < query->nleaves; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (fields != 0 && query->leaves[i]->fields != 0 &&
+			(query->leaves[i]->fields & fields) == 0)
+			continue;
 		if (query->leaves[i]->kind == PGR_NODE_PHRASE)
 			mark_phrase(&s, query->leaves[i], i);
 		else

@@ -34,9 +34,10 @@ typedef struct PgrHighlight
 
 /*
  * Analyses text by a configuration (scripts without spaces as bigrams) and finds
- * the words of the query's leaves, those of a phrase only where it occurs.
+ * the words of the query's leaves, those of a phrase only where it occurs. fields: a
+ * mask of those that the text may be; leaves limited to others are left out. 0: any.
  */
 extern void pgr_highlight(Oid config, const char *text, int len, const PgrQuery *query,
-						  PgrHighlight *result);
+						  uint32 fields, PgrHighlight *result);
 
 #endif							/* PGR_HIGHLIGHT_H */

@@ -3,9 +3,9 @@
  *		<@> (negative score), @@@ (match), bm25_score and bm25_explain.
  *
  * They are true functions of (document, query, statistics): the same value in a
- * select list, in a sort and through an index. A document that an index scan has
- * just emitted is found by its content's hash in the memo of the pinned
- * statistics; all others are analysed here.
+ * select list, in a sort and through an index. A document whose score the index has
+ * told is found by its content's hash in the memo of the pinned statistics
+ * (score_memo.c); all others are analysed here.
  */
 #include "postgres.h"
 
@@ -17,6 +17,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
 /* The document in argument 0, detoasted once. */
@@ -39,11 +40,12 @@ score(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 	double		result;
 	PgrLexDoc	doc;
 
-	if (pgr_memo_empty(pinned) ||
-		!pgr_memo_get(pinned, pgr_lex_content_hash(content), &result))
+	if (!pgr_memo_useful(pinned) ||
+		!pgr_memo_score(pinned, pgr_lex_content_hash(content), &result))
 	{
 		pgr_lex_document(&pinned->analyzer, type, content, &doc);
 		result = pgr_score_document(pinned, &doc, NULL);
+		pgr_memo_analysed(pinned, &doc);
 	}
 	MemoryContextSwitchTo(old);
 	return result;
@@ -56,16 +58,42 @@ distance(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 	return 0.0 - score(fcinfo, type, arg);
 }
 
+/*
+ * Statistics are asked for, for their memo, once a query has cost so much, in words
+ * analysed. (A match itself does not depend on them.)
+ */
+#define MATCH_PATIENCE 1000
+
+static PgrPinned *
+match_memo(PgrQueryState *state)
+{
+	PgrPinned  *pinned;
+
+	if (!pgr_reuse_scores || state->analysed < MATCH_PATIENCE ||
+		!OidIsValid(state->index) || !ActiveSnapshotSet())
+		return NULL;
+	pinned = pgr_query_pinned(state);
+	return pgr_memo_useful(pinned) ? pinned : NULL;
+}
+
 static bool
 match(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 {
 	PgrQueryState *state = pgr_query_state(fcinfo, type, arg, InvalidOid);
+	PgrPinned  *pinned = match_memo(state);
 	MemoryContext old = MemoryContextSwitchTo(state->row);
+	Datum		content = document_arg(fcinfo, type);
 	PgrLexDoc	doc;
 	bool		result;
 
-	pgr_lex_document(&state->analyzer, type, document_arg(fcinfo, type), &doc);
-	result = pgr_match_document(state->query, &doc);
+	if (pinned == NULL || !pgr_memo_match(pinned, pgr_lex_content_hash(content), &result))
+	{
+		pgr_lex_document(&state->analyzer, type, content, &doc);
+		result = pgr_match_document(state->query, &doc);
+		state->analysed += 1.0 + doc.length;
+		if (pinned != NULL)
+			pgr_memo_analysed(pinned, &doc);
+	}
 	MemoryContextSwitchTo(old);
 	return result;
 }

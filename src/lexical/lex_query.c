@@ -128,6 +128,7 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 	state->image = NULL;		/* in case what follows fails */
 	state->pinned = NULL;
 	state->key = NULL;
+	state->analysed = 0;
 	MemoryContextReset(state->statistics);
 	MemoryContextReset(state->context);
 
@@ -141,6 +142,7 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 	if (!OidIsValid(index))
 		state->index = pgr_query_index(state->query);
 	set_analyzer(state, arg);
+	pgr_query_fit(state->query, state->analyzer.nfields);
 	state->image = palloc(size);
 	memcpy(state->image, image, size);
 	MemoryContextSwitchTo(old);

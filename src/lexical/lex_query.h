@@ -29,6 +29,7 @@ typedef struct PgrQueryState
 	PgrQuery   *query;
 	PgrAnalyzer analyzer;		/* of documents */
 	bool		current_config; /* unbound, by default_text_search_config */
+	double		analysed;		/* words, for matches */
 	PgrPinned  *pinned;			/* NULL until a score is asked for */
 	struct PgrSnapshotKey *key; /* what pinned is of, if an index gave it */
 } PgrQueryState;

@@ -163,6 +163,13 @@ extern Oid	pgr_query_index_if_allowed(const PgrQuery *query);
 /* The configuration of a query's words, or InvalidOid; 42704 if it is gone. */
 extern Oid	pgr_query_config(const PgrQuery *query);
 
+/*
+ * For documents of so many fields: where all the fields that a part of the query is
+ * limited to do not exist ("hepatitis B:chronic", of one column), it is looked for in
+ * any.
+ */
+extern void pgr_query_fit(PgrQuery *query, int nfields);
+
 /* Does a TERM (plain, prefix or fuzzy) stand for this dictionary term? */
 extern bool pgr_leaf_accepts(const PgrQueryNode *leaf, const char *term, uint32 len);
 
@@ -217,6 +224,22 @@ typedef struct PgrLeafStats
 } PgrLeafStats;
 
 /*
+ * When an index is to enter what it knows into a memo of scores, and what next. The
+ * unit of cost is the analysis of one word. See src/inverted/memo_fill.c.
+ */
+typedef struct PgrMemoFill
+{
+	bool		may;			/* there is more that it could enter */
+	bool		hits_done;		/* all hits have been entered; now the other documents */
+	double		analysed;		/* since the last filling */
+	double		cost;			/* of the next one */
+	Oid			source;			/* the index */
+	Oid			index;			/* where that begins: 0 for the first ... */
+	uint32		segment;
+	uint32		doc;
+} PgrMemoFill;
+
+/*
  * All that a score depends on besides the content: pinned for a (snapshot,
  * index, query). Lives as long as somebody holds it, see src/inverted/pin_cache.c.
  */
@@ -228,8 +251,8 @@ typedef struct PgrPinned
 	PgrQuery   *query;			/* terms analysed, copied */
 	PgrLeafStats *leaves;		/* [query->nleaves] */
 	struct PgrLeafScorer *scorers;	/* [query->nleaves], made from the above */
-	struct PgrScoreMemo *memo;	/* content hash -> score of rows a scan emitted; made by
-								 * pgr_pinned_prepare */
+	struct PgrScoreMemo *memo;	/* content hash -> score; made by pgr_pinned_prepare */
+	PgrMemoFill fill;			/* of an index: how the memo is filled from it */
 } PgrPinned;
 
 /*
@@ -362,10 +385,35 @@ extern PgrIndexAnalyzerHook pgr_index_analyzer_hook;
 typedef double (*PgrSelectivityHook) (Oid index, const PgrQuery *query);
 extern PgrSelectivityHook pgr_selectivity_hook;
 
-/* Scores of emitted rows, so that the operator need not analyse them again. */
-extern void pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score);
-extern bool pgr_memo_get(PgrPinned *pinned, uint64 content_hash, double *score);
+/* --- known scores: score_memo.c --- */
+
+/* Setting bm25.reuse_scores: off, the operators analyse every row. */
+extern bool pgr_reuse_scores;
+
+typedef enum PgrMemoMatch
+{
+	PGR_MEMO_NO_MATCH,
+	PGR_MEMO_MATCH,
+	PGR_MEMO_UNKNOWN
+} PgrMemoMatch;
+
+#define PGR_MEMO_MAX 110000		/* entries: 3 MB */
+
+extern void pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score,
+						 PgrMemoMatch match);
+extern bool pgr_memo_useful(const PgrPinned *pinned);
+extern bool pgr_memo_score(PgrPinned *pinned, uint64 content_hash, double *score);
+extern bool pgr_memo_match(PgrPinned *pinned, uint64 content_hash, bool *match);
+extern void pgr_memo_analysed(PgrPinned *pinned, const PgrLexDoc *doc);
+extern bool pgr_memo_asked(const PgrPinned *pinned);
 extern bool pgr_memo_empty(const PgrPinned *pinned);
 extern void pgr_memo_forget(PgrPinned *pinned);
+
+/*
+ * Enters scores of the next documents of the index into the memo and sets fill for
+ * the time after. Set by src/inverted.
+ */
+typedef void (*PgrMemoFillHook) (PgrPinned *pinned);
+extern PgrMemoFillHook pgr_memo_fill_hook;
 
 #endif							/* PGR_LEXICAL_H */

@@ -11,3 +11,4 @@ PgrStatisticsHook pgr_statistics_hook = NULL;
 PgrIndexHook pgr_index_hook = NULL;
 PgrIndexAnalyzerHook pgr_index_analyzer_hook = NULL;
 PgrSelectivityHook pgr_selectivity_hook = NULL;
+PgrMemoFillHook pgr_memo_fill_hook = NULL;

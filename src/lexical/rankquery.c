@@ -404,3 +404,20 @@ pgr_query_unpack(const PgrRankQuery *rq)
 	}
 	return query;
 }
+
+static void
+fit_fields(PgrQueryNode *node, uint32 fields)
+{
+	check_stack_depth();
+	if ((node->fields & fields) == 0)
+		node->fields = 0;
+	for (int i = 0; i < node->nchildren; i++)
+		fit_fields(node->children[i], fields);
+}
+
+void
+pgr_query_fit(PgrQuery *query, int nfields)
+{
+	if (query->root != NULL)
+		fit_fields(query->root, (1u << nfields) - 1);
+}

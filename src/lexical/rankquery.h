@@ -133,8 +133,11 @@ extern PgrQueryNode *pgr_query_parse(const PgrAnalyzer *analyzer, const char *te
 
 /* --- analysis --- */
 
-/* analyze.c: the length of the chunk of text that goes to the parser at once */
-extern int	pgr_lex_chunk(const char *text, int len);
+/*
+ * chunk.c: how much of a text goes to the parser at once: 16 kB at most, if no token is
+ * longer. In the current memory context, for the parser's needs.
+ */
+extern int	pgr_lex_chunk(Oid config, const char *text, int len);
 
 /* --- scoring --- */
 

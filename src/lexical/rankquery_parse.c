@@ -18,6 +18,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_collation.h"
 #include "lexical/rankquery.h"
 #include "miscadmin.h"
@@ -150,7 +152,39 @@ scan_number(const char *p, const char *end, double *x)
 	return (int) (p - start);
 }
 
-/* One suffix at p: "*", "~", "~2", "^2.5"; its length, 0 if it is none. */
+/* The same with a sign before and an exponent behind, "-1", "1e3", "2.5E-1". */
+static int
+scan_any_number(const char *p, const char *end, double *x)
+{
+	bool		negative = p < end && *p == '-';
+	int			sign = p < end && (*p == '-' || *p == '+');
+	int			n = scan_number(p + sign, end, x);
+	const char *e = p + sign + n;
+	double		exponent;
+	int			digits;
+
+	if (n == 0)
+		return 0;
+	n += sign;
+	if (negative)
+		*x = -*x;
+	if (e < end && (*e == 'e' || *e == 'E'))
+	{
+		sign = e + 1 < end && (e[1] == '-' || e[1] == '+');
+		digits = scan_number(e + 1 + sign, end, &exponent);
+		if (digits > 0)
+		{
+			*x *= pow(10, e[1] == '-' ? -exponent : exponent);
+			n += 1 + sign + digits;
+		}
+	}
+	return n;
+}
+
+/*
+ * One suffix at p: "*", "~", "~2", "^2.5"; its length, 0 if it is none. One whose
+ * number makes no sense ("~-1", "^-1") is passed over.
+ */
 static int
 scan_suffix(const char *p, const char *end, Suffix *s)
 {
@@ -159,17 +193,20 @@ scan_suffix(const char *p, const char *end, Suffix *s)
 
 	if (p >= end)
 		return 0;
-	n = scan_number(p + 1, end, &x);
+	n = scan_any_number(p + 1, end, &x);
 	switch (*p)
 	{
 		case '*':
 			s->star = true;
 			return 1;
 		case '~':
-			s->tilde = n > 0 ? (int) Min(x, PGR_QUERY_MAX_SLOP) : 1;
+			if (n == 0)
+				s->tilde = 1;
+			else if (x >= 0)
+				s->tilde = (int) Min(x, PGR_QUERY_MAX_SLOP);
 			return 1 + n;
 		case '^':
-			if (n > 0)
+			if (n > 0 && x >= 0)
 				s->boost = Min(x, PGR_QUERY_MAX_BOOST);
 			return n > 0 ? 1 + n : 0;
 	}
@@ -243,18 +280,19 @@ count_leaf(PgrQueryNode *leaf, void *arg)
 
 /* --- fields --- */
 
-/* The field that a name stands for, or -1. */
+/* The field that a name stands for, or -1. Where names are given, there are no others. */
 static int
 field_by_name(const Parser *ps, const char *name, int len)
 {
+	int			nfields = ps->nnames > 0 ? ps->nnames : PGR_LEX_MAX_FIELDS;
 	double		n;
 
 	for (int i = 0; i < ps->nnames; i++)
 		if (strlen(ps->names[i]) == (Size) len && pg_strncasecmp(name, ps->names[i], len) == 0)
 			return i;
-	if (len == 1 && *name >= 'A' && *name <= 'D')
+	if (len == 1 && *name >= 'A' && *name <= 'D' && *name - 'A' < nfields)
 		return *name - 'A';
-	if (len <= 2 && scan_number(name, name + len, &n) == len && n >= 1 && n <= PGR_LEX_MAX_FIELDS)
+	if (len <= 2 && scan_number(name, name + len, &n) == len && n >= 1 && n <= nfields)
 		return (int) n - 1;
 	return -1;
 }
@@ -481,6 +519,52 @@ requires_something(const PgrQueryNode *and)
 	return false;
 }
 
+/* NOTs, of which each takes the one before back, and what they come to. */
+static Occur
+take_nots(Parser *ps)
+{
+	Occur		occur = OCCUR_SHOULD;
+
+	while (word_is(ps->p, word_length(ps, ps->p), "NOT"))
+	{
+		occur = occur == OCCUR_NOT ? OCCUR_SHOULD : OCCUR_NOT;
+		ps->p += strlen("NOT");
+		skip_space(ps);
+	}
+	return occur;
+}
+
+/* "+" or "-", perhaps with NOTs behind it. */
+static Occur
+take_sign(Parser *ps)
+{
+	Occur		occur = *ps->p++ == '-' ? OCCUR_NOT : OCCUR_MUST;
+
+	if (take_nots(ps) == OCCUR_NOT)
+		return occur == OCCUR_NOT ? OCCUR_SHOULD : OCCUR_NOT;
+	return occur;
+}
+
+/*
+ * Counts a clause's leaves. A list of words goes as far as there is room; false: the
+ * clause is beyond the limit.
+ */
+static bool
+within_limit(Parser *ps, PgrQueryNode *node)
+{
+	int			before = ps->nleaves;
+	int			room = PARSE_MAX_LEAVES - before;
+
+	pgr_node_each_leaf(node, count_leaf, &ps->nleaves);
+	if (ps->nleaves <= PARSE_MAX_LEAVES)
+		return true;
+	if (room <= 0 || node->kind != PGR_NODE_OR || node->min_match != 1 ||
+		ps->nleaves - before != node->nchildren)
+		return false;
+	node->nchildren = room;
+	return true;
+}
+
 /* One clause with its sign; sets and if it follows an AND. */
 static void
 parse_clause(Parser *ps, Clauses *c, bool and)
@@ -494,22 +578,16 @@ parse_clause(Parser *ps, Clauses *c, bool and)
 	else
 	{
 		if (word_is(ps->p, len, "NOT"))
-		{
-			occur = OCCUR_NOT;
-			ps->p += len;
-			skip_space(ps);
-		}
+			occur = take_nots(ps);
 		else if ((*ps->p == '+' || *ps->p == '-') && ps->p + 1 < ps->end &&
 				 !scanner_isspace(ps->p[1]))
-			occur = *ps->p++ == '-' ? OCCUR_NOT : OCCUR_MUST;
-		if (at_end(ps) || *ps->p == ')')
-			return;
+			occur = take_sign(ps);
+		len = word_length(ps, ps->p);
+		if (at_end(ps) || *ps->p == ')' || is_and(ps->p, len) || is_or(ps->p, len))
+			return;				/* NOT of nothing */
 		node = parse_primary(ps, and || occur != OCCUR_SHOULD);
 	}
-	if (node == NULL)
-		return;
-	pgr_node_each_leaf(node, count_leaf, &ps->nleaves);
-	if (ps->nleaves <= PARSE_MAX_LEAVES)
+	if (node != NULL && within_limit(ps, node))
 		add_clause(c, node, occur, and);
 }
 

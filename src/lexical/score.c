@@ -257,6 +257,7 @@ pgr_pinned_unbound(const PgrRankQuery *rq, const PgrAnalyzer *analyzer)
 
 	p->analyzer = *analyzer;
 	p->query = pgr_query_unpack(rq);
+	pgr_query_fit(p->query, analyzer->nfields);
 	p->scoring.kind = PGR_SCORING_BM25;
 	p->scoring.k1 = DEFAULT_K1;
 	p->scoring.b = DEFAULT_B;

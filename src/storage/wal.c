@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "access/xloginsert.h"
+#include "base/debug_point.h"
 #include "miscadmin.h"
 #include "storage/storage.h"
 
@@ -40,7 +41,10 @@ void
 pgr_wal_commit(PgrWalBatch *batch)
 {
 	if (batch->state != NULL)
+	{
 		GenericXLogFinish(batch->state);
+		PGR_DEBUG_POINT("wal-record");
+	}
 	else
 	{
 		for (int i = 0; i < batch->n; i++)

@@ -61,5 +61,4 @@ pgr_types_init(void)
 							 simd_check,
 							 simd_assign,
 							 simd_show);
-	MarkGUCPrefixReserved("pgretrieve");
 }

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_server new_standby caught_up sql sql_file collection_dir load_collection have_amcheck
-  random_words kill_and_recover start_bench finish_bench thorough);
+  random_words kill_and_recover start_bench finish_bench start_session thorough);
 
 my $here = dirname(__FILE__);
 
@@ -163,6 +163,28 @@ sub finish_bench
 	my ($handle) = @_;
 	$handle->{run}->finish;
 	return ($handle->{run}->result(0), ${ $handle->{out} } . ${ $handle->{err} });
+}
+
+# A session that stays: a function of a statement, which waits for its end unless it is told
+# 'wait' (the next call then waits for both); undef ends the session. Gives what was printed.
+sub start_session
+{
+	my ($node, $db) = @_;
+	my ($in, $out, $n) = ('', '', 0);
+	my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($db) ], '<', \$in, '>', \$out, '2>&1',
+		IPC::Run::timeout(120));
+	return sub {
+		my ($statement, $wait) = @_;
+		return $run->finish unless defined $statement;
+		$n++;
+		$in .= "$statement;\n\\echo done $n\n";
+		$run->pump_nb;
+		return '' if defined $wait;
+		$run->pump until $out =~ /^done $n$/m;
+		my $printed = $out;
+		$out = '';
+		return $printed =~ s/^done \d+\n//gmr;
+	};
 }
 
 1;

@@ -1,13 +1,15 @@
 -- The answer through an index against the answer without it.
 CREATE SCHEMA same;
 
--- Rows (id, score) of a statement with index scans or without.
+-- Rows (id, score) of a statement with index scans or without; without, the operators
+-- look up nothing that the index knows either.
 CREATE FUNCTION same.rows(statement text, with_index boolean, OUT id int, OUT score float8) RETURNS SETOF record
 LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM set_config('enable_seqscan', CASE WHEN with_index THEN 'off' ELSE 'on' END, true),
 		set_config('enable_indexscan', CASE WHEN with_index THEN 'on' ELSE 'off' END, true),
-		set_config('enable_bitmapscan', CASE WHEN with_index THEN 'on' ELSE 'off' END, true);
+		set_config('enable_bitmapscan', CASE WHEN with_index THEN 'on' ELSE 'off' END, true),
+		set_config('bm25.reuse_scores', CASE WHEN with_index THEN 'on' ELSE 'off' END, true);
 	RETURN QUERY EXECUTE statement;
 END $$;
 
@@ -31,7 +33,7 @@ BEGIN
 	SELECT array_agg(id), array_agg(score) INTO with_ids, with_scores FROM same.rows(statement, true);
 	used := same.plan(statement) ~ ('(using|Scan on) ' || index);
 	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'on', true),
-		set_config('enable_bitmapscan', 'on', true);
+		set_config('enable_bitmapscan', 'on', true), set_config('bm25.reuse_scores', 'on', true);
 	IF NOT used THEN RETURN 'the index is not used'; END IF;
 	IF with_scores IS DISTINCT FROM without_scores THEN
 		RETURN format('other scores: %s, without the index %s', with_scores[1:20], without_scores[1:20]);
@@ -61,7 +63,7 @@ BEGIN
 	SELECT array_agg(id) INTO extra FROM (TABLE with_index EXCEPT ALL TABLE without_index) l;
 	DROP TABLE with_index, without_index;
 	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'on', true),
-		set_config('enable_bitmapscan', 'on', true);
+		set_config('enable_bitmapscan', 'on', true), set_config('bm25.reuse_scores', 'on', true);
 	RETURN concat_ws(', ', 'lost ' || nullif(cardinality(lost), 0) || ' such as ' || lost[1]::text,
 		'too many ' || nullif(cardinality(extra), 0) || ' such as ' || extra[1]::text);
 END $$;

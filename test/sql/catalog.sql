@@ -21,3 +21,8 @@ SELECT oprname, array_agg(oprleft::regtype::text || ' ' || oprright::regtype::te
 WHERE classid = 'pg_operator'::regclass AND oprresult = 'float8'::regtype GROUP BY oprname ORDER BY oprname COLLATE "C";
 -- opclasses are whole
 SELECT opcname, amname FROM member JOIN pg_opclass c ON c.oid = objid JOIN pg_am a ON a.oid = opcmethod WHERE classid = 'pg_opclass'::regclass AND NOT amvalidate(c.oid) ORDER BY 1, 2;
+-- tables, views, materialized views and sequences of the extension: schema tools would drop or dump them
+SELECT objid::regclass, relkind FROM member JOIN pg_class c ON c.oid = objid WHERE classid = 'pg_class'::regclass AND relkind <> 'c' ORDER BY 1;
+-- and no privileges for everybody but those of new objects, no schema, trigger or rule
+SELECT pg_describe_object(classid, objid, 0) FROM member WHERE classid NOT IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_cast'::regclass, 'pg_operator'::regclass,
+  'pg_opclass'::regclass, 'pg_opfamily'::regclass, 'pg_am'::regclass, 'pg_class'::regclass) ORDER BY 1;

@@ -257,34 +257,56 @@ SET ROLE pgr_hs_reader;
 SELECT array_agg((hit).id ORDER BY rank) AS own_rows FROM hybrid_search(NULL::hs_secret, ARRAY[leg('v', '<->', '[1,1]'), leg('v', '<=>', '[1,1]')], 100, method => 'cc', rerank => leg('v', '<->', '[9,1]'));
 SELECT hs_same('NULL::hs_secret, ARRAY[leg(''v'', ''<->'', ''[1,1]'')], 5'), hs_same('''hs_secret'', ''who'', ARRAY[leg(''v'', ''<->'', ''[1,1]'')], 5');
 
--- profiles: the owner of the relation writes them, everybody uses them as himself
-SELECT try('INSERT INTO rank_profile (relation, name, legs) VALUES (''hs_secret'', ''p'', ARRAY[leg(''v'', ''<->'', NULL)])');
+-- profiles: in a table of whoever asked for it; those are used who may act as the caller or as the relation's owner
+SELECT try('SELECT rank_profile_table()'), try('SELECT rank_profile_table(''pg_catalog'')'), try('SELECT rank_profile_table(''public'')');
+SELECT try('SELECT count(*) FROM profile_search(NULL::hs_secret, ''near'', ''{}'')'), try('SELECT count(*) FROM profile_search(NULL::hs_secret, ''near'', ''{}'', profile_schema => NULL)');
+RESET ROLE;
+CREATE SCHEMA "hs Profiles" AUTHORIZATION pgr_hs_owner;
+GRANT USAGE ON SCHEMA "hs Profiles" TO pgr_hs_reader;
 SET ROLE pgr_hs_owner;
-INSERT INTO rank_profile (relation, name, legs, rerank, k, filter) VALUES ('hs_secret', 'near', ARRAY[leg('v', '<->', NULL, 2), leg('v', '<=>', NULL)], leg('v', '<->', NULL), 4, '{"hidden": "h"}');
-SELECT count(*) AS all_rows FROM profile_search(NULL::hs_secret, 'near', ARRAY['[1,1]', '[1,1]', '[9,1]'], 100);
+SELECT rank_profile_table('hs Profiles');
+SELECT rank_profile_table('hs Profiles') AS again;
+SELECT relowner::regrole, relacl, (SELECT count(*) FROM pg_depend d WHERE d.objid = c.oid AND deptype = 'e') AS of_extension FROM pg_class c WHERE relname = 'rank_profile';
+INSERT INTO "hs Profiles".rank_profile (relation, name, legs, rerank, k, filter) VALUES ('hs_secret', 'near', ARRAY[leg('v', '<->', NULL, 2), leg('v', '<=>', NULL)], leg('v', '<->', NULL), 4, '{"hidden": "h"}');
+SELECT count(*) AS all_rows FROM profile_search(NULL::hs_secret, 'near', ARRAY['[1,1]', '[1,1]', '[9,1]'], 100, profile_schema => 'hs Profiles');
 SET ROLE pgr_hs_reader;
-SELECT array_agg((hit).id ORDER BY rank) AS own_rows FROM profile_search(NULL::hs_secret, 'near', ARRAY['[1,1]', '[1,1]', '[9,1]']);
+SELECT c, try(c) FROM unnest(ARRAY['SELECT count(*) FROM profile_search(NULL::hs_secret, ''near'', ''{}'', profile_schema => ''hs Profiles'')', 'UPDATE "hs Profiles".rank_profile SET k = 1', 'LOCK TABLE "hs Profiles".rank_profile IN ACCESS SHARE MODE', 'LOCK TABLE "hs Profiles".rank_profile']) c;
+SET ROLE pgr_hs_owner;
+GRANT SELECT ON "hs Profiles".rank_profile TO pgr_hs_reader;
+SET ROLE pgr_hs_reader;
+SELECT array_agg((hit).id ORDER BY rank) AS own_rows FROM profile_search(NULL::hs_secret, 'near', ARRAY['[1,1]', '[1,1]', '[9,1]'], profile_schema => 'hs Profiles');
 SELECT array_agg(hit ORDER BY rank) = (SELECT array_agg(hit ORDER BY rank) FROM hybrid_search('hs_secret', 'id', ARRAY[leg('v', '<->', '[1,1]', 2), leg('v', '<=>', '[1,1]')], 3, '{"id": {">": 5}}', rerank => leg('v', '<->', '[9,1]'))) AS as_written
-FROM profile_search_keys('hs_secret', 'near', ARRAY['[1,1]', '[1,1]', '[9,1]'], 3, '{"id": {">": 5}}');
-SELECT array_agg(hit ORDER BY rank) AS one_leg FROM profile_search_keys('hs_secret', 'near', ARRAY['[1,1]', NULL, NULL], 3, where_sql => 'id < $1', where_values => '{20}');
-SELECT c, try('SELECT count(*) FROM profile_search' || c) FROM unnest(ARRAY['_keys(''hs_secret'', ''nope'', ''{}'')', '_keys(''hs_secret'', ''near'', ''{}'')', '_keys(''hs_secret'', ''near'', NULL)', '_keys(''hs_secret'', NULL, ''{}'')', '(NULL::hs_docs, ''near'', ''{}'')', '(NULL::hs_secret, ''near'''' OR true --'', ''{}'')', '_keys(0::regclass, ''near'', ''{}'')', '(7, ''near'', ''{}'')']) c;
-SELECT try('UPDATE rank_profile SET k = 1'), try('DELETE FROM rank_profile'), try('UPDATE rank_profile SET relation = ''pg_class'''), try('TRUNCATE rank_profile');
+FROM profile_search_keys('hs_secret', 'near', ARRAY['[1,1]', '[1,1]', '[9,1]'], 3, '{"id": {">": 5}}', profile_schema => 'hs Profiles');
+SELECT array_agg(hit ORDER BY rank) AS one_leg FROM profile_search_keys('hs_secret', 'near', ARRAY['[1,1]', NULL, NULL], 3, where_sql => 'id < $1', where_values => '{20}', profile_schema => 'hs Profiles');
+SELECT c, try('SELECT count(*) FROM profile_search' || c || ', profile_schema => ''hs Profiles'')') FROM unnest(ARRAY['_keys(''hs_secret'', ''nope'', ''{}''', '_keys(''hs_secret'', ''near'', ''{}''', '_keys(''hs_secret'', ''near'', NULL', '_keys(''hs_secret'', NULL, ''{}''', '(NULL::hs_docs, ''near'', ''{}''', '(NULL::hs_secret, ''near'''' OR true --'', ''{}''', '_keys(0::regclass, ''near'', ''{}''', '(7, ''near'', ''{}''']) c;
 RESET ROLE;
+-- one who is neither the caller nor above the relation's owner is not trusted
 CREATE TABLE hs_mine (id int PRIMARY KEY, v vector(2));
-INSERT INTO rank_profile (relation, name, legs) VALUES ('hs_mine', 'near', ARRAY[leg('v', '<->', NULL)]);
 SET ROLE pgr_hs_owner;
-SELECT try('UPDATE rank_profile SET relation = ''hs_mine'' WHERE relation = ''hs_secret''::regclass'), try('UPDATE rank_profile SET name = ''mine'' WHERE relation = ''hs_mine''::regclass');
+INSERT INTO "hs Profiles".rank_profile (relation, name, legs) VALUES ('hs_mine', 'near', ARRAY[leg_expr('pg_read_file(v)', '<->', NULL)]);
 RESET ROLE;
+SELECT try('SELECT count(*) FROM profile_search_keys(''hs_mine'', ''near'', ''{"[1,1]"}'', profile_schema => ''hs Profiles'')');
+SELECT try('SELECT count(*) FROM profile_search_keys(''hs_secret'', ''near'', ''{"[1,1]",NULL,NULL}'', profile_schema => ''hs Profiles'')');
+-- one made by hand is read as far as it goes
+CREATE SCHEMA hs_hand;
+CREATE TABLE hs_hand.rank_profile (relation oid, name varchar, legs hybrid_leg[], rerank hybrid_leg, k int, method text, rrf_k real, norm text, filter json, key name[]);
+INSERT INTO hs_hand.rank_profile (relation, name, legs) VALUES ('hs_mine'::regclass, 'near', ARRAY[leg('v', '<->', NULL)]), ('hs_mine'::regclass, 'none', NULL);
+INSERT INTO hs_mine VALUES (1, '[1,2]');
+SELECT n, try(format('SELECT array_agg(hit) FROM profile_search_keys(''hs_mine'', %L, ''{"[1,1]"}'', profile_schema => ''hs_hand'')', n)) FROM unnest(ARRAY['near', 'none', 'other']) n;
+DROP TABLE hs_hand.rank_profile;
+CREATE TABLE hs_hand.rank_profile (relation oid, name text);
+SELECT try('SELECT count(*) FROM profile_search_keys(''hs_mine'', ''near'', ''{"[1,1]"}'', profile_schema => ''hs_hand'')');
+DROP TABLE hs_hand.rank_profile;
+CREATE VIEW hs_hand.rank_profile AS SELECT 1 AS relation;
+SELECT try('SELECT count(*) FROM profile_search_keys(''hs_mine'', ''near'', ''{"[1,1]"}'', profile_schema => ''hs_hand'')');
+DROP SCHEMA hs_hand CASCADE;
+ALTER TABLE hs_mine DROP v;
+SELECT rank_profile_table();
+INSERT INTO pgretrieve_profiles.rank_profile (relation, name, legs) VALUES ('hs_mine', 'near', ARRAY[leg('v', '<->', NULL)]);
 ALTER TABLE hs_mine RENAME TO hs_renamed;
-ALTER TABLE hs_renamed DROP v;
 SELECT try('SELECT count(*) FROM profile_search_keys(''hs_renamed'', ''near'', ''{"[1,1]"}'')');
-SELECT try('INSERT INTO rank_profile (relation, name, legs) VALUES (1, ''x'', ''{}'')');
 DROP TABLE hs_renamed;
-SET ROLE pgr_hs_reader;
-DELETE FROM rank_profile p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.relation);
-SELECT relation, name FROM rank_profile;
-RESET ROLE;
-DELETE FROM rank_profile;
+DROP SCHEMA pgretrieve_profiles, "hs Profiles" CASCADE;
 
 -- whatever the search_path: the extension's objects are found where they are
 CREATE SCHEMA "the ext";
@@ -292,9 +314,10 @@ ALTER EXTENSION pgretrieve SET SCHEMA "the ext";
 SET search_path = pg_catalog;
 SELECT count(*) FROM "the ext".hybrid_search('public.hs_docs', 'id', ARRAY["the ext".leg('embedding', '<=>', '[1,2,3,4,5,6,7,8]'), "the ext".leg('sparse', '<#>', '{3:1}/50'), "the ext".leg('words', 'hs.<@>', 'apple')], method => 'cc', rerank => "the ext".leg('tokens', '@#', '[[1,2,3,4]]'));
 SELECT "the ext".hybrid_search_sql('public.hs_docs', 'id', ARRAY["the ext".leg('sparse', '<#>', '{3:1}/50', 0.3), "the ext".leg('embedding', '<=>', '[1,2,3,4,5,6,7,8]')], 5, method => 'cc');
-INSERT INTO "the ext".rank_profile (relation, name, legs) VALUES ('public.hs_docs', 'p', ARRAY["the ext".leg('embedding', '<=>', NULL)]);
+SELECT "the ext".rank_profile_table();
+INSERT INTO pgretrieve_profiles.rank_profile (relation, name, legs) VALUES ('public.hs_docs', 'p', ARRAY["the ext".leg('embedding', '<=>', NULL)]);
 SELECT count(*) FROM "the ext".profile_search(NULL::public.hs_docs, 'p', ARRAY['[1,2,3,4,5,6,7,8]']);
-DELETE FROM "the ext".rank_profile;
+DROP SCHEMA pgretrieve_profiles CASCADE;
 RESET search_path;
 ALTER EXTENSION pgretrieve SET SCHEMA public;
 DROP SCHEMA "the ext";
