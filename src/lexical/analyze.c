@@ -261,7 +261,8 @@ add_array(Builder *b, ArrayType *array)
 	bool	   *nulls;
 	int			n;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &elems, &nulls, &n);
+	/* text, varchar and char are stored alike */
+	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &elems, &nulls, &n);
 	for (int i = 0; i < n; i++)
 	{
 		text	   *t;
