@@ -14,6 +14,7 @@
 
 #include "eval/judged.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -198,6 +199,7 @@ compare_names(const PgrJudgedList *list, const PgrJudgedDoc *a, const PgrJudgedD
 static int
 by_name(const void *pa, const void *pb, void *list)
 {
+	CHECK_FOR_INTERRUPTS();		/* a topic may be of millions of rows */
 	return compare_names(list, *(const PgrJudgedDoc *const *) pa,
 						 *(const PgrJudgedDoc *const *) pb);
 }
@@ -209,6 +211,7 @@ by_rank(const void *pa, const void *pb, void *list)
 	const PgrJudgedDoc *a = *(const PgrJudgedDoc *const *) pa;
 	const PgrJudgedDoc *b = *(const PgrJudgedDoc *const *) pb;
 
+	CHECK_FOR_INTERRUPTS();
 	if (a->score != b->score)
 		return a->score > b->score ? -1 : 1;
 	return compare_names(list, b, a);

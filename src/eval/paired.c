@@ -288,7 +288,10 @@ signed_sum(const double *d, int n, uint64 (*next) (void *), void *state)
 	for (int i = 0; i < n; i++)
 	{
 		if (i % 64 == 0)
+		{
+			CHECK_FOR_INTERRUPTS();
 			bits = next(state);
+		}
 		s += (bits & 1) ? d[i] : -d[i];
 		bits >>= 1;
 	}
@@ -342,8 +345,6 @@ pgr_paired_randomization_final(PG_FUNCTION_ARGS)
 			signed_sum(d, n, next_random, &prng);
 
 		extreme += fabs(s) >= observed - slack;
-		if (i % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
 	}
 	/* the observed signs are one more trial, unless they were counted already */
 	return make_result(fcinfo, n, sum(d, n) / n, true,

@@ -214,6 +214,7 @@ compare_with(const Mmr *m, Candidate *c, const Candidate *chosen, bool first)
 	{
 		double		cosine = 0;
 
+		CHECK_FOR_INTERRUPTS();
 		if (c[i].chosen)
 			continue;
 		if (c[i].unit != NULL && chosen->unit != NULL)

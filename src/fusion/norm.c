@@ -231,7 +231,8 @@ find_cut(WindowObject win, int64 rows, int32 jumps)
 	while (n < rows && score_at(win, n, &x))
 	{
 		last = x;
-		n++;
+		if (++n % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
 	}
 	if (n < 2 || !score_at(win, 0, &first) || first == last)
 		return n;

@@ -105,6 +105,36 @@ cache_packed(QueryCache *cache, PgrElem elem)
 
 /* --- scores --- */
 
+/* Multiplications between checks for interrupts, for values of up to a gigabyte. */
+#define STEP_WORK (1 << 28)
+
+/* Fills cache->best, some of the document's tokens at a time. */
+static void
+best_in_steps(QueryCache *cache, const PgrMultivector *doc)
+{
+	const PgrMaxSimQuery *query = cache_packed(cache, doc->elem);
+	const char *codes = PGR_MULTIVECTOR_CODES(doc);
+	const float *scales = doc->elem == PGR_ELEM_I8 ? PGR_MULTIVECTOR_SCALES(doc) : NULL;
+	Size		width = pgr_elem_ops[doc->elem].size * doc->dim;
+	uint64		token_work = (uint64) cache->query->count * doc->dim;
+	uint32		step = Min(Max(STEP_WORK / token_work, 1), doc->count);
+	float	   *best;
+
+	pgr_maxsim_best(query, codes, scales, step, cache->best);
+	if (step == doc->count)
+		return;
+	best = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * cache->query->count);
+	for (uint32 from = step; from < doc->count; from += step)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pgr_maxsim_best(query, codes + from * width, scales ? scales + from : NULL,
+						Min(step, doc->count - from), best);
+		for (int i = 0; i < cache->query->count; i++)
+			cache->best[i] = Max(cache->best[i], best[i]);
+	}
+	pfree(best);
+}
+
 /*
  * Fills cache->best with each query token's best similarity. False if there is
  * no score (an empty operand).
@@ -115,9 +145,7 @@ best_of_tokens(QueryCache *cache, const PgrMultivector *doc)
 	if (doc->count == 0 || cache->query->count == 0)
 		return false;
 	pgr_multivector_check_same_dim(doc, cache->query);
-	pgr_maxsim_best(cache_packed(cache, doc->elem), PGR_MULTIVECTOR_CODES(doc),
-					doc->elem == PGR_ELEM_I8 ? PGR_MULTIVECTOR_SCALES(doc) : NULL,
-					doc->count, cache->best);
+	best_in_steps(cache, doc);
 	return true;
 }
 

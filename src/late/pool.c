@@ -315,6 +315,7 @@ assign_medoids(const Clustering *c, const int *medoid, int k, int *nearest_medoi
 	{
 		int			best = 0;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int j = 1; j < k; j++)
 			if (DIST(c, i, medoid[j]) < DIST(c, i, medoid[best]))
 				best = j;
@@ -337,6 +338,7 @@ best_medoid(const Clustering *c, const int *nearest_medoid, int j)
 
 		if (nearest_medoid[i] != j)
 			continue;
+		CHECK_FOR_INTERRUPTS();
 		for (int l = 0; l < c->n; l++)
 			if (nearest_medoid[l] == j)
 				sum += DIST(c, i, l);
@@ -364,11 +366,11 @@ choose_first_medoids(const Clustering *c, int *medoid, int k)
 	{
 		double		least = INFINITY;
 
-		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < c->n; i++)
 		{
 			double		cost = 0;
 
+			CHECK_FOR_INTERRUPTS();
 			if (to_chosen[i] == 0 && j > 0)
 				continue;
 			for (int l = 0; l < c->n; l++)

@@ -267,6 +267,7 @@ add_array(Builder *b, ArrayType *array)
 	{
 		text	   *t;
 
+		CHECK_FOR_INTERRUPTS();
 		if (Min(i, last_field) != field)
 			b->pos = 0;
 		else if (i > 0)
@@ -300,6 +301,7 @@ sort_term_compare(const SortTerm *a, const SortTerm *b)
 #define ST_SORT sort_terms
 #define ST_ELEMENT_TYPE SortTerm
 #define ST_COMPARE(a, b) sort_term_compare(a, b)
+#define ST_CHECK_FOR_INTERRUPTS
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"

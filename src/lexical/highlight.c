@@ -173,6 +173,7 @@ compare_lexemes(const void *a, const void *b, void *arg)
 	int			cmp = pgr_lex_compare(found[i].lexeme, found[i].len,
 									  found[j].lexeme, found[j].len);
 
+	CHECK_FOR_INTERRUPTS();
 	if (cmp != 0)
 		return cmp;
 	return i < j ? -1 : i > j;

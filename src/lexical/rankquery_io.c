@@ -112,6 +112,7 @@ append_node(StringInfo buf, const PgrQueryNode *node, bool top)
 	bool		bare = top && (node->kind == PGR_NODE_AND || node->min_match == 1);
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	switch (node->kind)
 	{
 		case PGR_NODE_TERM:
@@ -356,6 +357,7 @@ read_phrase_words(Reader *r, PgrQueryNode *node)
 		char	   *term = read_quoted(r, MAXSTRLEN, &len);
 		PgrQueryNode *child = pgr_node_term(term, len);
 
+		CHECK_FOR_INTERRUPTS();
 		child->offset = expected;
 		if (term == NULL ||
 			(accept(r, '@') && !read_uint(r, expected > 0 ? expected - 1 : 0,
@@ -430,6 +432,7 @@ read_node(Reader *r)
 	if (r->depth > 2 * PGR_QUERY_MAX_DEPTH)
 		return syntax_error(r, "It is nested too deeply.");
 	r->depth++;
+	CHECK_FOR_INTERRUPTS();
 	skip_space(r);
 	if (*r->p == '\'')
 		node = read_term(r);

@@ -39,6 +39,7 @@ compare_children(const void *a, const void *b, void *arg)
 	int			j = *(const int *) b;
 	int			cmp = compare_terms(children[i], children[j]);
 
+	CHECK_FOR_INTERRUPTS();
 	return cmp != 0 ? cmp : i - j;
 }
 

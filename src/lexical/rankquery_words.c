@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "lexical/rankquery.h"
+#include "miscadmin.h"
 #include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
 
@@ -22,6 +23,7 @@ compare_placed(const void *a, const void *b)
 	const PlacedTerm *x = a;
 	const PlacedTerm *y = b;
 
+	CHECK_FOR_INTERRUPTS();		/* the words of a text of any size */
 	if (x->pos != y->pos)
 		return x->pos < y->pos ? -1 : 1;
 	return pgr_lex_compare(x->term->bytes, x->term->len, y->term->bytes, y->term->len);
@@ -80,6 +82,7 @@ pgr_query_words(const PgrAnalyzer *analyzer, const char *text, int len, PgrWordU
 		PgrQueryNode *term = pgr_node_term(placed[i].term->bytes, placed[i].term->len);
 		bool		variant = i > 0 && placed[i].pos == placed[i - 1].pos;
 
+		CHECK_FOR_INTERRUPTS();
 		if (use == PGR_WORD_PHRASE)
 			term->offset = placed[i].pos - placed[0].pos;
 		if (use == PGR_WORD_ALL && variant)

@@ -15,6 +15,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "miscadmin.h"
 #include "types/multivector.h"
 #include "utils/memutils.h"
 
@@ -138,6 +139,7 @@ pgr_tokens_add(PgrTokenBuilder *b, const float *token, int dim,
 {
 	char	   *codes;
 
+	CHECK_FOR_INTERRUPTS();
 	if (b->dim == 0 && b->count == 0)
 		b->dim = dim;
 	if (dim != b->dim)
@@ -213,7 +215,10 @@ pgr_multivector_floats(const PgrMultivector *m)
 	x = MemoryContextAllocHuge(CurrentMemoryContext,
 							   sizeof(float) * Max((Size) m->count * m->dim, 1));
 	for (int i = 0; i < m->count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		pgr_multivector_token(m, i, x + (Size) i * m->dim);
+	}
 	return x;
 }
 

@@ -120,6 +120,7 @@ pgr_multivector_out(PG_FUNCTION_ARGS)
 	appendStringInfoChar(&buf, '[');
 	for (int i = 0; i < m->count; i++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (i > 0)
 			appendStringInfoChar(&buf, ',');
 		pgr_multivector_token(m, i, token);

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "libpq/pqformat.h"
+#include "miscadmin.h"
 #include "types/dense.h"
 #include "types/sparse.h"
 #include "utils/array.h"
@@ -179,6 +180,7 @@ parse_items(const char *str, const char **p, SparseItems *items, struct Node *es
 	}
 	for (;;)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (!parse_pair(str, p, items, escontext))
 			return false;
 		*p = pgr_skip_space(*p);
