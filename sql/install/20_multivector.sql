@@ -72,6 +72,38 @@ CREATE CAST (real[] AS multivector)
 	WITH FUNCTION array_to_multivector(real[], integer, boolean) AS ASSIGNMENT;
 COMMENT ON CAST (real[] AS multivector) IS 'convert 2-D float4 array to multivector, a token per row';
 
+CREATE FUNCTION array_to_multivector(integer[], integer, boolean) RETURNS multivector
+	AS 'MODULE_PATHNAME', 'pgr_array_to_multivector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION array_to_multivector(integer[], integer, boolean) IS 'convert 2-D int4 array to multivector, a token per row';
+
+CREATE CAST (integer[] AS multivector)
+	WITH FUNCTION array_to_multivector(integer[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (integer[] AS multivector) IS 'convert 2-D int4 array to multivector, a token per row';
+
+CREATE FUNCTION array_to_multivector(double precision[], integer, boolean) RETURNS multivector
+	AS 'MODULE_PATHNAME', 'pgr_array_to_multivector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION array_to_multivector(double precision[], integer, boolean) IS 'convert 2-D float8 array to multivector, a token per row';
+
+CREATE CAST (double precision[] AS multivector)
+	WITH FUNCTION array_to_multivector(double precision[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (double precision[] AS multivector) IS 'convert 2-D float8 array to multivector, a token per row';
+
+CREATE FUNCTION array_to_multivector(numeric[], integer, boolean) RETURNS multivector
+	AS 'MODULE_PATHNAME', 'pgr_array_to_multivector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
+COMMENT ON FUNCTION array_to_multivector(numeric[], integer, boolean) IS 'convert 2-D numeric array to multivector, a token per row';
+
+CREATE CAST (numeric[] AS multivector)
+	WITH FUNCTION array_to_multivector(numeric[], integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (numeric[] AS multivector) IS 'convert 2-D numeric array to multivector, a token per row';
+
+CREATE FUNCTION jsonb_to_multivector(jsonb, integer, boolean) RETURNS multivector
+	AS 'MODULE_PATHNAME', 'pgr_jsonb_to_multivector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100;
+COMMENT ON FUNCTION jsonb_to_multivector(jsonb, integer, boolean) IS 'convert a JSON array of arrays to multivector, a token per array';
+
+CREATE CAST (jsonb AS multivector)
+	WITH FUNCTION jsonb_to_multivector(jsonb, integer, boolean) AS ASSIGNMENT;
+COMMENT ON CAST (jsonb AS multivector) IS 'convert a JSON array of arrays to multivector, a token per array';
+
 CREATE FUNCTION multivector_to_array(multivector) RETURNS vector[]
 	AS 'MODULE_PATHNAME', 'pgr_multivector_to_vector_array' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 50;
 COMMENT ON FUNCTION multivector_to_array(multivector) IS 'convert multivector to vector array';

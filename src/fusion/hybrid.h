@@ -36,12 +36,15 @@ typedef struct PgrHybridLeg
 
 	/* resolved */
 	Oid			operator;
+	Oid			match;			/* operator that tells if a row matches, or InvalidOid */
 	bool		is_float8;		/* the operator's result; else it is cast */
-	Oid			right_type;		/* what value is read as */
+	Oid			left_cast;		/* what the column is cast to, or InvalidOid */
+	Oid			right_type;		/* what value is read as, or cast to */
 	bool		matches_only;	/* a distance of 0 or more is no match */
 
 	/* written */
 	char	   *distance_sql;	/* left operator right; value as $n or literal */
+	char	   *match_sql;		/* left match right, or NULL */
 	int64		fetch;			/* rows to ask for, more than depth */
 } PgrHybridLeg;
 
@@ -60,7 +63,8 @@ typedef enum PgrNorm
 
 typedef struct PgrHybridSearch
 {
-	Oid			schema;			/* of this extension's functions */
+	Oid			extension;		/* this one, or InvalidOid if there is none */
+	Oid			schema;			/* of its functions */
 	Oid			relation;
 	bool		shown;			/* the statement is for reading, not for running */
 	bool		typed_row;		/* result is the relation's row, not its key */
@@ -78,6 +82,9 @@ typedef struct PgrHybridSearch
 	/* resolved */
 	char	   *relation_sql;	/* schema.name */
 	char	   *alias;			/* name, as columns are qualified */
+	bool		bare;			/* names of pg_catalog need no schema */
+	bool		filtered;		/* rows may be kept out of a leg: conditions, row-level
+								 * security, those of a view */
 	List	   *key_attnums;	/* int */
 	bool		key_is_unique;	/* an index says so */
 	List	   *key_equal;		/* Oid of each key's = */
@@ -101,7 +108,8 @@ typedef struct PgrSqlValues
 
 /* --- hybrid_args.c --- */
 
-/* Elements of a hybrid_leg[]; NULL elements raise. */
+/* Elements of a hybrid_leg[], not more than PGR_HYBRID_MAX_LEGS; NULL elements raise. */
+#define PGR_HYBRID_MAX_LEGS 100
 extern List *pgr_hybrid_read_legs(ArrayType *array);
 
 /* A hybrid_leg; the name of what it is stands in errors ("leg 2", "rerank"). */
@@ -150,6 +158,9 @@ extern char *pgr_hybrid_column(const PgrHybridSearch *s, const char *name);
 extern char *pgr_hybrid_expression(const char *what, const char *text,
 								   ArrayType *values, Node **parsed);
 
+/* A type's name; with its schema unless it is found without. */
+extern char *pgr_hybrid_type(const PgrHybridSearch *s, Oid type);
+
 /* --- hybrid_filter.c --- */
 
 /* jsonb conditions as SQL; every name quoted, every value through *values */
@@ -174,10 +185,10 @@ extern char *pgr_hybrid_statement(PgrHybridSearch *s, PgrSqlValues *values);
 /* --- hybrid_plans.c --- */
 
 /*
- * Runs a statement read-only through SPI, which is connected; its rows are in
- * SPI_tuptable. conditions: the best plan depends on the values.
+ * Runs the statement of a search read-only through SPI, which is connected; its rows
+ * are in SPI_tuptable. An error inside names the relation, not the statement.
  */
-extern void pgr_hybrid_execute(const char *sql, const PgrSqlValues *values,
-							   bool conditions);
+extern void pgr_hybrid_execute(const PgrHybridSearch *s, const char *sql,
+							   const PgrSqlValues *values);
 
 #endif							/* PGR_HYBRID_H */

@@ -161,6 +161,10 @@ pgr_hybrid_read_legs(ArrayType *array)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("a search needs at least one leg")));
+	if (n > PGR_HYBRID_MAX_LEGS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a search takes at most %d legs", PGR_HYBRID_MAX_LEGS)));
 	for (int i = 0; i < n; i++)
 	{
 		if (nulls[i])

@@ -184,7 +184,7 @@ write_contains(Writer *w, const Column *column, const JsonbValue *v)
 							 pgr_sql_value(w->values, json_text(&item), element.type));
 			separator = ", ";
 		}
-		appendStringInfo(&w->sql, "]::%s", format_type_be_qualified(column->type));
+		appendStringInfo(&w->sql, "]::%s", pgr_hybrid_type(w->search, column->type));
 	}
 	else
 		bad_condition(column, "\"contains\" takes an array for an array column, or any JSON for a jsonb column.");
@@ -199,8 +199,8 @@ write_like(Writer *w, const Column *column, bool fold, const JsonbValue *v)
 	get_type_category_preferred(column->type, &category, &preferred);
 	if (category != TYPCATEGORY_STRING || v->type != jbvString)
 		bad_condition(column, "\"like\" and \"ilike\" compare text columns with strings.");
-	appendStringInfo(&w->sql, "%s::text OPERATOR(pg_catalog.%s) %s", column->sql,
-					 fold ? "~~*" : "~~", pgr_sql_value(w->values, json_text(v), TEXTOID));
+	appendStringInfo(&w->sql, "%s::%s OPERATOR(pg_catalog.%s) %s", column->sql,
+					 pgr_hybrid_type(w->search, TEXTOID), fold ? "~~*" : "~~", pgr_sql_value(w->values, json_text(v), TEXTOID));
 }
 
 /* name of an order comparison, or 0 */

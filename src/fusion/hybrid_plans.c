@@ -16,6 +16,8 @@
 #include "common/hashfn.h"
 #include "executor/spi.h"
 #include "fusion/hybrid.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #define KEPT_PLANS 64
@@ -96,30 +98,85 @@ get_plan(const char *sql, const PgrSqlValues *values, int options)
 	return plan;
 }
 
-/* Not inlined: longjmp may clobber what a caller keeps in registers. */
-static pg_noinline int
-run_plan(SPIPlanPtr plan, const PgrSqlValues *values)
+/* --- errors --- */
+
+/*
+ * The context of an error without the line that has the whole statement (SPI's), which
+ * says what was run in its place.
+ */
+static char *
+context_without(const char *context, const char *sql, const char *instead)
 {
+	const char *found = context ? strstr(context, sql) : NULL;
+	const char *from = found,
+			   *to;
+
+	if (found == NULL)
+		return context ? psprintf("%s\n%s", instead, context) : pstrdup(instead);
+	while (from > context && from[-1] != '\n')
+		from--;
+	to = strchrnul(found + strlen(sql), '\n');
+	return psprintf("%.*s%s%s", (int) (from - context), context, instead, to);
+}
+
+/* Raises the error being handled again, for readers who did not write the statement. */
+PGR_NORETURN static void
+rethrow_error(const PgrHybridSearch *s, const char *sql, MemoryContext context)
+{
+	ErrorData  *error;
+	char	   *instead;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	instead = psprintf("search of relation \"%s\"", get_rel_name(s->relation));
+	if (error->internalquery != NULL && strcmp(error->internalquery, sql) == 0)
+	{
+		error->internalquery = NULL;
+		error->internalpos = 0;
+	}
+	error->context = context_without(error->context, sql, instead);
+	ReThrowError(error);
+	pg_unreachable();
+}
+
+/* --- running --- */
+
+/*
+ * What is compiled for a search of some milliseconds costs more than it, and for one of
+ * many legs seconds. Not inlined: longjmp may clobber what a caller keeps in registers.
+ */
+static pg_noinline int
+run_plan(const PgrHybridSearch *s, const char *sql, const PgrSqlValues *values, int options)
+{
+	MemoryContext context = CurrentMemoryContext;
+	int			level = NewGUCNestLevel();
 	int			status = 0;
 
 	running++;
 	PG_TRY();
 	{
-		status = SPI_execute_plan(plan, values->values, NULL, true, 0);
+		(void) set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+								 true, 0, false);
+		status = SPI_execute_plan(get_plan(sql, values, options), values->values, NULL, true, 0);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		running--;
+		rethrow_error(s, sql, context);
 	}
 	PG_END_TRY();
+	running--;
+	AtEOXact_GUC(false, level);
 	return status;
 }
 
 void
-pgr_hybrid_execute(const char *sql, const PgrSqlValues *values, bool conditions)
+pgr_hybrid_execute(const PgrHybridSearch *s, const char *sql, const PgrSqlValues *values)
 {
-	int			options = CURSOR_OPT_PARALLEL_OK | (conditions ? CURSOR_OPT_CUSTOM_PLAN : 0);
-	int			status = run_plan(get_plan(sql, values, options), values);
+	/* the best plan depends on the values of conditions */
+	int			options = CURSOR_OPT_PARALLEL_OK | (s->where ? CURSOR_OPT_CUSTOM_PLAN : 0);
+	int			status = run_plan(s, sql, values, options);
 
 	if (status != SPI_OK_SELECT)
 		elog(ERROR, "hybrid search gave SPI status %d", status);

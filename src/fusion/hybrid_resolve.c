@@ -13,17 +13,20 @@
 #include "access/relation.h"
 #include "access/sysattr.h"
 #include "base/deparse.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "fusion/hybrid.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
+#include "parser/parse_coerce.h"
 #include "parser/parse_expr.h"
 #include "parser/parse_oper.h"
 #include "parser/parse_relation.h"
@@ -32,6 +35,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
 #include "utils/varlena.h"
@@ -46,6 +50,12 @@ char *
 pgr_hybrid_column(const PgrHybridSearch *s, const char *name)
 {
 	return psprintf("%s.%s", s->alias, quote_identifier(name));
+}
+
+char *
+pgr_hybrid_type(const PgrHybridSearch *s, Oid type)
+{
+	return s->bare ? format_type_be(type) : format_type_be_qualified(type);
 }
 
 static AttrNumber
@@ -63,11 +73,37 @@ column_number(const PgrHybridSearch *s, const char *name)
 
 /* --- expressions of the caller --- */
 
+/* A place in a caller's expression is not one in his statement. */
+static void
+expression_position(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position <= 0)
+		return;
+	errposition(0);
+	internalerrposition(position);
+	internalerrquery(arg);
+}
+
+static List *
+parse_expression(const char *text)
+{
+	ErrorContextCallback callback = {error_context_stack, expression_position,
+	unconstify(char *, text)};
+	List	   *raw;
+
+	error_context_stack = &callback;
+	raw = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
+	error_context_stack = callback.previous;
+	return raw;
+}
+
 /* The expression of "SELECT expression", NULL if there is anything else. */
 static Node *
 single_expression(const char *text)
 {
-	List	   *raw = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
+	List	   *raw = parse_expression(text);
 	SelectStmt *select = castNode(SelectStmt, linitial_node(RawStmt, raw)->stmt);
 	ResTarget  *target;
 
@@ -203,32 +239,63 @@ coercing_operator(List *names, Oid left, Oid right)
 	return result;
 }
 
+/* Whether a value has a cast of its own to a type, not only a text in common. */
+static bool
+has_cast(Oid from, Oid to)
+{
+	Oid			function;
+	CoercionPathType path = find_coercion_pathway(to, from, COERCION_EXPLICIT, &function);
+
+	return path == COERCION_PATH_FUNC || path == COERCION_PATH_RELABELTYPE;
+}
+
 /*
- * The operator that takes left and, if it has a type, the value as they are;
- * else the one that an untyped literal would get, the value being read as what it
- * takes; else one by coercion. First by the caller's search_path, then among this
- * extension's own.
+ * The operator that takes left and, if it has a type, the value as they are; else the one
+ * that an untyped literal would get, which is the column's own (a cast of the column
+ * would keep an index from being used), if the value has a cast to what it takes; else
+ * one by coercion; else the literal's after all, the value's text being read.
+ */
+static Oid
+named_operator(List *names, Oid left, Oid right)
+{
+	Oid			untyped = coercing_operator(names, left, UNKNOWNOID);
+	Oid			found = InvalidOid;
+	Oid			takes[2];
+
+	if (!OidIsValid(right))
+		return untyped;
+	found = OpernameGetOprid(names, left, right);
+	if (OidIsValid(found))
+		return found;
+	if (OidIsValid(untyped))
+	{
+		op_input_types(untyped, &takes[0], &takes[1]);
+		if (has_cast(right, takes[1]))
+			return untyped;
+	}
+	found = coercing_operator(names, left, right);
+	return OidIsValid(found) ? found : untyped;
+}
+
+/*
+ * This extension's own, wherever it is; else by the caller's search_path. So no schema
+ * of the path can have another one in its place, unless it is named.
  */
 static Oid
 find_operator(const PgrHybridSearch *s, const char *name, Oid left, Oid right)
 {
 	List	   *names = operator_names(name);
+	Oid			own;
 
 	left = getBaseType(left);
-	for (;;)
-	{
-		Oid			found = InvalidOid;
-
-		if (OidIsValid(right))
-			found = OpernameGetOprid(names, left, right);
-		if (!OidIsValid(found))
-			found = coercing_operator(names, left, UNKNOWNOID);
-		if (!OidIsValid(found) && OidIsValid(right))
-			found = coercing_operator(names, left, right);
-		if (OidIsValid(found) || list_length(names) == 2)
-			return found;
-		names = lcons(makeString(get_namespace_name(s->schema)), names);
-	}
+	if (list_length(names) == 2)
+		return named_operator(names, left, right);
+	own = named_operator(lcons(makeString(get_namespace_name(s->schema)), list_copy(names)),
+						 left, right);
+	if (OidIsValid(own) && OidIsValid(s->extension) &&
+		getExtensionOfObject(OperatorRelationId, own) == s->extension)
+		return own;
+	return named_operator(names, left, right);
 }
 
 static bool
@@ -236,6 +303,20 @@ is_distance_type(Oid type)
 {
 	return type == FLOAT8OID || type == FLOAT4OID || type == INT4OID ||
 		type == INT8OID || type == NUMERICOID;
+}
+
+/* The operator of the same operands that says whether a row matches at all. */
+static Oid
+match_operator(Form_pg_operator distance)
+{
+	Oid			found;
+
+	if (strcmp(NameStr(distance->oprname), "<@>") != 0)
+		return InvalidOid;
+	found = OpernameGetOprid(list_make2(makeString(get_namespace_name(distance->oprnamespace)),
+										makeString("@@@")),
+							 distance->oprleft, distance->oprright);
+	return OidIsValid(found) && get_op_rettype(found) == BOOLOID ? found : InvalidOid;
 }
 
 /*
@@ -279,7 +360,10 @@ resolve_operator(PgrHybridSearch *s, PgrHybridLeg *leg, Oid left)
 	leg->right_type = oper->oprright;
 	if (IsPolymorphicType(leg->right_type))
 		leg->right_type = OidIsValid(leg->value_type) ? leg->value_type : left;
+	if (oper->oprleft != left && !IsPolymorphicType(oper->oprleft))
+		leg->left_cast = oper->oprleft;
 	leg->matches_only = operator_matches_only(s, NameStr(oper->oprname), oper->oprleft);
+	leg->match = match_operator(oper);
 	if (!leg->has_floor && (leg->matches_only || strcmp(NameStr(oper->oprname), "<=>") == 0))
 	{
 		/* cosine distance is at most 2 */
@@ -467,6 +551,26 @@ resolve_key(PgrHybridSearch *s)
 				 errhint("hybrid_search(relation, key, ...) groups by a key that is not unique.")));
 }
 
+/* Whether functions and operators of pg_catalog are found before all others. */
+static bool
+catalog_is_first(void)
+{
+	List	   *path = fetch_search_path(true);
+	ListCell   *lc;
+	bool		first = false;
+
+	foreach(lc, path)
+	{
+		/* nobody looks for functions or operators among temporary objects */
+		if (isTempNamespace(lfirst_oid(lc)))
+			continue;
+		first = lfirst_oid(lc) == PG_CATALOG_NAMESPACE;
+		break;
+	}
+	list_free(path);
+	return first;
+}
+
 void
 pgr_hybrid_resolve(PgrHybridSearch *s)
 {
@@ -476,6 +580,10 @@ pgr_hybrid_resolve(PgrHybridSearch *s)
 
 	s->relation_sql = pgr_relation_sql(s->relation, s->shown);
 	s->alias = pstrdup(quote_identifier(get_rel_name(s->relation)));
+	s->bare = s->shown && catalog_is_first();
+	s->filtered = s->filters != NIL || s->where_sql != NULL ||
+		get_rel_relkind(s->relation) == RELKIND_VIEW ||
+		check_enable_rls(s->relation, InvalidOid, true) == RLS_ENABLED;
 	resolve_key(s);
 	tables = find_all_inheritors(s->relation, NoLock, NULL);
 	foreach(lc, s->legs)

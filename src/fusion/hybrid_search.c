@@ -14,6 +14,8 @@
  */
 #include "postgres.h"
 
+#include "catalog/dependency.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -77,6 +79,7 @@ make_search(FunctionCallInfo fcinfo, bool typed_row)
 {
 	PgrHybridSearch *s = palloc0(sizeof(PgrHybridSearch));
 
+	s->extension = getExtensionOfObject(ProcedureRelationId, fcinfo->flinfo->fn_oid);
 	s->schema = get_func_namespace(fcinfo->flinfo->fn_oid);
 	s->typed_row = typed_row;
 	if (typed_row)
@@ -219,7 +222,7 @@ run_search(PgrHybridSearch *s, ReturnSetInfo *rsinfo)
 		PgrSqlValues values = {.shown = false};
 		char	   *sql = pgr_hybrid_statement(s, &values);
 
-		pgr_hybrid_execute(sql, &values, s->where != NULL);
+		pgr_hybrid_execute(s, sql, &values);
 		if (!ties_cut(s))
 			break;
 		SPI_freetuptable(SPI_tuptable);

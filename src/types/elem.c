@@ -326,7 +326,7 @@ pgr_check_plain_array(ArrayType *array)
 }
 
 float *
-pgr_array_to_floats(ArrayType *array, int *n)
+pgr_numbers_to_floats(ArrayType *array, int *n)
 {
 	Oid			type = ARR_ELEMTYPE(array);
 	int16		typlen;
@@ -335,7 +335,6 @@ pgr_array_to_floats(ArrayType *array, int *n)
 	Datum	   *items;
 	float	   *x;
 
-	pgr_check_plain_array(array);
 	if (type != INT4OID && type != FLOAT4OID && type != FLOAT8OID &&
 		type != NUMERICOID)
 		ereport(ERROR,
@@ -348,6 +347,13 @@ pgr_array_to_floats(ArrayType *array, int *n)
 		x[i] = number_to_float(type, items[i]);
 	pfree(items);
 	return x;
+}
+
+float *
+pgr_array_to_floats(ArrayType *array, int *n)
+{
+	pgr_check_plain_array(array);
+	return pgr_numbers_to_floats(array, n);
 }
 
 void

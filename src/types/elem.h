@@ -96,7 +96,10 @@ extern int32 pgr_typmod_in(const PgrTypeInfo *type, ArrayType *mods);
 /* raises unless the array has one dimension (or none) and no nulls */
 extern void pgr_check_plain_array(ArrayType *array);
 
-/* palloc'd single-precision copy of a one-dimensional array of numbers */
+/* palloc'd single-precision copy of the elements of an array of numbers, without nulls */
+extern float *pgr_numbers_to_floats(ArrayType *array, int *n);
+
+/* the same of an array that must have one dimension */
 extern float *pgr_array_to_floats(ArrayType *array, int *n);
 
 /*

@@ -97,4 +97,7 @@ extern void pgr_multivector_check_values(const float *token, int dim);
 extern void pgr_multivector_check_same_dim(const PgrMultivector *a,
 										   const PgrMultivector *b);
 
+/* the type's input function: text form, (unused), type modifier */
+extern Datum pgr_multivector_in(PG_FUNCTION_ARGS);
+
 #endif							/* PGR_MULTIVECTOR_H */

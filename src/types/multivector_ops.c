@@ -12,11 +12,13 @@
 
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
+#include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "types/dense.h"
 #include "types/multivector.h"
 #include "utils/array.h"
+#include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 
 /* --- from arrays --- */
@@ -97,12 +99,15 @@ pgr_halfvec_array_to_multivector(PG_FUNCTION_ARGS)
 	return from_vector_array(&pgr_halfvec_type, fcinfo);
 }
 
-/* count x dim numbers of a real[] into a builder */
+/* count x dim numbers of an array into a builder */
 static void
 add_rows(PgrTokenBuilder *b, ArrayType *array, int count, int dim)
 {
 	const float *x = (const float *) ARR_DATA_PTR(array);
+	int			n;
 
+	if (ARR_ELEMTYPE(array) != FLOAT4OID)
+		x = pgr_numbers_to_floats(array, &n);
 	pgr_check_dim(&pgr_multivector_types[b->elem], dim, NULL);
 	for (int i = 0; i < count; i++)
 	{
@@ -112,7 +117,7 @@ add_rows(PgrTokenBuilder *b, ArrayType *array, int count, int dim)
 	}
 }
 
-/* real[][]: a row is a token */
+/* real[][], or of other numbers: a row is a token */
 PG_FUNCTION_INFO_V1(pgr_array_to_multivector);
 Datum
 pgr_array_to_multivector(PG_FUNCTION_ARGS)
@@ -131,6 +136,18 @@ pgr_array_to_multivector(PG_FUNCTION_ARGS)
 				 errhint("Use multivector(array, dimensions) to cut a 1-D array into tokens.")));
 	add_rows(&b, array, ARR_DIMS(array)[0], ARR_DIMS(array)[1]);
 	return finish_cast(fcinfo, &b);
+}
+
+/* a JSON array of arrays of numbers, which is the type's own text form */
+PG_FUNCTION_INFO_V1(pgr_jsonb_to_multivector);
+Datum
+pgr_jsonb_to_multivector(PG_FUNCTION_ARGS)
+{
+	Jsonb	   *document = PG_GETARG_JSONB_P(0);
+	char	   *text = JsonbToCString(NULL, &document->root, VARSIZE(document));
+
+	return DirectFunctionCall3(pgr_multivector_in, CStringGetDatum(text),
+							   ObjectIdGetDatum(InvalidOid), PG_GETARG_DATUM(1));
 }
 
 /* multivector(real[], d): a 1-D array cut into tokens of d elements */

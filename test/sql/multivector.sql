@@ -33,6 +33,13 @@ SELECT '{"[1,2]","[3,4]"}'::vector[]::multivector, '{"[1,2]"}'::halfvec[]::multi
 SELECT try('SELECT ' || e) FROM unnest(ARRAY['''{"[1,2]",NULL}''::vector[]::multivector', '''{"[1,2]","[3]"}''::vector[]::multivector', '''{{1,NULL}}''::real[]::multivector', '''{1,2}''::real[]::multivector', '''{{{1}}}''::real[]::multivector', '''{{1,NaN}}''::real[]::multivector',
   '''{{1,2}}''::real[]::multivector(3)', 'multivector(''{1,2,3}'', 2)', 'multivector(''{1,2,3}'', 0)', 'multivector(''{1,NULL}'', 2)', 'multivector(''{1,Infinity}'', 2)', 'multivector(''{}'', 2)', '''{{"[1]"}}''::vector[]::multivector']) e;
 
+-- from what drivers send: arrays of other numbers, JSON
+SELECT '{{1,2},{3,4}}'::float8[]::multivector, '{{1,2},{3,4}}'::int[]::multivector(2, f16), '{{1.5,2},{3,4}}'::numeric[]::multivector, '[[1, 2.5],[-3e-2,4]]'::jsonb::multivector, '[]'::jsonb::multivector, '{}'::float8[]::multivector, '[[1,-2]]'::jsonb::multivector(2, i8);
+INSERT INTO mv (c) VALUES ('{{1,2},{3,4}}'::float8[]), ('{{1,2}}'::int[]), ('{{1,2}}'::numeric[]), ('[[1,2]]'::jsonb) RETURNING c;
+DELETE FROM mv WHERE c <= '[[1,2],[3,4]]';
+SELECT try('SELECT ' || e) FROM unnest(ARRAY['''{{1,NULL}}''::float8[]::multivector', '''{1,2}''::float8[]::multivector', '''{{1,1e39}}''::float8[]::multivector', '''{{1,NaN}}''::numeric[]::multivector', '''{{1,2}}''::int[]::multivector(3)', '''{{70000,2}}''::int[]::multivector(2, f16)',
+  '''[1,2]''::jsonb::multivector', '''[[1,2],[3]]''::jsonb::multivector', '''[[1,"2"]]''::jsonb::multivector', '''[[1,null]]''::jsonb::multivector', '''{"a": 1}''::jsonb::multivector', '''7''::jsonb::multivector', '''null''::jsonb::multivector', '''[[1e400]]''::jsonb::multivector', '''[[1,2]]''::jsonb::multivector(3)', '''[[[1]]]''::jsonb::multivector', '''[[]]''::jsonb::multivector']) e;
+
 -- shape, unnest, aggregation
 SELECT multivector_dims('[[1,2,3]]'), token_count('[[1,2,3],[4,5,6]]'), multivector_dims('[]'), token_count('[]');
 SELECT t, n FROM unnest('[[1,2],[3,4]]'::multivector) WITH ORDINALITY u (t, n);
