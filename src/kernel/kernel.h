@@ -8,14 +8,17 @@
  * run time. Every pointer may be unaligned beyond its element's own alignment;
  * n = 0 is legal everywhere and gives the neutral value.
  *
- * Accuracy: f32 and f16 sums are accumulated in single precision (pgvector's
- * semantics: an overflow is an infinity), i8 sums exactly in integers. Levels
- * may differ in the last bits because they add in another order; within one
- * level a kernel is deterministic.
+ * Accuracy: f32 and f16 sums are accumulated in single precision, i8 sums exactly in
+ * integers. Where single precision does not hold a sum of f32 values (overflow; squares
+ * that vanish) the result is computed again in double precision, so it is finite for
+ * finite input, except in MaxSim. Levels may differ in the last bits because they add in
+ * another order; within one level a kernel is deterministic.
  */
 #ifndef PGR_KERNEL_H
 #define PGR_KERNEL_H
 
+#include <float.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,7 +39,7 @@ typedef enum PgrMetric
 	PGR_METRIC_L2SQ,			/* sum (a-b)^2 */
 	PGR_METRIC_IP,				/* sum a*b */
 	PGR_METRIC_COSINE,			/* similarity: ip / (|a| |b|), in [-1, 1]; NaN if
-								 * either norm is 0 or the sums overflow */
+								 * either norm is 0 */
 	PGR_METRIC_L1,				/* sum |a-b| */
 	PGR_METRIC_COUNT
 } PgrMetric;
@@ -161,6 +164,43 @@ extern const PgrKernelTable *pgr_kernel_table(PgrSimd simd);
 
 /* Puts a level into force; false (and no change) if it is not supported. */
 extern bool pgr_kernel_use(PgrSimd simd);
+
+/* --- kernel_wide.c --- */
+
+/*
+ * A sum of squares below this may have lost what counts: single precision keeps no
+ * products below 1e-38, and there may be 16,000 of them.
+ */
+#define PGR_LEAST_SQUARES 1e-28
+
+/*
+ * Did single precision hold a distance's sums (sum, and for the cosine |query|^2 and
+ * |code|^2)? Else there was an overflow, or an underflow that counts, and pgr_wide_dist
+ * tells. A bounded norm bounds the product too.
+ */
+static inline __attribute__((always_inline)) bool
+pgr_sums_hold(PgrMetric metric, float sum, float qq, float cc)
+{
+	switch (metric)
+	{
+		case PGR_METRIC_L2SQ:
+			return sum >= (float) PGR_LEAST_SQUARES && sum <= FLT_MAX;
+		case PGR_METRIC_COSINE:
+			return qq >= (float) PGR_LEAST_SQUARES && qq <= FLT_MAX &&
+				cc >= (float) PGR_LEAST_SQUARES && cc <= FLT_MAX;
+		default:
+			return fabsf(sum) <= FLT_MAX;
+	}
+}
+
+/* A metric of single-precision arrays in double precision, which holds any of them. */
+extern double pgr_wide_dist(PgrMetric metric, const float *a, const float *b, uint32_t dim)
+			__attribute__((cold));
+
+/* The same of sparse arrays. */
+extern double pgr_wide_sparse(PgrMetric metric, const int32_t *ai, const float *av, uint32_t an,
+							  const int32_t *bi, const float *bv, uint32_t bn)
+			__attribute__((cold));
 
 /* --- kernel_maxsim.c --- */
 

@@ -82,6 +82,8 @@ typedef PgrVf PgrDf;
 #define E_RESULT float
 #define E_UNROLL 4
 #define E_CODES PGR_CODES
+#define E_HOLD pgr_sums_hold
+#define E_WIDE pgr_wide_dist
 #include "kernel/kernel_dist_body.h"
 
 #define E_NAME f16
@@ -103,6 +105,8 @@ typedef PgrVf PgrDf;
 #define E_RESULT float
 #define E_UNROLL 4
 #define E_CODES PGR_CODES
+#define E_HOLD(metric, sum, qq, cc) true
+#define E_WIDE(metric, query, code, dim) 0
 #include "kernel/kernel_dist_body.h"
 
 /* f32 query against f16 codes: only for MaxSim of short queries */
@@ -125,6 +129,8 @@ typedef PgrVf PgrDf;
 #define E_RESULT float
 #define E_UNROLL 4
 #define E_CODES PGR_CODES
+#define E_HOLD(metric, sum, qq, cc) true
+#define E_WIDE(metric, query, code, dim) 0
 #include "kernel/kernel_dist_body.h"
 
 #define E_NAME i8
@@ -146,6 +152,8 @@ typedef PgrVf PgrDf;
 #define E_RESULT int64_t
 #define E_UNROLL 4
 #define E_CODES PGR_CODES
+#define E_HOLD(metric, sum, qq, cc) true
+#define E_WIDE(metric, query, code, dim) 0
 #include "kernel/kernel_dist_body.h"
 
 #ifdef PGR_I8_DOT_MAC
@@ -168,6 +176,8 @@ typedef PgrVf PgrDf;
 #define E_RESULT int64_t
 #define E_UNROLL PGR_I8_DOT_UNROLL
 #define E_CODES PGR_CODES
+#define E_HOLD(metric, sum, qq, cc) true
+#define E_WIDE(metric, query, code, dim) 0
 #include "kernel/kernel_dist_body.h"
 #define PGR_I8_DOT(verb) i8dot_##verb
 #else

@@ -16,6 +16,8 @@
  *	E_SUM(acc) E_RESULT		sum over the lanes and its type
  *	E_UNROLL E_CODES		independent accumulators for one code, and codes
  *							scored together; their product must fit the registers
+ *	E_HOLD(metric, sum, qq, cc)		whether sums are what they should be, and
+ *	E_WIDE(metric, query, code, dim)	what is computed where they are not
  *
  * Made here: E_NAME_sums, E_NAME_dist and E_NAME_many, all to be inlined with
  * a constant metric. A code's sums are added in the same order whether it is
@@ -136,10 +138,24 @@ E_FN(dist)(PgrMetric metric, const void *query, const void *code, uint32_t dim)
 	E_RESULT	sums[1][3];
 
 	E_FN(block)(metric, 1, query, code, 0, dim, sums);
+	if (!E_HOLD(metric, sums[0][0], sums[0][2], sums[0][1]))
+		return E_WIDE(metric, query, code, dim);
 	if (metric != PGR_METRIC_COSINE)
 		return (double) sums[0][0];
 	return pgr_cosine_finish((double) sums[0][0], (double) sums[0][2],
 							 (double) sums[0][1]);
+}
+
+/* A code's distance from its sums and |query|^2. */
+PGR_INLINE float
+E_FN(finish)(PgrMetric metric, const void *query, const void *code, uint32_t dim,
+			 const E_RESULT sums[3], E_RESULT qq)
+{
+	if (!E_HOLD(metric, sums[0], qq, sums[1]))
+		return (float) E_WIDE(metric, query, code, dim);
+	if (metric != PGR_METRIC_COSINE)
+		return (float) (double) sums[0];
+	return (float) pgr_cosine_finish((double) sums[0], (double) qq, (double) sums[1]);
 }
 
 PGR_INLINE void
@@ -155,19 +171,15 @@ E_FN(many)(PgrMetric metric, const void *query, const void *codes,
 	{
 		E_FN(block)(metric, 1, query, codes, stride, dim, sums);
 		qq = sums[0][2];
-		out[i++] = (float) pgr_cosine_finish((double) sums[0][0], (double) qq,
-											 (double) sums[0][1]);
+		out[i++] = E_FN(finish)(metric, query, codes, dim, sums[0], qq);
 	}
 	for (; n - i >= E_CODES; i += E_CODES)
 	{
 		E_FN(block)(metric, E_CODES, query, (const char *) codes + i * stride,
 					stride, dim, sums);
 		for (int c = 0; c < E_CODES; c++)
-			out[i + c] = (float) (metric != PGR_METRIC_COSINE
-								  ? (double) sums[c][0]
-								  : pgr_cosine_finish((double) sums[c][0],
-													  (double) qq,
-													  (double) sums[c][1]));
+			out[i + c] = E_FN(finish)(metric, query, (const char *) codes + (i + c) * stride,
+									  dim, sums[c], qq);
 	}
 	for (; i < n; i++)
 		out[i] = (float) E_FN(dist)(metric, query,
@@ -193,6 +205,8 @@ E_FN(many)(PgrMetric metric, const void *query, const void *codes,
 #undef E_RESULT
 #undef E_UNROLL
 #undef E_CODES
+#undef E_HOLD
+#undef E_WIDE
 #undef E_FN
 #undef E_CAT
 #undef E_CAT2

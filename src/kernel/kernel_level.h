@@ -135,15 +135,12 @@ pgr_i8_encode(float x, double factor)
 	return (int8_t) (shifted - magic);
 }
 
-/* The cosine similarity of kernel.h from its three sums. */
+/* The cosine similarity of kernel.h from its three sums, as pgr_sums_hold holds them. */
 PGR_INLINE double
 pgr_cosine_finish(double ip, double aa, double bb)
 {
 	double		sim = ip / sqrt(aa * bb);
 
-	/* An overflowed norm would make a finite product look orthogonal. */
-	if (aa > 3.5e38 || bb > 3.5e38)
-		return NAN;
 	return sim > 1 ? 1 : sim < -1 ? -1 : sim;
 }
 

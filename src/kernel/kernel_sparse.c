@@ -55,18 +55,14 @@ ip_gallop(const int32_t *ai, const float *av, uint32_t an,
 	return sum;
 }
 
-double
-pgr_sparse_ip(const int32_t *ai, const float *av, uint32_t an,
-			  const int32_t *bi, const float *bv, uint32_t bn)
+static float
+ip_merge(const int32_t *ai, const float *av, uint32_t an,
+		 const int32_t *bi, const float *bv, uint32_t bn)
 {
 	float		sum = 0;
 	uint32_t	i = 0;
 	uint32_t	j = 0;
 
-	if (an / GALLOP_RATIO > bn)
-		return ip_gallop(bi, bv, bn, ai, av, an);
-	if (bn / GALLOP_RATIO > an)
-		return ip_gallop(ai, av, an, bi, bv, bn);
 	while (i < an && j < bn)
 	{
 		int32_t		x = ai[i];
@@ -77,6 +73,19 @@ pgr_sparse_ip(const int32_t *ai, const float *av, uint32_t an,
 		i += x <= y;
 		j += y <= x;
 	}
+	return sum;
+}
+
+double
+pgr_sparse_ip(const int32_t *ai, const float *av, uint32_t an,
+			  const int32_t *bi, const float *bv, uint32_t bn)
+{
+	float		sum = an / GALLOP_RATIO > bn ? ip_gallop(bi, bv, bn, ai, av, an)
+		: bn / GALLOP_RATIO > an ? ip_gallop(ai, av, an, bi, bv, bn)
+		: ip_merge(ai, av, an, bi, bv, bn);
+
+	if (!pgr_sums_hold(PGR_METRIC_IP, sum, 0, 0))
+		return pgr_wide_sparse(PGR_METRIC_IP, ai, av, an, bi, bv, bn);
 	return sum;
 }
 
@@ -103,6 +112,8 @@ sparse_difference(bool l1, const int32_t *ai, const float *av, uint32_t an,
 		sum += l1 ? fabsf(av[i]) : av[i] * av[i];
 	for (; j < bn; j++)
 		sum += l1 ? fabsf(bv[j]) : bv[j] * bv[j];
+	if (!pgr_sums_hold(l1 ? PGR_METRIC_L1 : PGR_METRIC_L2SQ, sum, 0, 0))
+		return pgr_wide_sparse(l1 ? PGR_METRIC_L1 : PGR_METRIC_L2SQ, ai, av, an, bi, bv, bn);
 	return sum;
 }
 

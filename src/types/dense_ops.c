@@ -214,13 +214,13 @@ pgr_dense_distance(const PgrTypeInfo *type, const PgrDense *a, const PgrDense *b
 	switch (kind)
 	{
 		case PGR_DISTANCE_L2:
-			return sqrt(dist[PGR_METRIC_L2SQ] (a->data, b->data, a->dim));
+			return pgr_single_range(sqrt(dist[PGR_METRIC_L2SQ] (a->data, b->data, a->dim)));
 		case PGR_DISTANCE_NEG_IP:
-			return -dist[PGR_METRIC_IP] (a->data, b->data, a->dim);
+			return -pgr_single_range(dist[PGR_METRIC_IP] (a->data, b->data, a->dim));
 		case PGR_DISTANCE_COSINE:
 			return 1 - dist[PGR_METRIC_COSINE] (a->data, b->data, a->dim);
 		case PGR_DISTANCE_L1:
-			return dist[PGR_METRIC_L1] (a->data, b->data, a->dim);
+			return pgr_single_range(dist[PGR_METRIC_L1] (a->data, b->data, a->dim));
 		default:
 			elog(ERROR, "distance %d is not one of %s", kind, type->name);
 	}

@@ -45,12 +45,12 @@ STUB(FN(_to_array), return pgr_dense_to_array(TYPE, fcinfo));
 	} \
 	extern int	pgr_no_such_variable
 
-DISTANCE(FN(_l2_distance), PGR_METRIC_L2SQ, sqrt(d));
-DISTANCE(FN(_l2_squared_distance), PGR_METRIC_L2SQ, d);
-DISTANCE(FN(_inner_product), PGR_METRIC_IP, d);
-DISTANCE(FN(_negative_inner_product), PGR_METRIC_IP, -d);
+DISTANCE(FN(_l2_distance), PGR_METRIC_L2SQ, pgr_single_range(sqrt(d)));
+DISTANCE(FN(_l2_squared_distance), PGR_METRIC_L2SQ, pgr_single_range(d));
+DISTANCE(FN(_inner_product), PGR_METRIC_IP, pgr_single_range(d));
+DISTANCE(FN(_negative_inner_product), PGR_METRIC_IP, -pgr_single_range(d));
 DISTANCE(FN(_cosine_distance), PGR_METRIC_COSINE, 1 - d);
-DISTANCE(FN(_l1_distance), PGR_METRIC_L1, d);
+DISTANCE(FN(_l1_distance), PGR_METRIC_L1, pgr_single_range(d));
 DISTANCE(FN(_spherical_distance), PGR_METRIC_IP, pgr_spherical_distance(d));
 STUB(FN(_within), return pgr_dense_within(TYPE, fcinfo));
 STUB(FN(_distance_support),

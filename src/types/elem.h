@@ -134,6 +134,17 @@ typedef enum PgrDistanceKind
  */
 extern PgrDistanceKind pgr_distance_by_name(text *name, uint32 allowed);
 
+/*
+ * What operators return of a distance: one beyond single precision's range is an infinity,
+ * as in pgvector. Not a NaN: kernels give finite values for finite vectors, but for the
+ * cosine of a zero vector.
+ */
+static inline double
+pgr_single_range(double distance)
+{
+	return unlikely(fabs(distance) > FLT_MAX) ? copysign(INFINITY, distance) : distance;
+}
+
 /* distance <= radius; false for a NaN distance, error for a NaN radius */
 extern bool pgr_within(double distance, double radius);
 

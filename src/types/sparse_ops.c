@@ -45,13 +45,20 @@ square_sum(const PgrSparse *s)
 	return pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (values, values, s->nnz);
 }
 
-/* 1 - cosine; NaN for a zero vector and on overflow, as for dense vectors */
+/* 1 - cosine; NaN for a zero vector, as for dense vectors */
 static double
 cosine_distance(const PgrSparse *a, const PgrSparse *b)
 {
 	double		ip = apply(pgr_kernel->sparse_ip, a, b);
-	double		sim = ip / sqrt(square_sum(a) * square_sum(b));
+	double		aa = square_sum(a);
+	double		bb = square_sum(b);
+	double		sim;
 
+	if (pgr_sums_hold(PGR_METRIC_COSINE, 0, (float) aa, (float) bb))
+		sim = ip / sqrt(aa * bb);
+	else
+		sim = pgr_wide_sparse(PGR_METRIC_COSINE, a->indices, PGR_SPARSE_VALUES(a), a->nnz,
+							  b->indices, PGR_SPARSE_VALUES(b), b->nnz);
 	return 1 - (sim > 1 ? 1 : sim < -1 ? -1 : sim);
 }
 
@@ -61,13 +68,13 @@ pgr_sparse_distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b
 	switch (kind)
 	{
 		case PGR_DISTANCE_L2:
-			return sqrt(apply(pgr_kernel->sparse_l2sq, a, b));
+			return pgr_single_range(sqrt(apply(pgr_kernel->sparse_l2sq, a, b)));
 		case PGR_DISTANCE_NEG_IP:
-			return -apply(pgr_kernel->sparse_ip, a, b);
+			return -pgr_single_range(apply(pgr_kernel->sparse_ip, a, b));
 		case PGR_DISTANCE_COSINE:
 			return cosine_distance(a, b);
 		case PGR_DISTANCE_L1:
-			return apply(pgr_kernel->sparse_l1, a, b);
+			return pgr_single_range(apply(pgr_kernel->sparse_l1, a, b));
 		default:
 			elog(ERROR, "distance %d is not one of sparsevec", kind);
 	}
@@ -87,8 +94,9 @@ DISTANCE(pgr_sparsevec_l2_distance, pgr_sparse_distance(PGR_DISTANCE_L2, a, b));
 DISTANCE(pgr_sparsevec_negative_inner_product, pgr_sparse_distance(PGR_DISTANCE_NEG_IP, a, b));
 DISTANCE(pgr_sparsevec_cosine_distance, pgr_sparse_distance(PGR_DISTANCE_COSINE, a, b));
 DISTANCE(pgr_sparsevec_l1_distance, pgr_sparse_distance(PGR_DISTANCE_L1, a, b));
-DISTANCE(pgr_sparsevec_l2_squared_distance, apply(pgr_kernel->sparse_l2sq, a, b));
-DISTANCE(pgr_sparsevec_inner_product, apply(pgr_kernel->sparse_ip, a, b));
+DISTANCE(pgr_sparsevec_l2_squared_distance,
+		 pgr_single_range(apply(pgr_kernel->sparse_l2sq, a, b)));
+DISTANCE(pgr_sparsevec_inner_product, pgr_single_range(apply(pgr_kernel->sparse_ip, a, b)));
 
 PG_FUNCTION_INFO_V1(pgr_sparsevec_within);
 Datum
