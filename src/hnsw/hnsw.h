@@ -311,11 +311,10 @@ typedef struct PgrHnswChain
 	PgrHnswId	owner;
 	uint16		generation;		/* of the owner, when `more` was read */
 	PgrHnswId	slot;			/* the one that is next, or PGR_HNSW_NO_ID */
-	PgrHnswId	seen;			/* one of those before, to notice a cycle */
-	uint32		steps;
+	PgrChain	links;
 } PgrHnswChain;
 
-#define PGR_HNSW_CHAIN(id, generation, more) {id, generation, more, PGR_HNSW_NO_ID, 0}
+#define PGR_HNSW_CHAIN(id, generation, more) {id, generation, more, {0}}
 
 /* Goes on to the next slot; raises where a damaged chain leads back. */
 extern void pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next);

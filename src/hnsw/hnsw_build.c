@@ -60,6 +60,9 @@ add_to_centre(Datum *values, bool *isnull, void *arg)
 			return true;
 		scale = 1 / norm;
 	}
+	/* a few that codes have to shorten would take the centre away from all others */
+	else if (norm > PGR_CODE8_MAX_NORM)
+		return true;
 	for (int i = 0; i < dim; i++)
 		c->sum[i] += scale * x[i];
 	c->max_norm2 = Max(c->max_norm2, norm * norm);

@@ -190,11 +190,7 @@ pgr_hnsw_list_pages(const PgrHnswIndex *ix)
 void
 pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next)
 {
-	/* Brent: each 2^k-th slot is remembered, so in a cycle it comes again */
-	if ((chain->steps & (chain->steps + 1)) == 0)
-		chain->seen = chain->slot;
-	chain->steps++;
-	if (next != PGR_HNSW_NO_ID && next == chain->seen)
+	if (next != PGR_HNSW_NO_ID && pgr_chain_cycles(&chain->links, next))
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" has a cycle in the rows of node %u at block %u",

@@ -245,6 +245,24 @@ pgr_hnsw_scale_query(PgrHnswIndex *ix, const struct varlena *query)
 	return norm * norm * ix->query_scale * ix->query_scale;
 }
 
+/* scale * x less the centre, made as long as codes may be: what was longer keeps its direction. */
+static void
+shorten(const PgrHnswIndex *ix, const float *x, double scale, float *y)
+{
+	double		norm2 = 0;
+	double		factor;
+
+	for (uint32 i = 0; i < ix->meta.dim; i++)
+	{
+		double		d = scale * x[i] - (ix->centre != NULL ? ix->centre[i] : 0);
+
+		norm2 += d * d;
+	}
+	factor = PGR_CODE8_MAX_NORM / sqrt(norm2);
+	for (uint32 i = 0; i < ix->meta.dim; i++)
+		y[i] = (float) (factor * (scale * x[i] - (ix->centre != NULL ? ix->centre[i] : 0)));
+}
+
 bool
 pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 				int8 *code, PgrCode8 *head)
@@ -253,6 +271,7 @@ pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 	const float *x = ix->cls->floats(value, &dim);
 	float	   *y = ix->floats;
 	float		aux = 0;
+	double		scale = query ? ix->query_scale : 1;
 
 	if (dim != ix->meta.dim)
 		pgr_hnsw_error_dim(ix, dim);
@@ -261,12 +280,16 @@ pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 	if (ix->cls->space == PGR_DISTANCE_COSINE && !normalise(y, dim) && !ix->cls->zero_is_value)
 		return false;
 	if (ix->cls->space == PGR_DISTANCE_NEG_IP && !query)
-		aux = -(float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (y, y, dim);
-	for (int i = 0; query && ix->query_scale != 1 && i < dim; i++)
-		y[i] *= ix->query_scale;
+		aux = -(float) Min(pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (y, y, dim),
+						   PGR_CODE8_MAX_NORM * PGR_CODE8_MAX_NORM);
+	for (int i = 0; scale != 1 && i < dim; i++)
+		y[i] *= scale;
 	if (ix->centre != NULL)
 		for (int i = 0; i < dim; i++)
 			y[i] -= ix->centre[i];
+	/* unit vectors are never so long */
+	if (!(pgr_kernel->norm[PGR_ELEM_F32] (y, dim) <= PGR_CODE8_MAX_NORM))
+		shorten(ix, x, scale, y);
 	pgr_rotate(&ix->rotation, y);
 	pgr_code8_encode(y, ix->meta.padded, aux, code, head);
 	return true;

@@ -516,7 +516,9 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known
 	}
 	else if (s->query != NULL)
 		row.distance = pgr_hnsw_from_code_distance(s->ix, hit->distance, s->norm2);
-	/* a value that has no distance since its row was indexed cannot be: values do not change */
+	/* heaps need an order; as in a sort the last. A vector in the index has a distance */
+	if (unlikely(isnan(row.distance)))
+		row.distance = INFINITY;
 	if (s->returned > 0 && row.distance < s->last)
 	{
 		s->counters.late++;
@@ -575,7 +577,7 @@ pop_hit(HnswScan *s)
 {
 	const PgrHnswHit *hits;
 
-	if (s->hits.n > 0 && key_at(&s->hits, 0) <= next_lower(s))
+	if (!s->has_sorted || (s->hits.n > 0 && key_at(&s->hits, 0) <= s->sorted_lower))
 	{
 		ScanHit		next;
 

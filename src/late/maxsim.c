@@ -33,7 +33,8 @@ typedef struct QueryCache
 	struct varlena *image;		/* the argument as passed, toasted or not */
 	PgrMultivector *query;
 	const float *tokens;		/* count x dim */
-	float	   *best;			/* count, scratch of one score */
+	double	   *best;			/* count, scratch of one score */
+	float	   *singles;		/* the same as kernels give it */
 	PgrMaxSimQuery *packed[PGR_ELEM_COUNT]; /* by the documents' element */
 } QueryCache;
 
@@ -52,7 +53,8 @@ cache_reset(QueryCache *cache, struct varlena *image)
 	old = MemoryContextSwitchTo(cache->context);
 	cache->query = (PgrMultivector *) PG_DETOAST_DATUM_COPY(PointerGetDatum(image));
 	cache->tokens = pgr_multivector_floats(cache->query);
-	cache->best = palloc(sizeof(float) * Max(cache->query->count, 1));
+	cache->best = palloc(sizeof(double) * Max(cache->query->count, 1));
+	cache->singles = palloc(sizeof(float) * Max(cache->query->count, 1));
 	cache->image = palloc(size);
 	memcpy(cache->image, image, size);
 	MemoryContextSwitchTo(old);
@@ -108,7 +110,7 @@ cache_packed(QueryCache *cache, PgrElem elem)
 /* Multiplications between checks for interrupts, for values of up to a gigabyte. */
 #define STEP_WORK (1 << 28)
 
-/* Fills cache->best, some of the document's tokens at a time. */
+/* Fills cache->singles, some of the document's tokens at a time. */
 static void
 best_in_steps(QueryCache *cache, const PgrMultivector *doc)
 {
@@ -120,7 +122,7 @@ best_in_steps(QueryCache *cache, const PgrMultivector *doc)
 	uint32		step = Min(Max(STEP_WORK / token_work, 1), doc->count);
 	float	   *best;
 
-	pgr_maxsim_best(query, codes, scales, step, cache->best);
+	pgr_maxsim_best(query, codes, scales, step, cache->singles);
 	if (step == doc->count)
 		return;
 	best = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(float) * cache->query->count);
@@ -130,9 +132,24 @@ best_in_steps(QueryCache *cache, const PgrMultivector *doc)
 		pgr_maxsim_best(query, codes + from * width, scales ? scales + from : NULL,
 						Min(step, doc->count - from), best);
 		for (int i = 0; i < cache->query->count; i++)
-			cache->best[i] = Max(cache->best[i], best[i]);
+			cache->singles[i] = Max(cache->singles[i], best[i]);
 	}
 	pfree(best);
+}
+
+/* A query token's best similarity where MaxSim's sums overflow single precision. */
+static double
+best_product(const float *token, const float *doc, int count, int dim)
+{
+	double		best = -INFINITY;
+
+	for (int j = 0; j < count; j++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		best = Max(best, pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP]
+				   (token, doc + (Size) j * dim, dim));
+	}
+	return best;
 }
 
 /*
@@ -142,10 +159,23 @@ best_in_steps(QueryCache *cache, const PgrMultivector *doc)
 static bool
 best_of_tokens(QueryCache *cache, const PgrMultivector *doc)
 {
-	if (doc->count == 0 || cache->query->count == 0)
+	const PgrMultivector *query = cache->query;
+	const float *floats = NULL;
+
+	if (doc->count == 0 || query->count == 0)
 		return false;
-	pgr_multivector_check_same_dim(doc, cache->query);
+	pgr_multivector_check_same_dim(doc, query);
 	best_in_steps(cache, doc);
+	for (int i = 0; i < query->count; i++)
+	{
+		cache->best[i] = cache->singles[i];
+		if (likely(isfinite(cache->singles[i])))
+			continue;
+		if (floats == NULL)
+			floats = pgr_multivector_floats(doc);
+		cache->best[i] = best_product(cache->tokens + (Size) i * query->dim, floats, doc->count,
+									  query->dim);
+	}
 	return true;
 }
 
@@ -230,7 +260,7 @@ pgr_max_sim_weighted(PG_FUNCTION_ARGS)
 	if (!best_of_tokens(cache, doc))
 		PG_RETURN_NULL();
 	for (int i = 0; i < cache->query->count; i++)
-		sum += (double) weights[i] * cache->best[i];
+		sum += weights[i] * cache->best[i];
 	PG_RETURN_FLOAT8(sum);
 }
 
@@ -253,7 +283,8 @@ pgr_chamfer(PG_FUNCTION_ARGS)
 
 	reverse.query = doc;
 	reverse.tokens = pgr_multivector_floats(doc);
-	reverse.best = palloc(sizeof(float) * doc->count);
+	reverse.best = palloc(sizeof(double) * doc->count);
+	reverse.singles = palloc(sizeof(float) * doc->count);
 	best_of_tokens(&reverse, cache->query);
 	sum += sum_best(&reverse) / doc->count;
 	PG_RETURN_FLOAT8(sum / 2);

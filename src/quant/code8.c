@@ -33,7 +33,10 @@ bool
 pgr_code8_same(const PgrCode8 *a, const int8_t *a_code, const PgrCode8 *b, const int8_t *b_code,
 			   uint32_t dim)
 {
-	return fabsf(a->scale - b->scale) <= SAME_SCALE * a->scale && memcmp(a_code, b_code, dim) == 0;
+	/* far from the origin of codes, vectors with equal ones may differ in their own lengths */
+	return fabsf(a->scale - b->scale) <= SAME_SCALE * a->scale &&
+		fabsf(a->aux - b->aux) <= 2 * SAME_SCALE * fabsf(a->aux) &&
+		memcmp(a_code, b_code, dim) == 0;
 }
 
 static double
@@ -65,6 +68,7 @@ pgr_code8_pair_distance(const PgrCode8 *a, const int8_t *a_code, const PgrCode8 
 double
 pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head, uint32_t dim, double distance)
 {
+	const float longest = (float) (.99 * PGR_CODE8_MAX_NORM * PGR_CODE8_MAX_NORM);
 	double		norms = (double) query->norm2 * head->norm2;
 	double		product = ((double) query->norm2 + head->norm2 - distance) / 2;
 	double		across = norms > 0 ? 1 - product * product / norms : 1;	/* sin^2 */
@@ -75,6 +79,8 @@ pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head, uint32_t dim, doubl
 
 	double		rounding = dim * (q + x);
 
+	if (query->norm2 >= longest || head->norm2 >= longest)
+		return INFINITY;
 	across = across > 0 ? across : 0;
 	/* rounding also puts vectors apart; where they are nearly the same it does not */
 	return 2 * sqrt(across * (q * head->norm2 + x * query->norm2)) + rounding / 2;

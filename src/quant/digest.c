@@ -66,7 +66,17 @@ pgr_digest_axes(const float *rows, uint32_t nrows, uint32_t dim, uint32_t n, flo
 				float *scratch)
 {
 	float	   *sums = scratch + n;
+	double		longest = 0;
+	float		unit;
 
+	/* rows in units of the longest, of which sums of products neither overflow nor vanish */
+	for (uint32_t r = 0; r < nrows; r++)
+	{
+		double		norm = pgr_kernel->norm[PGR_ELEM_F32] (rows + (size_t) r * dim, dim);
+
+		longest = norm > longest ? norm : longest;
+	}
+	unit = longest > 1e-30 ? (float) (1 / longest) : 0;
 	memset(axes, 0, (size_t) n * dim * sizeof(float));
 	for (uint32_t i = 0; i < n && i < nrows; i++)
 		memcpy(axes + (size_t) i * dim, rows + (uint64_t) i * nrows / n * dim, dim * sizeof(float));
@@ -81,7 +91,7 @@ pgr_digest_axes(const float *rows, uint32_t nrows, uint32_t dim, uint32_t n, flo
 			pgr_kernel->many[PGR_ELEM_F32][PGR_METRIC_IP] (row, axes, dim * sizeof(float), n, dim,
 														   scratch);
 			for (uint32_t i = 0; i < n; i++)
-				add_scaled(sums + (size_t) i * dim, scratch[i], row, dim);
+				add_scaled(sums + (size_t) i * dim, scratch[i] * unit, row, dim);
 		}
 		memcpy(axes, sums, (size_t) n * dim * sizeof(float));
 		orthonormalise(axes, n, dim);

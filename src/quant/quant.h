@@ -63,6 +63,13 @@ typedef struct PgrCode8
 	float		aux;			/* added to its distance from a query; README */
 } PgrCode8;
 
+/*
+ * The longest vector that codes are made of: sums of squares, their products with dim and
+ * what edges add stay far inside of single precision. The caller shortens others, and
+ * their distances say nothing but that they are far: their error is infinite.
+ */
+#define PGR_CODE8_MAX_NORM 1e17
+
 /* Encodes x of dim (a multiple of 64) coordinates; aux is the caller's. */
 extern void pgr_code8_encode(const float *x, uint32_t dim, float aux,
 							 int8_t *code, PgrCode8 *head);
