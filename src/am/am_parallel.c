@@ -9,12 +9,14 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "am/am_parallel.h"
+#include "base/debug_point.h"
 #include "catalog/index.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/spin.h"
 #include "tcop/tcopprot.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 /* keys of the shared memory's table of contents */
@@ -43,12 +45,63 @@ struct PgrParallelShared
 };
 
 static void
+release_owner(ResourceOwner owner)
+{
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, false, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, false, false);
+	ResourceOwnerDelete(owner);
+}
+
+static void
 put_query_text(ParallelContext *context, Size size)
 {
 	char	   *text = shm_toc_allocate(context->toc, size);
 
 	memcpy(text, debug_query_string ? debug_query_string : "", size);
 	shm_toc_insert(context->toc, KEY_QUERY, text);
+}
+
+/*
+ * InitializeParallelDSM; false, and nothing is left, where the system has not as much
+ * shared memory (/dev/shm of a container). A subtransaction is not possible in parallel
+ * mode; the only thing that a failed attempt leaves is a segment's entry with its resource
+ * owner, so it gets one of its own. *owner: that of the segment, to be deleted after it.
+ */
+static bool
+make_shared_memory(ParallelContext *context, ResourceOwner *owner)
+{
+	ResourceOwner old_owner = CurrentResourceOwner;
+	MemoryContext old = CurrentMemoryContext;
+	volatile bool made = true;
+
+	*owner = ResourceOwnerCreate(old_owner, "pgretrieve parallel build");
+	CurrentResourceOwner = *owner;
+	PG_TRY();
+	{
+		PGR_DEBUG_POINT("parallel-memory");
+		InitializeParallelDSM(context);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(old);
+		error = CopyErrorData();
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INSUFFICIENT_RESOURCES)
+			PG_RE_THROW();
+		FlushErrorState();
+		ereport(NOTICE,
+				(errmsg("the index is built by one process, because there is not enough shared memory for more"),
+				 errdetail_internal("%s", error->message)));
+		FreeErrorData(error);
+		made = false;
+	}
+	PG_END_TRY();
+	CurrentResourceOwner = old_owner;
+	if (!made)
+		release_owner(*owner);
+	return made;
 }
 
 bool
@@ -58,6 +111,8 @@ pgr_parallel_begin(PgrParallelBuild *b, Relation heap, Relation index, IndexInfo
 	ParallelContext *context;
 	ParallelTableScanDesc scan;
 	Snapshot	snapshot = SnapshotAny;
+	ResourceOwner owner;
+	bool		made;
 	Size		query_size = strlen(debug_query_string ? debug_query_string : "") + 1;
 
 	EnterParallelMode();
@@ -71,18 +126,21 @@ pgr_parallel_begin(PgrParallelBuild *b, Relation heap, Relation index, IndexInfo
 	shm_toc_estimate_chunk(&context->estimator,
 						   mul_size(context->nworkers, sizeof(WorkerUsage)));
 	shm_toc_estimate_keys(&context->estimator, 5);
-	InitializeParallelDSM(context);
+	made = make_shared_memory(context, &owner);
 	if (context->seg == NULL)
 	{
 		if (IsMVCCSnapshot(snapshot))
 			UnregisterSnapshot(snapshot);
 		DestroyParallelContext(context);
 		ExitParallelMode();
+		if (made)
+			release_owner(owner);
 		return false;
 	}
 
 	memset(b, 0, sizeof(*b));
 	b->context = context;
+	b->owner = owner;
 	b->snapshot = snapshot;
 	b->heap = heap;
 	b->index = index;
@@ -147,6 +205,7 @@ pgr_parallel_end(PgrParallelBuild *b)
 		UnregisterSnapshot(b->snapshot);
 	DestroyParallelContext(b->context);
 	ExitParallelMode();
+	release_owner(b->owner);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "nodes/execnodes.h"
 #include "storage/sharedfileset.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 
 typedef struct PgrParallelShared PgrParallelShared;
 
@@ -24,6 +25,7 @@ typedef struct PgrParallelBuild
 {
 	ParallelContext *context;	/* leader only */
 	Snapshot	snapshot;		/* leader only */
+	ResourceOwner owner;		/* leader only: of the shared memory */
 	PgrParallelShared *shared;
 	void	   *area;			/* 64-byte aligned */
 	SharedFileSet *files;		/* temporary files of the build */
@@ -38,7 +40,7 @@ typedef struct PgrParallelBuild
 
 /*
  * Leader: memory for up to `workers` (> 0) workers that will run `function`.
- * False if no worker can be had: then nothing was begun.
+ * False if no worker can be had, or no memory (with a NOTICE): then nothing was begun.
  */
 extern bool pgr_parallel_begin(PgrParallelBuild *b, Relation heap, Relation index,
 							   IndexInfo *info, int workers, const char *function,

@@ -64,7 +64,8 @@ pgr_debug_point(const char *name)
 	if (strncmp(action, "wait", 4) == 0)
 		wait_for_lock();
 	else if (strncmp(action, "error", 5) == 0)
-		elog(ERROR, "debug point %s", name);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg_internal("debug point %s", name)));
 	else if (strncmp(action, "crash", 5) == 0)
 	{
 		if (XactLastRecEnd != InvalidXLogRecPtr)

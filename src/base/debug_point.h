@@ -9,7 +9,7 @@
  *
  *		wait	until nobody holds advisory lock 1 of the database exclusively; not at a
  *				point that is reached with a buffer's content locked
- *		error	an error, ERRCODE_INTERNAL_ERROR
+ *		error	an error, ERRCODE_INSUFFICIENT_RESOURCES
  *		crash	flushes the WAL that this backend has written and kills it (SIGKILL), so
  *				that exactly the records up to here survive
  *

@@ -252,14 +252,14 @@ collect(NearestState *s)
 	MemoryContext row_context = s->css.ss.ps.ps_ExprContext->ecxt_per_tuple_memory;
 	bool		filtered = s->css.ss.ps.qual != NULL;
 	NullableDatum query;
-	bool		known = evaluate_query(s, &query);
+	bool		known = false;
+	bool		evaluated = false;
 	LOCAL_FCINFO(fcinfo, 2);
 	NullableDatum *column = &fcinfo->args[s->call.column_first ? 0 : 1];
 	MemoryContext old;
 	HeapTuple	tuple;
 
 	InitFunctionCallInfoData(*fcinfo, &s->function, 2, s->call.collation, NULL, NULL);
-	fcinfo->args[s->call.column_first ? 1 : 0] = query;
 	column->isnull = false;
 	if (s->scan == NULL)
 		begin_scan(s);
@@ -269,8 +269,18 @@ collect(NearestState *s)
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextReset(row_context);
 		prefetch_next(s, tuple);
-		if (!filtered || passes(s, tuple))
-			offer_tuple(s, fcinfo, known ? column : NULL, tuple);
+		if (filtered && !passes(s, tuple))
+			continue;
+		/* with the first row, as a sort would: where there is none, errors in it do not count */
+		if (!evaluated)
+		{
+			MemoryContextSwitchTo(old);
+			known = evaluate_query(s, &query);
+			evaluated = true;
+			fcinfo->args[s->call.column_first ? 1 : 0] = query;
+			MemoryContextSwitchTo(row_context);
+		}
+		offer_tuple(s, fcinfo, known ? column : NULL, tuple);
 	}
 	MemoryContextSwitchTo(old);
 	ExecClearTuple(s->css.ss.ss_ScanTupleSlot);

@@ -23,6 +23,17 @@
 /* rows that the centre is the mean of */
 #define SAMPLE_ROWS 2000
 
+/*
+ * A build alone makes room for so many times the rows that the table is estimated to have,
+ * and so many more: estimates of tables that were never analysed are rough.
+ */
+#define ROWS_MARGIN 4
+#define ROWS_MORE 100000
+
+/* fewest nodes of a graph where memory is short, and bytes that are left beside one */
+#define LEAST_CAPACITY 1000
+#define LEFT_FREE (16 * 1024 * 1024)
+
 static PgrGraph *shared_graph(PgrHnswBuildShared *shared);
 static void start_build(PgrHnswBuild *b, Relation index);
 
@@ -153,18 +164,53 @@ graph_capacity(const PgrHnswIndex *ix, double rows, double most, int participant
 	return capacity;
 }
 
+/*
+ * Memory for a graph of *capacity nodes, or of half, a quarter and so on of them where the
+ * system does not have as much: a setting tells what may be used, not what there is. Then a
+ * part is left for all else. Raises if there is none for a few nodes.
+ */
+static void *
+graph_memory(const PgrHnswMeta *meta, uint32 *capacity, Size *size)
+{
+	bool		reduced = false;
+
+	for (;; *capacity /= 2, reduced = true)
+	{
+		bool		last = *capacity <= LEAST_CAPACITY;
+		Size		wanted;
+		void	   *memory;
+
+		*size = pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta), *capacity);
+		wanted = add_size(*size, 64);
+		if (reduced && !last)
+			wanted = add_size(wanted, add_size(wanted / 4, LEFT_FREE));
+		memory = MemoryContextAllocExtended(CurrentMemoryContext, wanted,
+											MCXT_ALLOC_HUGE | (last ? 0 : MCXT_ALLOC_NO_OOM));
+		if (memory == NULL)
+			continue;
+		if (wanted == *size + 64)
+			return memory;
+		pfree(memory);
+		return MemoryContextAllocHuge(CurrentMemoryContext, *size + 64);
+	}
+}
+
+/*
+ * For about so many rows. What is not touched is not used, but it is counted where memory
+ * is limited by address space: no more than for a few times the rows is asked for. With
+ * more rows than that the index is built in parts.
+ */
 static PgrGraph *
 make_graph(PgrHnswBuild *b, double rows)
 {
 	const PgrHnswMeta *meta = &b->ix->meta;
-	uint32		capacity = graph_capacity(b->ix, rows, PG_UINT32_MAX, 1, &b->shared->spooling);
-	/* memory that is not touched is not used: the graph may be taken whole */
-	Size		size = pgr_graph_size(meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta),
-									  capacity);
+	uint32		capacity = graph_capacity(b->ix, rows, ROWS_MARGIN * rows + ROWS_MORE, 1,
+										  &b->shared->spooling);
+	Size		size;
 	PgrGraph   *g;
 
-	g = MemoryContextAllocHuge(CurrentMemoryContext, add_size(size, 64));
-	g = (PgrGraph *) TYPEALIGN(64, g);
+	g = (PgrGraph *) TYPEALIGN(64, graph_memory(meta, &capacity, &size));
+	b->shared->spooling |= capacity < rows;
 	pgr_want_huge_pages(g, size);
 	pgr_graph_init(g, meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta), meta->ef_construction,
 				   meta->max_aux, capacity);

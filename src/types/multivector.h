@@ -24,7 +24,8 @@
 typedef struct PgrMultivector
 {
 	int32		vl_len_;		/* varlena header (do not touch directly!) */
-	uint16		dim;			/* elements per token; 0 only if count is 0 */
+	uint16		dim;			/* elements per token; 0 if count is 0, but for values that
+								 * 1.0 stored */
 	uint8		elem;			/* PgrElem */
 	uint8		flags;			/* zero */
 	int32		count;			/* number of tokens */

@@ -170,7 +170,8 @@ pgr_tokens_finish(PgrTokenBuilder *b)
 		elog(ERROR, "multivector of %d tokens is too large", b->count);
 	m = palloc(size);
 	SET_VARSIZE(m, size);
-	m->dim = b->dim;
+	/* as text input makes it: empty ones are all alike */
+	m->dim = b->count == 0 ? 0 : b->dim;
 	m->elem = b->elem;
 	m->flags = 0;
 	m->count = b->count;

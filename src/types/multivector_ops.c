@@ -314,7 +314,7 @@ shape(Datum d)
 	StaticAssertStmt(sizeof(head) == offsetof(PgrMultivector, data) - VARHDRSZ,
 					 "head is multivector's header");
 	pgr_datum_prefix(d, &head, sizeof(head));
-	return (Shape){head.dim, head.count};
+	return (Shape){head.count == 0 ? 0 : head.dim, head.count};
 }
 
 PG_FUNCTION_INFO_V1(pgr_multivector_dims);
@@ -403,7 +403,9 @@ compare_args(FunctionCallInfo fcinfo)
 	PgrMultivector *b = PG_GETARG_MULTIVECTOR_P(1);
 	int			result;
 
-	if (a->dim != b->dim)
+	if (a->count == 0 || b->count == 0)
+		result = a->count == b->count ? 0 : a->count < b->count ? -1 : 1;
+	else if (a->dim != b->dim)
 		result = a->dim < b->dim ? -1 : 1;
 	else
 	{

@@ -63,3 +63,19 @@ RESET enable_sort;
 INSERT INTO mv (c) SELECT multivector_agg(ARRAY[i % 7, i]::vector ORDER BY i) FROM generate_series(1, 2000) i;
 SELECT token_count(c), multivector_dims(c), (SELECT sum(t) FROM unnest(c) t) FROM mv WHERE b IS NULL;
 DROP TABLE mv;
+
+-- empty values are all alike, as text makes them, whatever they were made of
+CREATE TABLE mv_empty (m multivector);
+-- 188 dimensions, i8, no token
+DO $$
+DECLARE
+  file text := current_setting('data_directory') || '/pgr_empty';
+  oid oid := lo_from_bytea(0, '\x5047434f50590aff0d0a00'::bytea || '\x0000000000000000'::bytea || '\x0001'::bytea || int4send(8) || '\x00bc020000000000'::bytea || '\xffff'::bytea);
+BEGIN
+  PERFORM lo_export(oid, file);
+  PERFORM lo_unlink(oid);
+  EXECUTE format('COPY mv_empty FROM %L WITH (FORMAT binary)', file);
+END $$;
+INSERT INTO mv_empty VALUES ('[]'::multivector(188, i8)), (subvector('[]'::multivector(3), 1, 2)), (l2_normalize('[]'::multivector(3, f16)));
+SELECT m = '[]' AS same, m::text::multivector = m AS round_trip, multivector_dims(m) AS dims, multivector_hash(m) = multivector_hash('[]') AS hash FROM mv_empty;
+DROP TABLE mv_empty;

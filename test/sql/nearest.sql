@@ -179,3 +179,12 @@ DROP VIEW nv;
 DROP TABLE nt, np, kept, cases, wide;
 DROP ROLE regress_nearest;
 DROP FUNCTION uses_node, differs;
+
+-- The query is computed with the first row that passes: where there is none, its errors are none.
+CREATE TABLE nr_none (id int, v vector(2));
+CREATE FUNCTION nr_fails() RETURNS vector LANGUAGE plpgsql STABLE AS $$ BEGIN RAISE EXCEPTION 'computed'; END $$;
+SELECT id FROM nr_none ORDER BY v <-> (SELECT nr_fails()) LIMIT 1;
+INSERT INTO nr_none VALUES (1, '[1,2]');
+SELECT id FROM nr_none WHERE id = 2 ORDER BY v <-> (SELECT nr_fails()) LIMIT 1;
+SELECT try('SELECT id FROM nr_none ORDER BY v <-> (SELECT nr_fails()) LIMIT 1');
+DROP TABLE nr_none;

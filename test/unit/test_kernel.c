@@ -238,7 +238,9 @@ test_distances(const PgrKernelTable *t)
 static void
 test_extremes(const PgrKernelTable *t)
 {
-	static const float sizes[] = {0, 1e-45f, 1e-40f, FLT_MIN, 1e-25f, 1e-18f, 1, 1e18f, 1e20f, 3e38f, FLT_MAX};
+	static const float sizes[] = {
+		0, 1e-45f, 1e-40f, FLT_MIN, 1e-25f, 1e-18f, 1, 1e18f, 1e20f, 3e38f, FLT_MAX
+	};
 	const int	nsizes = sizeof(sizes) / sizeof(sizes[0]);
 	char		name[100];
 	char		detail[200] = "";
