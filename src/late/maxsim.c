@@ -53,7 +53,8 @@ cache_reset(QueryCache *cache, struct varlena *image)
 	old = MemoryContextSwitchTo(cache->context);
 	cache->query = (PgrMultivector *) PG_DETOAST_DATUM_COPY(PointerGetDatum(image));
 	cache->tokens = pgr_multivector_floats(cache->query);
-	cache->best = palloc(sizeof(double) * Max(cache->query->count, 1));
+	cache->best = MemoryContextAllocHuge(cache->context,
+										 sizeof(double) * Max(cache->query->count, 1));
 	cache->singles = palloc(sizeof(float) * Max(cache->query->count, 1));
 	cache->image = palloc(size);
 	memcpy(cache->image, image, size);
