@@ -14,6 +14,7 @@
 #include "access/xlog.h"
 #include "access/xloginsert.h"
 #include "base/compat.h"
+#include "base/debug_point.h"
 #include "miscadmin.h"
 #include "storage/storage.h"
 
@@ -116,6 +117,8 @@ run_write_block(PgrRunWriter *w, BlockNumber block, const char *image)
 		log_newpage_buffer(buffer, true);
 	END_CRIT_SECTION();
 	UnlockReleaseBuffer(buffer);
+	if (w->target == PGR_RUN_LOGGED)
+		PGR_DEBUG_POINT("wal-record");
 }
 
 static void

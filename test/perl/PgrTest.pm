@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_server new_standby caught_up sql sql_file collection_dir load_collection have_amcheck
-  random_words kill_and_recover start_bench finish_bench start_session thorough);
+  random_words kill_and_recover await_recovery start_bench finish_bench start_session thorough);
 
 my $here = dirname(__FILE__);
 
@@ -126,12 +126,20 @@ sub kill_and_recover
 	my ($rc, $pid) = $node->psql('postgres', "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND $condition ORDER BY random() LIMIT 1");
 	return 0 unless ($pid // '') =~ /^\d+$/;
 	kill 9, $pid or return 0;
+	await_recovery($node);
+	return 1;
+}
+
+# Waits until a server that crashed accepts connections again.
+sub await_recovery
+{
+	my ($node) = @_;
 	for (1 .. 600)
 	{
 		select undef, undef, undef, 0.1;
 		# psql that is refused may be gone before it is given the statement, which dies
 		my ($status, $out) = eval { $node->psql('postgres', 'SELECT pg_is_in_recovery()') };
-		return 1 if defined $status && $status == 0 && $out =~ /^[ft]$/;
+		return if defined $status && $status == 0 && $out =~ /^[ft]$/;
 	}
 	die 'the server did not come back';
 }

@@ -48,12 +48,7 @@ sub crash_at
 	my ($point, $statement) = @_;
 	my ($rc) = $node->psql('postgres', "SET pgretrieve.debug_point = '$point';\n$statement");
 	return 0 if $rc == 0;
-	for (1 .. 600)
-	{
-		select undef, undef, undef, 0.1;
-		my ($status, $out) = eval { $node->psql('postgres', 'SELECT pg_is_in_recovery()') };
-		last if defined $status && $status == 0;
-	}
+	await_recovery($node);
 	return 1;
 }
 
