@@ -204,7 +204,7 @@ CREATE INDEX w_v ON w USING hnsw (v vector_l2_ops);
 SET client_min_messages = warning;
 RESET maintenance_work_mem;
 SELECT nodes, unreachable, (SELECT count(*) FROM hnsw_check('w_v')) AS problems FROM hnsw_stats('w_v');
-SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM w ORDER BY v <-> pseudo(5, 100)::vector) x;
+SELECT count(*) >= 2997, count(*) = count(DISTINCT id) FROM (SELECT id FROM w ORDER BY v <-> pseudo(5, 100)::vector) x;
 -- as many rows as would not fit, but none has a value
 SET maintenance_work_mem = '1MB';
 CREATE TABLE n AS SELECT NULL::vector(100) AS v FROM generate_series(1, 20000);

@@ -258,7 +258,7 @@ SELECT array_agg((hit).id ORDER BY rank) AS own_rows FROM hybrid_search(NULL::hs
 SELECT hs_same('NULL::hs_secret, ARRAY[leg(''v'', ''<->'', ''[1,1]'')], 5'), hs_same('''hs_secret'', ''who'', ARRAY[leg(''v'', ''<->'', ''[1,1]'')], 5');
 
 -- profiles: in a table of whoever asked for it; those are used who may act as the caller or as the relation's owner
-SELECT try('SELECT rank_profile_table()'), try('SELECT rank_profile_table(''pg_catalog'')'), try('SELECT rank_profile_table(''public'')');
+SELECT replace(try('SELECT rank_profile_table()'), current_database(), 'this'), try('SELECT rank_profile_table(''pg_catalog'')'), try('SELECT rank_profile_table(''public'')');
 SELECT try('SELECT count(*) FROM profile_search(NULL::hs_secret, ''near'', ''{}'')'), try('SELECT count(*) FROM profile_search(NULL::hs_secret, ''near'', ''{}'', profile_schema => NULL)');
 RESET ROLE;
 CREATE SCHEMA "hs Profiles" AUTHORIZATION pgr_hs_owner;
