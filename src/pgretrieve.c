@@ -31,8 +31,9 @@ void
 _PG_init(void)
 {
 	pgr_types_init();
-	pgr_exact_init();
+	/* before exact search, whose path would take the place of one without a threshold */
 	pgr_hnsw_init();
+	pgr_exact_init();
 	pgr_inverted_init();
 	pgr_inspect_init();
 	pgr_debug_point_init();

@@ -163,6 +163,23 @@ CREATE OPERATOR CLASS bit_jaccard_ops
 COMMENT ON OPERATOR CLASS bit_jaccard_ops USING hnsw IS 'Jaccard distance';
 COMMENT ON OPERATOR FAMILY bit_jaccard_ops USING hnsw IS 'Jaccard distance';
 
+-- thresholds, loose in the families: 28_radius.sql
+
+ALTER OPERATOR FAMILY vector_l2_ops USING hnsw ADD OPERATOR 2 ~<= (vector, float8);
+ALTER OPERATOR FAMILY vector_ip_ops USING hnsw ADD OPERATOR 2 ~<= (vector, float8);
+ALTER OPERATOR FAMILY vector_cosine_ops USING hnsw ADD OPERATOR 2 ~<= (vector, float8);
+ALTER OPERATOR FAMILY vector_l1_ops USING hnsw ADD OPERATOR 2 ~<= (vector, float8);
+ALTER OPERATOR FAMILY halfvec_l2_ops USING hnsw ADD OPERATOR 2 ~<= (halfvec, float8);
+ALTER OPERATOR FAMILY halfvec_ip_ops USING hnsw ADD OPERATOR 2 ~<= (halfvec, float8);
+ALTER OPERATOR FAMILY halfvec_cosine_ops USING hnsw ADD OPERATOR 2 ~<= (halfvec, float8);
+ALTER OPERATOR FAMILY halfvec_l1_ops USING hnsw ADD OPERATOR 2 ~<= (halfvec, float8);
+ALTER OPERATOR FAMILY sparsevec_l2_ops USING hnsw ADD OPERATOR 2 ~<= (sparsevec, float8);
+ALTER OPERATOR FAMILY sparsevec_ip_ops USING hnsw ADD OPERATOR 2 ~<= (sparsevec, float8);
+ALTER OPERATOR FAMILY sparsevec_cosine_ops USING hnsw ADD OPERATOR 2 ~<= (sparsevec, float8);
+ALTER OPERATOR FAMILY sparsevec_l1_ops USING hnsw ADD OPERATOR 2 ~<= (sparsevec, float8);
+ALTER OPERATOR FAMILY bit_hamming_ops USING hnsw ADD OPERATOR 2 ~<= (bit, float8);
+ALTER OPERATOR FAMILY bit_jaccard_ops USING hnsw ADD OPERATOR 2 ~<= (bit, float8);
+
 -- filter columns: what they say of their type, and their operators
 
 CREATE FUNCTION bool_filter_class(internal) RETURNS internal

@@ -9,6 +9,7 @@
 #include "access/amvalidate.h"
 #include "access/htup_details.h"
 #include "access/reloptions.h"
+#include "am/radius.h"
 #include "base/compat.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_amproc.h"
@@ -92,6 +93,7 @@ pgr_hnsw_init(void)
 							 &pgr_hnsw_scan_mem_multiplier, 1, 1, 1000, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
 	pgr_hnsw_plan_init();
+	pgr_radius_register(pgr_hnsw_cost);
 }
 
 static bytea *
@@ -170,6 +172,9 @@ validate_functions(CatCList *functions)
 static bool
 validate_operator(FamilyKind kind, Form_pg_amop op)
 {
+	if (kind == FAMILY_VECTOR && op->amoppurpose == AMOP_SEARCH)
+		return op->amopstrategy == PGR_RADIUS_STRATEGY &&
+			check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype, FLOAT8OID);
 	if (kind == FAMILY_VECTOR)
 		return op->amopstrategy == 1 && op->amoppurpose == AMOP_ORDER &&
 			check_amop_signature(op->amopopr, FLOAT8OID, op->amoplefttype, op->amoprighttype);
@@ -178,9 +183,10 @@ validate_operator(FamilyKind kind, Form_pg_amop op)
 }
 
 /*
- * An opclass of vectors has one ordering operator returning float8 over its type,
- * and the support function that names its row in src/am/vecclass.c; one of filters
- * has search operators, and that of its row in src/am/filtercol.c.
+ * An opclass of vectors has one ordering operator returning float8 over its type, perhaps
+ * one for thresholds of it, and the support function that names its row in
+ * src/am/vecclass.c; one of filters has search operators, and that of its row in
+ * src/am/filtercol.c.
  */
 static bool
 hnsw_validate(Oid opclass)

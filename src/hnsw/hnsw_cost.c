@@ -19,6 +19,7 @@
 #include <math.h>
 
 #include "access/genam.h"
+#include "am/radius.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "nodes/nodeFuncs.h"
@@ -60,6 +61,26 @@ static Selectivity
 quals_selectivity(PlannerInfo *root, const IndexOptInfo *index, List *quals)
 {
 	return clauselist_selectivity(root, quals, index->rel->relid, JOIN_INNER, NULL);
+}
+
+/* The clauses but for those of a radius, and the share of rows within it. */
+static List *
+split_radius(List *indexclauses, double *share)
+{
+	List	   *rest = NIL;
+	ListCell   *lc;
+
+	*share = 1;
+	foreach(lc, indexclauses)
+	{
+		IndexClause *clause = lfirst_node(IndexClause, lc);
+
+		if (pgr_is_radius(clause))
+			*share *= pgr_radius_selectivity(clause);
+		else
+			rest = lappend(rest, clause);
+	}
+	return rest;
 }
 
 typedef struct NullTestSearch
@@ -112,6 +133,8 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 	double		all = tuples;	/* nodes to visit for all of them */
 	double		page_cost;
 	double		node_cost;
+	double		share;			/* of rows within a radius */
+	List	   *clauses;
 	List	   *quals;
 
 	*selectivity = 1;
@@ -125,9 +148,11 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 		return;
 	}
 	/* of the table's rows; those of a partial index are only some of them */
-	quals = get_quals_from_indexclauses(path->indexclauses);
-	*selectivity = quals_selectivity(root, index, add_predicate_to_index_quals(index, quals));
-	if (path->indexclauses != NIL)
+	clauses = split_radius(path->indexclauses, &share);
+	quals = get_quals_from_indexclauses(clauses);
+	*selectivity = share *
+		quals_selectivity(root, index, add_predicate_to_index_quals(index, quals));
+	if (clauses != NIL)
 	{
 		rows = Max(tuples * quals_selectivity(root, index, quals), 1);
 		all = rows + list_pages(index, tuples);
@@ -138,6 +163,9 @@ pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count, Cost *start
 			VISITS_PER_LOG * log(tuples);
 	}
 	visits = Max(Min(all, visits), 1);
+	/* a scan that ends at a radius has visited no more than for so many rows */
+	rows = Max(rows * share, 1);
+	all = share < 1 ? Min(all, visits + 2 * rows) : all;
 
 	/* pages that recur are found in cache: never more of them than there are */
 	get_tablespace_page_costs(index->reltablespace, &page_cost, NULL);

@@ -15,6 +15,7 @@
 
 #ifdef PGR_PLANNER_SPLITS_ARRAYS
 
+#include "am/am_paths.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/pathnode.h"
@@ -53,6 +54,9 @@ path_with_arrays(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 	List	   *clauses = list_copy(path->indexclauses);
 	ListCell   *lc;
 
+	if (path->indexorderbys == NIL ||
+		path->indexinfo->amcostestimate != (void (*) ()) pgr_hnsw_cost)
+		return NULL;
 	foreach(lc, path->indexinfo->indrestrictinfo)
 	{
 		RestrictInfo *rinfo = lfirst_node(RestrictInfo, lc);
@@ -78,27 +82,9 @@ path_with_arrays(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 static void
 add_array_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
-	List	   *paths = NIL;
-	ListCell   *lc;
-
 	if (next_hook != NULL)
 		next_hook(root, rel, rti, rte);
-	foreach(lc, rel->pathlist)
-	{
-		IndexPath  *path = lfirst(lc);
-		Path	   *with_arrays = NULL;
-
-		if (IsA(path, IndexPath) && path->indexorderbys != NIL &&
-			path->indexinfo->amcostestimate == (void (*) ()) pgr_hnsw_cost)
-			with_arrays = path_with_arrays(root, rel, path);
-		if (with_arrays != NULL)
-		{
-			rel->pathlist = foreach_delete_current(rel->pathlist, lc);
-			paths = lappend(paths, with_arrays);
-		}
-	}
-	foreach(lc, paths)
-		add_path(rel, lfirst(lc));
+	pgr_replace_paths(root, rel, path_with_arrays);
 }
 
 void

@@ -17,6 +17,7 @@
 
 #include "access/relscan.h"
 #include "am/heapvalue.h"
+#include "am/radius.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "lib/pairingheap.h"
@@ -29,6 +30,9 @@
  * error of its code: for a normal distribution one in 30,000 is outside.
  */
 #define CODE_ERRORS 4
+
+/* The same where all rows are known before the first is returned: one in a billion. */
+#define CODE_ERRORS_ALL 6
 
 /* Where the code's distance only leads to candidates there must be more of them. */
 #define LED_EF 4
@@ -75,10 +79,14 @@ typedef struct HnswScan
 	char	   *value;			/* of a node, as it is kept; scratch */
 	double		norm2;			/* |query|^2, scaled */
 	PgrFilter  *filter;			/* NULL: no conditions */
+	PgrRadius	radius;			/* beyond which no row is wanted */
+	double		radius_code;	/* the same, as a distance of codes */
+	double		deviations;		/* by which a hit may be nearer than its code */
 	uint32		ef;
 	bool		went_on;		/* beyond the first ef */
 	bool		searched_all;	/* the graph leads nowhere any more */
 	bool		ended;			/* the whole index was read */
+	bool		past;			/* no row is left, or none within the radius */
 	uint32		taken;			/* hits that were put into the heap */
 	ScanHeap	hits;
 	ScanHeap	rows;
@@ -252,10 +260,27 @@ start_query(IndexScanDesc scan, HnswScan *s)
 		s->searched_all = true;
 	}
 	s->search = pgr_hnsw_search_begin(s->ix, code, &head, false);
-	if (scan->numberOfKeys == 0)
+}
+
+/*
+ * Radius and conditions; the query is known. Where there is nothing to be near to, no
+ * distance is below any radius.
+ */
+static void
+start_conditions(IndexScanDesc scan, HnswScan *s)
+{
+	ScanKey		keys = palloc(Max(scan->numberOfKeys, 1) * sizeof(ScanKeyData));
+	int			n = pgr_radius_take(scan->keyData, scan->numberOfKeys, &s->radius, keys);
+	bool		bounded = !isinf(s->radius.at_most);
+
+	s->ended = s->radius.none || (bounded && s->query == NULL) ||
+		(s->radius.at_most < 0 && s->ix->cls->kind != PGR_DISTANCE_NEG_IP);
+	s->radius_code = bounded && !s->ended && s->ix->cls->exact
+		? pgr_hnsw_to_code_distance(s->ix, s->radius.at_most, s->norm2) : INFINITY;
+	if (n == 0)
 		return;
-	s->filter = pgr_filter_compile(s->ix->filters, scan->keyData, scan->numberOfKeys);
-	s->ended = pgr_filter_never(s->filter);
+	s->filter = pgr_filter_compile(s->ix->filters, keys, n);
+	s->ended |= pgr_filter_never(s->filter);
 	if (s->ix->filters != NULL)
 		pgr_hnsw_search_filter(s->search, s->filter);
 }
@@ -275,8 +300,10 @@ start_scan(IndexScanDesc scan, HnswScan *s)
 	s->counters.scans++;
 	s->heap = pgr_heapvalue_begin(scan);
 	s->ef = pgr_hnsw_ef_search;
+	s->deviations = CODE_ERRORS;
 	s->last = -INFINITY;
 	start_query(scan, s);
+	start_conditions(scan, s);
 	MemoryContextSwitchTo(old);
 }
 
@@ -289,7 +316,7 @@ start_scan(IndexScanDesc scan, HnswScan *s)
 static double
 lower_bound(const HnswScan *s, const PgrHnswHit *hit)
 {
-	return s->ix->cls->exact ? hit->distance - CODE_ERRORS * hit->error : hit->distance;
+	return s->ix->cls->exact ? hit->distance - s->deviations * hit->error : hit->distance;
 }
 
 /* Puts the hits that the search has added into the heap. */
@@ -379,6 +406,8 @@ static void
 complete(HnswScan *s)
 {
 	take_hits(s);
+	if (s->taken == 0)
+		s->deviations = CODE_ERRORS_ALL;
 	limit_memory(s);
 	pgr_hnsw_search_give_up(s->search);
 	while (pgr_hnsw_search_visited(s->search) < (uint64) pgr_hnsw_max_scan_tuples &&
@@ -399,8 +428,8 @@ complete(HnswScan *s)
 
 /*
  * Whether to complete the search instead of going on with it. That costs about what
- * was spent so far, and no later row can be late. Before the first row only where the
- * index is so small that a walk would hardly read less.
+ * was spent so far, and no later row can be late. Before the first row only where all
+ * rows are wanted, or the index is so small that a walk would hardly read less.
  */
 static bool
 may_complete(HnswScan *s, bool first)
@@ -410,7 +439,7 @@ may_complete(HnswScan *s, bool first)
 	if (pgr_hnsw_search_visited(s->search) + pgr_hnsw_count_estimate(s->ix) >
 		pgr_hnsw_max_scan_tuples)
 		return false;
-	return first ? pgr_hnsw_count_estimate(s->ix) <= SMALL_INDEX
+	return first ? s->radius.whole || pgr_hnsw_count_estimate(s->ix) <= SMALL_INDEX
 		: pgr_hnsw_search_rest_effort(s->search) <=
 		SPENT_SHARE * pgr_hnsw_search_visited(s->search);
 }
@@ -668,6 +697,18 @@ next_ranked(HnswScan *s, ScanRow *row)
 	return true;
 }
 
+/*
+ * No row that is known, or that a hit could become, is within the radius. What the
+ * search might find if it went on is not looked for: it has found the nearest.
+ */
+static bool
+is_beyond(const HnswScan *s)
+{
+	return has_hits(s) && next_lower(s) > s->radius_code &&
+		(s->rows.n == 0 || key_at(&s->rows, 0) > s->radius.at_most);
+}
+
+/* The next row in order; false at the end, or where no row is nearer than the radius. */
 static bool
 next_row(HnswScan *s, ScanRow *row)
 {
@@ -676,6 +717,8 @@ next_row(HnswScan *s, ScanRow *row)
 		CHECK_FOR_INTERRUPTS();
 		if (s->ranked != NULL)
 			return next_ranked(s, row);
+		if (is_beyond(s))
+			return false;
 		if (nearest_is_certain(s) && nearest_is_due(s))
 		{
 			if (look_nearer(s))
@@ -714,8 +757,11 @@ pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (s->search == NULL)
 		start_scan(scan, s);
 	old = MemoryContextSwitchTo(s->context);
-	found = next_row(s, &row);
+	found = !s->past && next_row(s, &row);
 	MemoryContextSwitchTo(old);
+	/* all that follow are farther, but for those that are late */
+	s->past = !found || row.distance > s->radius.at_most;
+	found = !s->past;
 	if (!found)
 		return false;
 	s->last = Max(s->last, row.distance);

@@ -145,6 +145,12 @@ pgr_distance_support(FunctionCallInfo fcinfo, PgrValueSize size)
 	if (IsA(request, ExtensibleNode) &&
 		strcmp(((ExtensibleNode *) request)->extnodename, DISTANCE_REQUEST) == 0)
 		PG_RETURN_POINTER(request);
+	/* of the functions that have this support only within() is a condition */
+	if (IsA(request, SupportRequestSelectivity))
+	{
+		((SupportRequestSelectivity *) request)->selectivity = PGR_WITHIN_SHARE;
+		PG_RETURN_POINTER(request);
+	}
 	if (!IsA(request, SupportRequestCost))
 		PG_RETURN_POINTER(NULL);
 

@@ -18,9 +18,15 @@ typedef struct PgrValueSize
 } PgrValueSize;
 
 /*
+ * The share of rows that are taken to be within a radius of which nothing is known: what
+ * core takes for a range between two values.
+ */
+#define PGR_WITHIN_SHARE 0.005
+
+/*
  * Body of a planner support function (internal -> internal) of functions that
- * read one or two values of the type. Answers SupportRequestCost, and what
- * pgr_is_distance asks.
+ * read one or two values of the type. Answers SupportRequestCost, for conditions
+ * SupportRequestSelectivity, and what pgr_is_distance asks.
  */
 extern Datum pgr_distance_support(FunctionCallInfo fcinfo, PgrValueSize size);
 

@@ -383,23 +383,26 @@ static const struct
 	[PGR_DISTANCE_MAXSIM] = {"maxsim", "@#"},
 };
 
-PgrDistanceKind
-pgr_distance_by_name(text *name, uint32 allowed)
+bool
+pgr_distance_is_named(PgrDistanceKind kind, const text *name)
 {
 	const char *str = VARDATA_ANY(name);
 	int			len = VARSIZE_ANY_EXHDR(name);
+
+	return (len == (int) strlen(distance_names[kind].name) &&
+			pg_strncasecmp(str, distance_names[kind].name, len) == 0) ||
+		(len == (int) strlen(distance_names[kind].op) &&
+		 strncmp(str, distance_names[kind].op, len) == 0);
+}
+
+PgrDistanceKind
+pgr_distance_by_name(text *name, uint32 allowed)
+{
 	StringInfoData list;
 
 	for (int i = 0; i < lengthof(distance_names); i++)
-	{
-		if (!(allowed & PGR_DISTANCE_BIT(i)))
-			continue;
-		if ((len == (int) strlen(distance_names[i].name) &&
-			 pg_strncasecmp(str, distance_names[i].name, len) == 0) ||
-			(len == (int) strlen(distance_names[i].op) &&
-			 strncmp(str, distance_names[i].op, len) == 0))
+		if ((allowed & PGR_DISTANCE_BIT(i)) && pgr_distance_is_named(i, name))
 			return i;
-	}
 
 	initStringInfo(&list);
 	for (int i = 0; i < lengthof(distance_names); i++)

@@ -145,6 +145,9 @@ pgr_single_range(double distance)
 	return unlikely(fabs(distance) > FLT_MAX) ? copysign(INFINITY, distance) : distance;
 }
 
+/* Whether a name or operator is that of a metric. */
+extern bool pgr_distance_is_named(PgrDistanceKind kind, const text *name);
+
 /* distance <= radius; false for a NaN distance, error for a NaN radius */
 extern bool pgr_within(double distance, double radius);
 

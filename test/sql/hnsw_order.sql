@@ -119,10 +119,10 @@ BEGIN
   FOR i IN 1..10 LOOP
     SELECT rows_late INTO before FROM hnsw_counters();
     EXECUTE format('SELECT count(*), count(*) - count(DISTINCT id), count(*) FILTER (WHERE d < before) FROM
-      (SELECT id, d, lag(d) OVER (ORDER BY n) AS before FROM (SELECT id, d, row_number() OVER () AS n FROM (' || query || ') y) z) x', distance, cond, i, lim)
+      (SELECT id, d, lag(d) OVER (ORDER BY n) AS before FROM (SELECT id, d, row_number() OVER () AS n FROM (' || query || ') y) z) x', distance, cond, i, coalesce(lim::text, 'ALL'))
       INTO n, twice, unsorted USING uniform(9000 + i, 24), (i * 77777777777)::bit(64);
     late := late + (SELECT rows_late FROM hnsw_counters()) - before;
-    EXECUTE format('SELECT least(count(*), %s) FROM many WHERE %s', lim, cond) INTO m;
+    EXECUTE format('SELECT least(count(*), %s) FROM many WHERE %s', coalesce(lim, 5000), cond) INTO m;
     got := got + n;
     want := want + m;
     IF twice + unsorted > 0 THEN
@@ -138,6 +138,9 @@ SELECT inspected('v <-> $1', most => .003), inspected('v <#> $1', most => .003),
 -- conditions, of the index and others; a LIMIT is filled
 SELECT inspected('v <-> $1', 'tag < 10'), inspected('v <-> $1', 'tag = 7'), inspected('v <-> $1', 'id % 10 = 0', 4999, .005);
 SELECT inspected('v <-> $1', 'tag < 10', 300, 0), inspected('v <-> $1', 'true', 41, 0), inspected('v <+> $1', 'true', 777, 0), inspected('b <~> $2', 'id < 2500', 100, 0);
+-- without LIMIT, or with one that is above what passes, nothing is left out
+SELECT inspected('v <-> $1', lim => NULL, most => 0), inspected('v <#> $1', lim => NULL, most => 0), inspected('v <+> $1', lim => NULL, most => 0), inspected('b <%> $2', lim => NULL, most => 0);
+SELECT inspected('v <-> $1', 'tag = 7', NULL, 0), inspected('v <-> $1', 'tag < 10', 4998, 0), inspected('v <-> $1', 'tag < 10 AND id % 3 = 0', NULL, 0);
 -- groups are whole
 SELECT count(*) = count(DISTINCT d) AS distinct_values FROM (SELECT DISTINCT b <~> (SELECT b FROM many WHERE id = 5) AS d FROM many ORDER BY 1) x;
 SELECT count(*) = count(DISTINCT d) AS groups FROM (SELECT b <~> (SELECT b FROM many WHERE id = 5) AS d, count(*) FROM many GROUP BY 1 ORDER BY 1) x;

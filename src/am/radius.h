@@ -1,0 +1,46 @@
+/*
+ * radius.h
+ *		A distance threshold beside an order by that distance: how it gets from the
+ *		query to an index scan. See README, "Thresholds".
+ */
+#ifndef PGR_RADIUS_H
+#define PGR_RADIUS_H
+
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "access/skey.h"
+#include "nodes/pathnodes.h"
+
+/*
+ * The strategy, in a family of vectors, of the operator ~<= (type, float8): what the
+ * scan is ordered by is at most the radius.
+ */
+#define PGR_RADIUS_STRATEGY 2
+
+/*
+ * Paths of the access method with this cost function, ordered by a distance, get
+ * conditions on it from the query's clauses. Once for each access method, when the
+ * library is loaded; the first installs the planner's hook.
+ */
+extern void pgr_radius_register(amcostestimate_function cost);
+
+/* Whether a condition of a path is such a radius, and the share of rows within it. */
+extern bool pgr_is_radius(const IndexClause *clause);
+extern Selectivity pgr_radius_selectivity(const IndexClause *clause);
+
+typedef struct PgrRadius
+{
+	double		at_most;		/* rounded outwards; infinite: no bound */
+	bool		none;			/* no row can pass */
+	bool		whole;			/* the planner expects the scan to be read to its end */
+} PgrRadius;
+
+/*
+ * Takes the radius out of a scan's keys: copies the others to rest, which has room for
+ * all, and returns their number.
+ */
+extern int	pgr_radius_take(const ScanKeyData *keys, int nkeys, PgrRadius *radius,
+							ScanKey rest);
+
+#endif							/* PGR_RADIUS_H */
