@@ -37,7 +37,8 @@ sub sound
 	my $index = "${table}_i";
 	is(sql($node, 'postgres', "SELECT string_agg(c, '; ') FROM bm25_check('$index') c"), '', "$what: the checker finds nothing");
 	is(sql($node, 'postgres', "SELECT same.completeness('$table', '$index', '$query')"), '', "$what: every row once");
-	cmp_ok(sql($node, 'postgres', "SELECT lost_pages('$index')"), '<=', 1, "$what: no page is lost");
+	# an extension that was cut off has left some, which the next one takes
+	like(sql($node, 'postgres', "SELECT lost_pages('$index')"), qr/^([0-9]|[1-5][0-9]|6[0-4])$/, "$what: no page is lost, or given out twice");
 	return;
 }
 
@@ -220,15 +221,15 @@ SKIP:
 		CREATE INDEX moved_i ON moved USING bm25 (body) WITH (config = 'simple');
 		INSERT INTO moved (body) SELECT random_words(20) FROM generate_series(1, 10)});
 	my $standby = new_standby($node, 'standby');
-	sql($node, 'postgres', 'INSERT INTO moved (body) SELECT random_words(60) FROM generate_series(1, 700)');
+	# the last extent that these need is used in part only
+	sql($node, 'postgres', 'INSERT INTO moved (body) SELECT random_words(60) FROM generate_series(1, 1200)');
 	caught_up($node, $standby);
 	$node->stop;
 	$standby->promote;
 	$node = $standby;
-	sql($node, 'postgres', 'INSERT INTO moved (body) SELECT random_words(60) FROM generate_series(1, 300)') for 1 .. 4;
-	is(sql($node, 'postgres', "SELECT string_agg(c, '; ') FROM bm25_check('moved_i') c"), '', 'a promoted standby goes on: the checker finds nothing');
+	# what is allocated now must not be what the file seems to end before
 	sql($node, 'postgres', 'VACUUM moved');
-	sql($node, 'postgres', 'INSERT INTO moved (body) SELECT random_words(60) FROM generate_series(1, 3000)');
+	sql($node, 'postgres', 'INSERT INTO moved (body) SELECT random_words(60) FROM generate_series(1, 300)') for 1 .. 10;
 	sound('after a promotion', 'moved', q{body <@> ''w5 w17''});
 	$node->stop;
 }
