@@ -93,13 +93,13 @@ typedef struct PgrHnswIndex
 {
 	Relation	rel;
 	const PgrVecClass *cls;
-	PgrHnswMeta meta;			/* insert_block may be out of date */
+	PgrHnswMeta meta;			/* as it was read last */
 	PgrRotation rotation;
-	float	   *centre;			/* dim floats, or NULL */
+	float	   *frames;			/* meta.nframes of dim floats; NULL if there are none */
+	const float *zeros;			/* then that of frame 0 */
 	PgrFilterColumns *filters;	/* NULL if there are none */
 	PgrHnswLists *lists;		/* NULL before they are needed; pgr_hnsw_lists */
 	bool		building;		/* changes are not logged one by one */
-	float	   *floats;			/* scratch: padded floats */
 	double		query_scale;	/* queries are encoded so many times as long */
 	PgrHnswCounters *counters;	/* where searches count; never NULL */
 } PgrHnswIndex;
@@ -115,16 +115,16 @@ extern PgrHnswIndex *pgr_hnsw_open(Relation rel);
 /* Copies the directory of lists, PGR_HNSW_DIRECTORY_SIZE bytes, of an open index. */
 extern void pgr_hnsw_copy_directory(const PgrHnswIndex *ix, char *directory);
 
-/* An index about to be built, with the options of rel; has no centre yet. */
+/* An index about to be built, with the options of rel; has no frames yet. */
 extern PgrHnswIndex *pgr_hnsw_new(Relation rel);
 
 /*
- * The code of a detoasted value of the column, ix->meta.padded bytes. False if
- * it has no distance (the zero vector under cosine). Raises if its dimension is
- * not the index's. query: it is what is searched for.
+ * The vector of a detoasted value of the column as distances take it, meta.dim floats,
+ * and aux (src/quant/README). False if it has no distance (the zero vector under cosine).
+ * Raises if its dimension is not the index's. query: it is what is searched for.
  */
-extern bool pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
-							int8 *code, PgrCode8 *head);
+extern bool pgr_hnsw_vector(const PgrHnswIndex *ix, const struct varlena *value, bool query,
+							float *x, float *aux);
 
 /*
  * Fills row, PGR_HNSW_ROW_SIZE bytes: a heap row as builds and inserts hand it on.
@@ -151,9 +151,87 @@ extern double pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distanc
 
 /* --- hnsw_verify.c: numbers on damaged pages --- */
 
-/* Raise unless what the metapage says, or the centre, can be. */
+/* Raise unless what the metapage says, or the frames, can be. */
 extern void pgr_hnsw_check_meta(Relation rel, const PgrHnswMeta *meta);
-extern void pgr_hnsw_check_centre(Relation rel, const PgrHnswMeta *meta, const float *centre);
+extern void pgr_hnsw_check_frames(Relation rel, const PgrHnswMeta *meta, const float *frames);
+
+/* --- hnsw_frame.c: origins of codes --- */
+
+/* Copies the floats of all frames that meta counts. */
+extern void pgr_hnsw_read_frames(Relation rel, const PgrHnswMeta *meta, float *frames);
+
+/* Takes over what frames and entry pages were added since the index was opened. */
+extern void pgr_hnsw_refresh(PgrHnswIndex *ix);
+
+/* The median of each of dim columns of n > 0 rows, palloc'd. */
+extern float *pgr_hnsw_median(const float *rows, uint32 n, uint32 dim);
+
+/* A vector as the codes of one frame see it. */
+typedef struct PgrHnswView
+{
+	PgrCode8	head;
+	const int8 *code;
+	PgrEdgeQuery query;
+	float	   *shift;			/* what is added to coordinates to have the point's own */
+} PgrHnswView;
+
+/*
+ * A vector: its views are made as they are asked for, from its coordinates in the frame
+ * it is best seen from, its own.
+ */
+typedef struct PgrHnswPoint
+{
+	const PgrHnswIndex *ix;
+	MemoryContext context;		/* of views */
+	const float *value;			/* dim floats; NULL if it was made of a code */
+	float	   *floats;			/* coordinates; NULL: not yet made of the code */
+	float		aux;
+	uint32		frame;
+	PgrHnswView own;			/* of a point that was made of a code */
+	PgrHnswView *views[PGR_HNSW_MAX_FRAMES];
+} PgrHnswPoint;
+
+/* The point of a value; for the rest as pgr_hnsw_vector. In the current context. */
+extern bool pgr_hnsw_point_value(const PgrHnswIndex *ix, const struct varlena *value, bool query,
+								 PgrHnswPoint *p);
+
+/* The point of a node's code, which must outlive it. Nothing is allocated yet. */
+extern void pgr_hnsw_point_code(const PgrHnswIndex *ix, uint32 frame, const PgrCode8 *head,
+								const int8 *code, PgrHnswPoint *p);
+
+/* Gives a point made of a value that frame for its own, or chooses it once more. */
+extern void pgr_hnsw_point_put(PgrHnswPoint *p, uint32 frame);
+extern void pgr_hnsw_point_again(PgrHnswPoint *p);
+
+/* Its view from a frame. May allocate and read pages: not under a lock; p->views may. */
+extern const PgrHnswView *pgr_hnsw_view(PgrHnswPoint *p, uint32 frame);
+
+/*
+ * The square distance of a point made of a value from a frame's origin, and the least of
+ * those of frames that entry pages lead from.
+ */
+extern double pgr_hnsw_frame_distance(const PgrHnswPoint *p, uint32 frame);
+extern double pgr_hnsw_near_frame(const PgrHnswPoint *p);
+
+/* Prepares the point's own view for a search; others are prepared as they are made. */
+extern void pgr_hnsw_view_query(const PgrHnswPoint *p, uint32 frame);
+
+/*
+ * Another vector's code, relative to a frame of which the point has a view, as one relative
+ * to the point's own. scratch: meta.padded floats. Nothing is allocated.
+ */
+extern void pgr_hnsw_bring_home(const PgrHnswPoint *p, uint32 frame, const PgrCode8 *head,
+								const int8 *code, float *scratch, PgrCode8 *to_head,
+								int8 *to_code);
+
+/* In an index that has yet no main frame each value of another than those makes one. */
+extern void pgr_hnsw_first_frames(PgrHnswIndex *ix, PgrHnswPoint *p);
+
+/*
+ * Makes the point's value a frame of its own, or finds that others were added meanwhile.
+ * Returns false if there is none that there was not before.
+ */
+extern bool pgr_hnsw_add_frame(PgrHnswIndex *ix, PgrHnswPoint *p);
 
 /* --- hnsw_node.c: nodes in pages --- */
 
@@ -259,13 +337,12 @@ extern PgrHnswLists *pgr_hnsw_lists(const PgrHnswIndex *ix);
  */
 extern void pgr_hnsw_rank_lists(const PgrHnswIndex *ix, const float *z, float *keys);
 
-/* A code's digest, PGR_DIGEST_BYTES(digest_dims) bytes; an index with digests only. */
-extern void pgr_hnsw_list_digest(const PgrHnswIndex *ix, const PgrCode8 *head, const int8 *code,
-								 uint8 *digest);
+/* A vector's digest, PGR_DIGEST_BYTES(digest_dims) bytes; an index with digests only. */
+extern void pgr_hnsw_list_digest(const PgrHnswIndex *ix, PgrHnswPoint *point, uint8 *digest);
 
 /* Adds a row, its node and its item (tid and filter values), to the list it belongs in. */
-extern void pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, const PgrCode8 *head,
-								const int8 *code, const char *item);
+extern void pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point,
+								const char *item);
 
 /*
  * Build: a sample of so many rows, from which the directory is made. NULL if the
@@ -338,9 +415,9 @@ typedef struct PgrHnswMatch
 
 typedef struct PgrHnswMatches PgrHnswMatches;
 
-/* For a query's code; the filter must outlive it. In the current context. */
-extern PgrHnswMatches *pgr_hnsw_matches_begin(const PgrHnswIndex *ix, const int8 *code,
-											  const PgrCode8 *head, const PgrFilter *filter);
+/* For a query; the filter must outlive it. In the current context. */
+extern PgrHnswMatches *pgr_hnsw_matches_begin(const PgrHnswIndex *ix, PgrHnswPoint *query,
+											  const PgrFilter *filter);
 
 /*
  * Reads the next nearest list: the nodes of its rows that pass, some of them
@@ -370,7 +447,8 @@ typedef struct PgrHnswHit
 	double		distance;
 	float		error;			/* one standard deviation */
 	uint16		generation;
-	uint16		ntids;
+	uint8		frame;
+	uint8		ntids;
 	PgrHnswId	id;
 	PgrHnswId	more;
 	ItemPointerData tids[PGR_HNSW_INLINE_TIDS];
@@ -379,12 +457,13 @@ typedef struct PgrHnswHit
 typedef struct PgrHnswSearch PgrHnswSearch;
 
 /*
- * A search for a code, which must outlive it. keep_codes: for insertion of that
- * code; keeps the hits' codes, and of inner products searches by the distance
- * that a build uses, with the further coordinate. Memory in the current context.
+ * A search for a point, which must outlive it. keep_codes: for insertion of that point;
+ * keeps the hits' codes, relative to the point's own frame, and of inner products searches
+ * by the distance that a build uses, with the further coordinate. Memory in the current
+ * context.
  */
-extern PgrHnswSearch *pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code,
-											const PgrCode8 *head, bool keep_codes);
+extern PgrHnswSearch *pgr_hnsw_search_begin(const PgrHnswIndex *ix, PgrHnswPoint *point,
+											bool keep_codes);
 
 /* Only rows that pass are wanted; the filter must outlive the search. */
 extern void pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter);
@@ -404,7 +483,10 @@ extern bool pgr_hnsw_search_nearer(PgrHnswSearch *s, double distance);
 /* hits so far; the array moves when the search goes on */
 extern uint32 pgr_hnsw_search_hits(const PgrHnswSearch *s, const PgrHnswHit **hits);
 
-/* the code of a hit, with keep_codes */
+/* the point that is searched for, from its own frame */
+extern const PgrHnswView *pgr_hnsw_search_point(const PgrHnswSearch *s);
+
+/* the code of a hit, with keep_codes, relative to the point's own frame */
 extern const int8 *pgr_hnsw_search_code(const PgrHnswSearch *s, uint32 hit, const PgrCode8 **head);
 
 typedef struct PgrHnswHitDistance
@@ -414,11 +496,11 @@ typedef struct PgrHnswHitDistance
 } PgrHnswHitDistance;
 
 /*
- * The hits of a search that keeps codes, nearest first, by their distance from a
- * stored vector, which for inner products is not the search's; in the current context.
+ * The hits of a search that keeps codes, nearest first, by their distance from the point as
+ * a stored vector, which for inner products is not the search's; in the current context.
  */
 extern PgrHnswHitDistance *pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s,
-											  const int8 *code, const PgrCode8 *head, uint32 *n);
+											  uint32 *n);
 
 /* a node that is not to be found (and not followed): an insertion's own */
 extern void pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id);
@@ -484,20 +566,19 @@ extern void pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const cha
 
 /* --- hnsw_insert.c --- */
 
-/* Inserts a code for a heap row, which pgr_hnsw_make_row has made. */
-extern void pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-								 const char *row);
-
 /* Searches new neighbours for a node that has lost many, or all ways to it; vacuum. */
 extern void pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id);
 
-/* Makes the entry, an edge from the centre, of a node. */
-extern void pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
-								const PgrCode8 *head, PgrHnswEdge *entry);
+/* Makes the entry of a node for a page: an edge from the origin of the page's frame. */
+extern void pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point,
+								uint32 frame, PgrHnswEdge *entry);
+
+/* entry pages that an index, or a frame, of n nodes should have */
+extern double pgr_hnsw_entry_pages(const PgrHnswMeta *meta, double n);
 
 /* Makes a node a start of searches, now and then; n: number of nodes there are. */
-extern void pgr_hnsw_offer_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
-								 const PgrCode8 *head, double n, bool always);
+extern void pgr_hnsw_offer_entry(PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, double n,
+								 bool always);
 
 /* estimated number of nodes */
 extern double pgr_hnsw_count_estimate(const PgrHnswIndex *ix);
@@ -566,7 +647,7 @@ extern void pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_
  * Gives each node that no way leads to from the entries an edge from one that is
  * reached. nodes: how many there are. Build only.
  */
-extern void pgr_hnsw_link_all(const PgrHnswIndex *ix, double nodes);
+extern void pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes);
 
 /* --- hnsw_scan.c --- */
 

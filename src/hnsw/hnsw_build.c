@@ -20,8 +20,9 @@
 #include "pgstat.h"
 #include "utils/memutils.h"
 
-/* rows that the centre is the mean of */
+/* rows that the centre is the mean of, and fewest for which it is the main frame */
 #define SAMPLE_ROWS 2000
+#define MAIN_FRAME_ROWS 16
 
 /*
  * A build alone makes room for so many times the rows that the table is estimated to have,
@@ -45,6 +46,7 @@ static void start_build(PgrHnswBuild *b, Relation index);
 typedef struct CentreSums
 {
 	const PgrHnswIndex *ix;
+	float	   *x;				/* scratch */
 	double	   *sum;
 	double		max_norm2;
 	int			n;
@@ -54,48 +56,43 @@ static bool
 add_to_centre(Datum *values, bool *isnull, void *arg)
 {
 	CentreSums *c = arg;
-	int			dim;
-	const float *x;
-	double		norm;
-	double		scale = 1;
+	float		aux;
 
-	if (isnull[0])
+	if (isnull[0] ||
+		!pgr_hnsw_vector(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, c->x, &aux))
 		return true;
-	x = c->ix->cls->floats((struct varlena *) PG_DETOAST_DATUM(values[0]), &dim);
-	if (dim != c->ix->meta.dim)
-		pgr_hnsw_error_dim(c->ix, dim);
-	norm = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
-	if (c->ix->cls->space == PGR_DISTANCE_COSINE)
-	{
-		if (!(norm > 0))
-			return true;
-		scale = 1 / norm;
-	}
 	/* a few that codes have to shorten would take the centre away from all others */
-	else if (norm > PGR_CODE8_MAX_NORM)
+	if (pgr_kernel->norm[PGR_ELEM_F32] (c->x, c->ix->meta.dim) > PGR_CODE8_MAX_NORM)
 		return true;
-	for (int i = 0; i < dim; i++)
-		c->sum[i] += scale * x[i];
-	c->max_norm2 = Max(c->max_norm2, norm * norm);
+	for (uint32 i = 0; i < c->ix->meta.dim; i++)
+		c->sum[i] += c->x[i];
+	c->max_norm2 = Max(c->max_norm2, -aux);
 	c->n++;
 	return true;
 }
 
-/* The mean of a sample, and for inner products the largest square norm in it. */
+/*
+ * The mean of a sample is the index's first frame, and if it knows enough of the data the
+ * main one; for inner products, the largest square norm in the sample.
+ */
 static void
 find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
 {
-	CentreSums	c = {ix, palloc0(ix->meta.dim * sizeof(double))};
+	CentreSums	c = {ix, palloc(ix->meta.dim * sizeof(float)),
+	palloc0(ix->meta.dim * sizeof(double))};
 
 	pgr_sample_rows(heap, index, info, SAMPLE_ROWS, add_to_centre, &c);
-	if (c.n > 0)
+	/* where nothing was sampled there may be rows all the same: they need a frame */
+	if (c.n > 0 || RelationGetNumberOfBlocks(heap) > 0)
 	{
-		ix->centre = palloc(ix->meta.dim * sizeof(float));
+		ix->frames = palloc(ix->meta.dim * sizeof(float));
 		for (uint32 i = 0; i < ix->meta.dim; i++)
-			ix->centre[i] = (float) (c.sum[i] / c.n);
-		if (ix->cls->space == PGR_DISTANCE_NEG_IP)
-			ix->meta.max_aux = (float) c.max_norm2;
+			ix->frames[i] = (float) (c.sum[i] / Max(c.n, 1));
+		ix->meta.nframes = 1;
+		ix->meta.main_frame = c.n >= MAIN_FRAME_ROWS ? 0 : PGR_HNSW_NO_FRAME;
+		ix->meta.max_aux = (float) c.max_norm2;
 	}
+	pfree(c.x);
 	pfree(c.sum);
 }
 
@@ -301,6 +298,7 @@ static void
 build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {
 	PgrHnswBuild *b = arg;
+	PgrHnswPoint point;
 	PgrCode8	head;
 	struct varlena *value;
 	MemoryContext old;
@@ -309,8 +307,10 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 		return;
 	old = MemoryContextSwitchTo(b->row_context);
 	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
-	if (pgr_hnsw_encode(b->ix, value, false, b->code, &head))
+	if (pgr_hnsw_point_value(b->ix, value, false, &point))
 	{
+		head = point.views[0]->head;
+		memcpy(b->code, point.views[0]->code, b->ix->meta.padded);
 		pgr_hnsw_make_row(b->ix, tid, value, values, isnull, b->row);
 		add_code(b, &head);
 		b->rows++;
@@ -407,7 +407,7 @@ pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc)
 	shared = parallel.area;
 	start_build(&b, parallel.index);
 	b.ix->meta = shared->meta;
-	b.ix->centre = shared->has_centre ? shared->centre : NULL;
+	b.ix->frames = shared->centre;
 	join_build(&b, &parallel);
 	phase = BarrierAttach(&shared->barrier);
 	if (phase != 0)
@@ -429,9 +429,7 @@ init_shared(PgrHnswBuildShared *shared, const PgrHnswIndex *ix)
 {
 	memset(shared, 0, sizeof(PgrHnswBuildShared));
 	shared->meta = ix->meta;
-	shared->has_centre = ix->centre != NULL;
-	if (ix->centre != NULL)
-		memcpy(shared->centre, ix->centre, ix->meta.dim * sizeof(float));
+	memcpy(shared->centre, ix->frames, PGR_HNSW_FRAMES_SIZE(&ix->meta));
 	BarrierInit(&shared->barrier, 0);
 	pg_atomic_init_u64(&shared->taken, 0);
 }

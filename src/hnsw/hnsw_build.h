@@ -35,7 +35,6 @@ typedef enum PgrHnswTask
 typedef struct PgrHnswBuildShared
 {
 	PgrHnswMeta meta;
-	bool		has_centre;
 	bool		spooling;		/* rows go to files: the graph has no room for all */
 	Barrier		barrier;		/* parallel only */
 	PgrHnswTask task;
@@ -44,7 +43,7 @@ typedef struct PgrHnswBuildShared
 	uint32		part;			/* the one that is being built, of the rows' division */
 	uint64		part_rows;		/* rows in it */
 	uint64		spooled[PGR_HNSW_MAX_PARTICIPANTS]; /* rows in each one's file */
-	float		centre[FLEXIBLE_ARRAY_MEMBER];
+	float		centre[FLEXIBLE_ARRAY_MEMBER];	/* the frame, if there is one */
 } PgrHnswBuildShared;
 
 /* One participant's state. */

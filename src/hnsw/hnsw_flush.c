@@ -16,9 +16,6 @@
 /* nodes that a participant takes at once: some more pages than pay for extending by them */
 #define TAKE_NODES 256
 
-/* entry pages grow with the square root of the rows, up to so many */
-#define MAX_ENTRY_PAGES 16
-
 Buffer
 pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, uint32 used)
 {
@@ -32,41 +29,47 @@ pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, 
 	return buffer;
 }
 
+/* The pages of the frames' floats, a chain; at least one. */
 static void
-write_centre(const PgrHnswIndex *ix, ForkNumber fork)
+write_frames(const PgrHnswIndex *ix, ForkNumber fork)
 {
-	for (uint32 done = 0; done < ix->meta.dim;)
+	uint32		floats = ix->meta.nframes * ix->meta.dim;
+	uint32		done = 0;
+
+	do
 	{
-		uint32		n = Min(ix->meta.dim - done, PGR_HNSW_FLOATS_PER_PAGE);
+		uint32		n = Min(floats - done, PGR_HNSW_FLOATS_PER_PAGE);
 		Buffer		buffer = pgr_hnsw_append_page(ix, fork, PGR_PAGE_HNSW_AUX, n * sizeof(float));
 
-		memcpy(PgrPageGetData(BufferGetPage(buffer)), ix->centre + done, n * sizeof(float));
-		UnlockReleaseBuffer(buffer);
+		if (n > 0)
+			memcpy(PgrPageGetData(BufferGetPage(buffer)), ix->frames + done, n * sizeof(float));
 		done += n;
-	}
+		if (done < floats)
+			PgrPageGetOpaque(BufferGetPage(buffer))->next = BufferGetBlockNumber(buffer) + 1;
+		UnlockReleaseBuffer(buffer);
+	} while (done < floats);
 }
 
 void
 pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
 {
 	PgrHnswMeta *meta = &ix->meta;
-	double		pages = ceil(sqrt(Max(rows, 1)) / PGR_HNSW_ENTRIES_PER_PAGE(meta));
 	Buffer		buffer = pgr_hnsw_append_page(ix, fork, PGR_PAGE_META, sizeof(PgrHnswMeta));
 
-	meta->entry_block = PGR_META_BLOCK + 1;
-	meta->entry_pages = (uint32) Max(1, Min(pages, MAX_ENTRY_PAGES));
-	meta->centre_block = meta->entry_block + meta->entry_pages;
-	meta->centre_pages = ix->centre == NULL ? 0
-		: (meta->dim + PGR_HNSW_FLOATS_PER_PAGE - 1) / PGR_HNSW_FLOATS_PER_PAGE;
-	meta->list_block = meta->centre_block + meta->centre_pages;
+	meta->entry_pages = (uint32) pgr_hnsw_entry_pages(meta, rows);
+	for (uint32 i = 0; i < meta->entry_pages; i++)
+		meta->entry_block[i] = PGR_META_BLOCK + 1 + i;
+	meta->frame_block = PGR_META_BLOCK + 1 + meta->entry_pages;
+	meta->list_block = meta->frame_block + Max(1, (meta->nframes * meta->dim +
+												   PGR_HNSW_FLOATS_PER_PAGE - 1) /
+											   PGR_HNSW_FLOATS_PER_PAGE);
 	meta->node_block = meta->list_block + meta->lists;
 	memcpy(PgrPageGetData(BufferGetPage(buffer)), meta, sizeof(PgrHnswMeta));
 	UnlockReleaseBuffer(buffer);
 	for (uint32 i = 0; i < meta->entry_pages; i++)
 		UnlockReleaseBuffer(pgr_hnsw_append_page(ix, fork, PGR_PAGE_HNSW_ENTRY,
 												 sizeof(PgrHnswEntryHead)));
-	if (meta->centre_pages > 0)
-		write_centre(ix, fork);
+	write_frames(ix, fork);
 	pgr_hnsw_write_lists(ix, fork);
 }
 
@@ -308,8 +311,12 @@ enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 i, const PgrHnswWri
 		const PgrGraphNode *row = pgr_graph_node(g, i);
 
 		if (ix->meta.filter_size > 0)
-			pgr_hnsw_list_enter(ix, id, &row->head, pgr_graph_code(g, row),
-								pgr_graph_extra(g, row));
+		{
+			PgrHnswPoint point;
+
+			pgr_hnsw_point_code(ix, 0, &row->head, pgr_graph_code(g, row), &point);
+			pgr_hnsw_list_enter(ix, id, &point, pgr_graph_extra(g, row));
+		}
 		if (w->ids != NULL)
 			w->ids[row->number] = id;
 	}
@@ -339,13 +346,16 @@ merge_group(const PgrHnswIndex *ix, const PgrGraph *g, uint32 i, const PgrHnswWr
 
 /* Evenly spaced among all nodes, some become entries. */
 static void
-put_entry(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *node, PgrHnswWritten *w)
+put_entry(PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *node, PgrHnswWritten *w)
 {
 	double		room = PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta) * ix->meta.entry_pages;
 
 	if (w->entries * w->rows <= w->seen * room && w->entries < room)
 	{
-		pgr_hnsw_offer_entry(ix, node->disk_id, pgr_graph_code(g, node), &node->head, 0, true);
+		PgrHnswPoint point;
+
+		pgr_hnsw_point_code(ix, 0, &node->head, pgr_graph_code(g, node), &point);
+		pgr_hnsw_offer_entry(ix, node->disk_id, &point, 0, true);
 		w->entries++;
 	}
 	w->seen++;

@@ -78,8 +78,8 @@ open_rotation(PgrHnswIndex *ix)
 {
 	pgr_rotation_init(&ix->rotation, ix->meta.dim, ix->meta.seed,
 					  palloc(pgr_rotation_size(ix->meta.dim)));
-	ix->floats = palloc(ix->meta.padded * sizeof(float));
 	ix->counters = palloc0(sizeof(PgrHnswCounters));
+	ix->zeros = palloc0(ix->meta.dim * sizeof(float));
 	ix->query_scale = 1;
 }
 
@@ -111,6 +111,7 @@ pgr_hnsw_new(Relation rel)
 	ix->meta.head.magic = PGR_HNSW_MAGIC;
 	ix->meta.head.version = PGR_HNSW_VERSION;
 	ix->meta.insert_block = InvalidBlockNumber;
+	ix->meta.main_frame = PGR_HNSW_NO_FRAME;
 	if (TupleDescAttr(RelationGetDescr(rel), 0)->atttypid == VARBITOID)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -150,41 +151,51 @@ copy_pages(Relation rel, BlockNumber block, char *to, Size size)
 }
 
 /*
- * What does not change while the relation's files stay the same is kept with
- * the relation's cache entry: the metapage, the centre behind it, the directory
- * of lists behind that.
+ * What seldom changes is kept with the relation's cache entry: the metapage, the frames
+ * behind it, the directory of lists behind these.
  */
 static void
-fill_cache(Relation rel)
+fill_cache(Relation rel, const PgrHnswMeta *meta)
 {
-	PgrHnswMeta meta;
-	char	   *cache;
-	Size		centre;
+	Size		frames;
 	Size		directory;
+	char	   *cache;
 
-	pgr_meta_copy(rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &meta, sizeof(meta));
-	pgr_hnsw_check_meta(rel, &meta);
-	centre = meta.dim * sizeof(float);
-	directory = PGR_HNSW_DIRECTORY_SIZE(&meta);
-	cache = MemoryContextAllocHuge(rel->rd_indexcxt, sizeof(meta) + centre + directory);
-	memcpy(cache, &meta, sizeof(meta));
-	if (meta.centre_pages > 0)
-	{
-		copy_pages(rel, meta.centre_block, cache + sizeof(meta), centre);
-		pgr_hnsw_check_centre(rel, &meta, (float *) (cache + sizeof(meta)));
-	}
-	copy_pages(rel, meta.list_block, cache + sizeof(meta) + centre, directory);
+	pgr_hnsw_check_meta(rel, meta);
+	frames = PGR_HNSW_FRAMES_SIZE(meta);
+	directory = PGR_HNSW_DIRECTORY_SIZE(meta);
+	cache = MemoryContextAllocHuge(rel->rd_indexcxt, sizeof(PgrHnswMeta) + frames + directory);
+	memcpy(cache, meta, sizeof(PgrHnswMeta));
+	pgr_hnsw_read_frames(rel, meta, (float *) (cache + sizeof(PgrHnswMeta)));
+	copy_pages(rel, meta->list_block, cache + sizeof(PgrHnswMeta) + frames, directory);
+	if (rel->rd_amcache != NULL)
+		pfree(rel->rd_amcache);
 	rel->rd_amcache = cache;
+}
+
+/* Makes sure that the cache has what an index with that metapage has. */
+static void
+check_cache(Relation rel, const PgrHnswMeta *meta)
+{
+	PgrHnswMeta cached;
+
+	/* an invalidation may have taken it away since the index was opened */
+	if (rel->rd_amcache != NULL)
+	{
+		memcpy(&cached, rel->rd_amcache, sizeof(PgrHnswMeta));
+		cached.insert_block = meta->insert_block;
+		cached.max_aux = meta->max_aux;
+	}
+	if (rel->rd_amcache == NULL || memcmp(&cached, meta, sizeof(PgrHnswMeta)) != 0)
+		fill_cache(rel, meta);
 }
 
 void
 pgr_hnsw_copy_directory(const PgrHnswIndex *ix, char *directory)
 {
-	/* an invalidation may have taken it away since the index was opened */
-	if (ix->rel->rd_amcache == NULL)
-		fill_cache(ix->rel);
+	check_cache(ix->rel, &ix->meta);
 	memcpy(directory, (char *) ix->rel->rd_amcache + sizeof(PgrHnswMeta) +
-		   ix->meta.dim * sizeof(float), PGR_HNSW_DIRECTORY_SIZE(&ix->meta));
+		   PGR_HNSW_FRAMES_SIZE(&ix->meta), PGR_HNSW_DIRECTORY_SIZE(&ix->meta));
 }
 
 PgrHnswIndex *
@@ -192,14 +203,13 @@ pgr_hnsw_open(Relation rel)
 {
 	PgrHnswIndex *ix = palloc0(sizeof(PgrHnswIndex));
 
-	if (rel->rd_amcache == NULL)
-		fill_cache(rel);
-	memcpy(&ix->meta, rel->rd_amcache, sizeof(PgrHnswMeta));
-	if (ix->meta.centre_pages > 0)
+	pgr_meta_copy(rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &ix->meta, sizeof(PgrHnswMeta));
+	check_cache(rel, &ix->meta);
+	if (ix->meta.nframes > 0)
 	{
-		ix->centre = palloc(ix->meta.dim * sizeof(float));
-		memcpy(ix->centre, (char *) rel->rd_amcache + sizeof(PgrHnswMeta),
-			   ix->meta.dim * sizeof(float));
+		ix->frames = palloc_extended(PGR_HNSW_FRAMES_SIZE(&ix->meta), MCXT_ALLOC_HUGE);
+		memcpy(ix->frames, (char *) rel->rd_amcache + sizeof(PgrHnswMeta),
+			   PGR_HNSW_FRAMES_SIZE(&ix->meta));
 	}
 	ix->rel = rel;
 	ix->filters = pgr_filter_columns(rel);
@@ -245,53 +255,24 @@ pgr_hnsw_scale_query(PgrHnswIndex *ix, const struct varlena *query)
 	return norm * norm * ix->query_scale * ix->query_scale;
 }
 
-/* scale * x less the centre, made as long as codes may be: what was longer keeps its direction. */
-static void
-shorten(const PgrHnswIndex *ix, const float *x, double scale, float *y)
-{
-	double		norm2 = 0;
-	double		factor;
-
-	for (uint32 i = 0; i < ix->meta.dim; i++)
-	{
-		double		d = scale * x[i] - (ix->centre != NULL ? ix->centre[i] : 0);
-
-		norm2 += d * d;
-	}
-	factor = PGR_CODE8_MAX_NORM / sqrt(norm2);
-	for (uint32 i = 0; i < ix->meta.dim; i++)
-		y[i] = (float) (factor * (scale * x[i] - (ix->centre != NULL ? ix->centre[i] : 0)));
-}
-
 bool
-pgr_hnsw_encode(const PgrHnswIndex *ix, const struct varlena *value, bool query,
-				int8 *code, PgrCode8 *head)
+pgr_hnsw_vector(const PgrHnswIndex *ix, const struct varlena *value, bool query, float *x,
+				float *aux)
 {
 	int			dim;
-	const float *x = ix->cls->floats(value, &dim);
-	float	   *y = ix->floats;
-	float		aux = 0;
-	double		scale = query ? ix->query_scale : 1;
+	const float *elements = ix->cls->floats(value, &dim);
 
+	*aux = 0;
 	if (dim != ix->meta.dim)
 		pgr_hnsw_error_dim(ix, dim);
-	memcpy(y, x, dim * sizeof(float));
-	memset(y + dim, 0, (ix->meta.padded - dim) * sizeof(float));
-	if (ix->cls->space == PGR_DISTANCE_COSINE && !normalise(y, dim) && !ix->cls->zero_is_value)
+	memcpy(x, elements, dim * sizeof(float));
+	if (ix->cls->space == PGR_DISTANCE_COSINE && !normalise(x, dim) && !ix->cls->zero_is_value)
 		return false;
 	if (ix->cls->space == PGR_DISTANCE_NEG_IP && !query)
-		aux = -(float) Min(pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (y, y, dim),
-						   PGR_CODE8_MAX_NORM * PGR_CODE8_MAX_NORM);
-	for (int i = 0; scale != 1 && i < dim; i++)
-		y[i] *= scale;
-	if (ix->centre != NULL)
-		for (int i = 0; i < dim; i++)
-			y[i] -= ix->centre[i];
-	/* unit vectors are never so long */
-	if (!(pgr_kernel->norm[PGR_ELEM_F32] (y, dim) <= PGR_CODE8_MAX_NORM))
-		shorten(ix, x, scale, y);
-	pgr_rotate(&ix->rotation, y);
-	pgr_code8_encode(y, ix->meta.padded, aux, code, head);
+		*aux = -(float) Min(pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (x, x, dim),
+							PGR_CODE8_MAX_NORM * PGR_CODE8_MAX_NORM);
+	for (int i = 0; query && ix->query_scale != 1 && i < dim; i++)
+		x[i] = (float) (x[i] * ix->query_scale);
 	return true;
 }
 

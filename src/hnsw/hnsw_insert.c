@@ -18,12 +18,22 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/* entry pages grow with the square root of the nodes, up to so many of a frame */
+#define MOST_ENTRY_PAGES 16
+
+/*
+ * A frame is too coarse for a value that has so many rows near it that their distances are
+ * this times the fourth root of the padded dimension smaller than the one from the frame's
+ * origin: 64 at 64 dimensions, where codes err by a sixth of such distances.
+ */
+#define LENGTHS 22.6
+#define NEAR_ROWS 8
+
 /* What an insertion knows of the node to be linked. */
 typedef struct NewNode
 {
 	PgrHnswId	id;
-	const int8 *code;
-	PgrCode8	head;
+	PgrHnswPoint *point;
 } NewNode;
 
 /* A neighbour chosen for it. */
@@ -31,6 +41,7 @@ typedef struct Neighbour
 {
 	PgrHnswId	id;
 	uint16		generation;
+	uint8		frame;
 	uint32		hit;
 } Neighbour;
 
@@ -69,9 +80,9 @@ compare_hits(const void *a, const void *b)
 }
 
 PgrHnswHitDistance *
-pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-				   const PgrCode8 *head, uint32 *n)
+pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, uint32 *n)
 {
+	const PgrHnswView *point = pgr_hnsw_search_point(s);
 	const PgrHnswHit *hits;
 	PgrHnswHitDistance *sorted;
 
@@ -83,8 +94,9 @@ pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *c
 		const int8 *other_code = pgr_hnsw_search_code(s, i, &other);
 
 		sorted[i].hit = i;
-		sorted[i].distance = (float) pgr_code8_pair_distance(head, code, other, other_code,
-															 ix->meta.padded, ix->meta.max_aux);
+		sorted[i].distance = (float) pgr_code8_pair_distance(&point->head, point->code, other,
+															 other_code, ix->meta.padded,
+															 ix->meta.max_aux);
 	}
 	qsort(sorted, *n, sizeof(PgrHnswHitDistance), compare_hits);
 	return sorted;
@@ -116,7 +128,7 @@ choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswH
 	{
 		uint32		hit = order[chosen[i] & ~PGR_GRAPH_DIVERSE];
 
-		neighbours[i] = (Neighbour) {hits[hit].id, hits[hit].generation, hit};
+		neighbours[i] = (Neighbour) {hits[hit].id, hits[hit].generation, hits[hit].frame, hit};
 	}
 	return n;
 }
@@ -160,6 +172,7 @@ add_edge(const PgrHnswIndex *ix, const Neighbour *to, const NewNode *added)
 	const PgrHnswMeta *meta = &ix->meta;
 	PgrHnswNode *node = palloc(meta->node_size);
 	PgrHnswEdge *edge = palloc(PGR_HNSW_EDGE_SIZE(meta));
+	const PgrHnswView *view = pgr_hnsw_view(added->point, to->frame);
 	Buffer		buffer;
 	bool		has;
 
@@ -168,7 +181,7 @@ add_edge(const PgrHnswIndex *ix, const Neighbour *to, const NewNode *added)
 	has = pgr_hnsw_has_edge(meta, node, added->id);
 	if (!has)
 		pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id,
-						   &added->head, added->code, edge);
+						   &view->head, view->code, edge);
 	if (!has && pgr_hnsw_place_edge(meta, node, edge))
 	{
 		pgr_hnsw_node_store(ix, to->id, node, buffer);
@@ -189,6 +202,7 @@ put_between(const PgrHnswIndex *ix, const Neighbour *from, const NewNode *added,
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	PgrHnswNode *node = palloc(meta->node_size);
+	const PgrHnswView *view = pgr_hnsw_view(added->point, from->frame);
 	Buffer		buffer;
 
 	if (!lock_neighbour(ix, from, node, &buffer))
@@ -198,7 +212,7 @@ put_between(const PgrHnswIndex *ix, const Neighbour *from, const NewNode *added,
 			if (PGR_HNSW_EDGE(meta, node, e)->id == neighbours[i].id)
 			{
 				pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id,
-								   &added->head, added->code, PGR_HNSW_EDGE(meta, node, e));
+								   &view->head, view->code, PGR_HNSW_EDGE(meta, node, e));
 				pgr_hnsw_node_store(ix, from->id, node, buffer);
 				return true;
 			}
@@ -345,7 +359,7 @@ static bool
 add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 {
 	PgrHnswNode *node = palloc(ix->meta.node_size);
-	Neighbour	at = {hit->id, hit->generation};
+	Neighbour	at = {hit->id, hit->generation, hit->frame};
 	Buffer		buffer;
 	PgrHnswId	more;
 	PgrHnswId	fresh;
@@ -385,15 +399,18 @@ add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 	return false;
 }
 
-/* The nearest hit has the same code. */
+/* A hit has the same code, of the same frame. */
 static bool
-is_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, uint32 hit, const int8 *code,
-		 const PgrCode8 *head)
+is_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p, uint32 hit)
 {
+	const PgrHnswView *point = pgr_hnsw_search_point(s);
+	const PgrHnswHit *hits;
 	const PgrCode8 *other;
 	const int8 *other_code = pgr_hnsw_search_code(s, hit, &other);
 
-	return pgr_code8_same(head, code, other, other_code, ix->meta.padded);
+	pgr_hnsw_search_hits(s, &hits);
+	return hits[hit].frame == p->frame &&
+		pgr_code8_same(&point->head, point->code, other, other_code, ix->meta.padded);
 }
 
 /* ----------
@@ -410,30 +427,27 @@ pgr_hnsw_count_estimate(const PgrHnswIndex *ix)
 }
 
 void
-pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code, const PgrCode8 *head,
+pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, uint32 frame,
 					PgrHnswEdge *entry)
 {
+	const PgrHnswView *view = pgr_hnsw_view(point, frame);
 	int8	   *zero = palloc0(ix->meta.padded);
 	PgrCode8	origin = {0};
 
-	pgr_hnsw_make_edge(&ix->meta, &origin, zero, id, head, code, entry);
+	pgr_hnsw_make_edge(&ix->meta, &origin, zero, id, &view->head, view->code, entry);
 	pfree(zero);
 }
 
 /* Writes an entry at a place of an entry page, or behind the last if there is room. */
 static void
-write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, PgrHnswId id, const int8 *code,
-			const PgrCode8 *head)
+write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, const PgrHnswEdge *entry)
 {
-	PgrHnswEdge *edge = palloc(PGR_HNSW_EDGE_SIZE(&ix->meta));
-	Buffer		buffer;
+	Buffer		buffer = pgr_page_read(ix->rel, ix->meta.entry_block[page_no],
+									   PGR_PAGE_HNSW_ENTRY, BUFFER_LOCK_EXCLUSIVE);
 	Page		page;
 	PgrHnswEntryHead *entries;
 	PgrWalBatch batch;
 
-	pgr_hnsw_make_entry(ix, id, code, head, edge);
-	buffer = pgr_page_read(ix->rel, ix->meta.entry_block + page_no, PGR_PAGE_HNSW_ENTRY,
-						   BUFFER_LOCK_EXCLUSIVE);
 	pgr_wal_begin(&batch, ix->rel, ix->building);
 	page = pgr_wal_add(&batch, buffer, false);
 	entries = (PgrHnswEntryHead *) PgrPageGetData(page);
@@ -443,8 +457,83 @@ write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, PgrHnswId id, con
 		pgr_page_set_used(page, sizeof(PgrHnswEntryHead) +
 						  entries->count * PGR_HNSW_EDGE_SIZE(&ix->meta));
 	}
-	memcpy(PGR_HNSW_ENTRY(&ix->meta, page, at), edge, PGR_HNSW_EDGE_SIZE(&ix->meta));
+	memcpy(PGR_HNSW_ENTRY(&ix->meta, page, at), entry, PGR_HNSW_EDGE_SIZE(&ix->meta));
 	pgr_wal_commit(&batch);
+}
+
+/* Appends an entry page for a frame, unless there are enough or others have come meanwhile. */
+static void
+add_entry_page(PgrHnswIndex *ix, uint32 frame)
+{
+	uint32		n = ix->meta.entry_pages;
+	Buffer		buffer;
+	Buffer		fresh;
+	PgrHnswMeta *meta;
+	PgrWalBatch batch;
+	Page		page;
+
+	if (n >= PGR_HNSW_MAX_ENTRY_PAGES)
+		return;
+	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
+	meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
+	if (meta->entry_pages == n)
+	{
+		fresh = pgr_page_extend(ix->rel, MAIN_FORKNUM);
+		pgr_wal_begin(&batch, ix->rel, ix->building);
+		meta = (PgrHnswMeta *) PgrPageGetData(pgr_wal_add(&batch, buffer, false));
+		meta->entry_block[n] = BufferGetBlockNumber(fresh);
+		meta->entry_frame[n] = frame;
+		meta->entry_pages++;
+		page = pgr_wal_add(&batch, fresh, true);
+		pgr_page_init(page, PGR_PAGE_HNSW_ENTRY, 0);
+		((PgrHnswEntryHead *) PgrPageGetData(page))->count = 0;
+		pgr_page_set_used(page, sizeof(PgrHnswEntryHead));
+		pgr_wal_commit(&batch);
+	}
+	else
+		UnlockReleaseBuffer(buffer);
+	pgr_hnsw_refresh(ix);
+}
+
+double
+pgr_hnsw_entry_pages(const PgrHnswMeta *meta, double n)
+{
+	return Max(1, Min(ceil(sqrt(Max(n, 1)) / PGR_HNSW_ENTRIES_PER_PAGE(meta)), MOST_ENTRY_PAGES));
+}
+
+/* The entry pages of a frame, into pages; returns how many. */
+static uint32
+pages_of_frame(const PgrHnswMeta *meta, uint32 frame, uint32 *pages)
+{
+	uint32		n = 0;
+
+	for (uint32 i = 0; i < meta->entry_pages; i++)
+		if (meta->entry_frame[i] == frame)
+			pages[n++] = i;
+	return n;
+}
+
+/*
+ * The entry pages for nodes of a frame: its own, of which one is added when it has none or
+ * n nodes want more, or those of the main frame; until there is that, those of the first.
+ */
+static uint32
+entry_pages_for(PgrHnswIndex *ix, uint32 frame, double n, uint32 *pages)
+{
+	uint32		main = ix->meta.main_frame;
+	uint32		npages;
+
+	if (main == PGR_HNSW_NO_FRAME)
+		return pages_of_frame(&ix->meta, ix->meta.entry_frame[0], pages);
+	npages = pages_of_frame(&ix->meta, frame, pages);
+	if (!ix->building && npages < pgr_hnsw_entry_pages(&ix->meta, n))
+	{
+		add_entry_page(ix, frame);
+		npages = pages_of_frame(&ix->meta, frame, pages);
+	}
+	if (npages == 0)
+		npages = pages_of_frame(&ix->meta, main, pages);
+	return npages > 0 ? npages : pages_of_frame(&ix->meta, ix->meta.entry_frame[0], pages);
 }
 
 /*
@@ -453,20 +542,25 @@ write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, PgrHnswId id, con
  * sampling). The choice is a hash of the id, not a random number.
  */
 void
-pgr_hnsw_offer_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
-					 const PgrCode8 *head, double n, bool always)
+pgr_hnsw_offer_entry(PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, double n, bool always)
 {
 	uint64		state = id;
 	double		draw = (double) (pgr_random(&state) >> 11) / 9007199254740992.0;
-	double		per_page = PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta);
-	double		room = per_page * ix->meta.entry_pages;
+	uint32		per_page = PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta);
+	double		room = (double) per_page * ix->meta.entry_pages;
+	uint32		pages[PGR_HNSW_MAX_ENTRY_PAGES];
+	uint32		npages;
+	uint64		place;
+	PgrHnswEdge *entry;
 
-	if (always || n <= room || draw < room / n)
-	{
-		uint64		place = pgr_random(&state) % (uint64) room;
-
-		write_entry(ix, place / (uint64) per_page, place % (uint64) per_page, id, code, head);
-	}
+	if (!always && n > room && draw >= room / n)
+		return;
+	npages = entry_pages_for(ix, point->frame, n, pages);
+	place = pgr_random(&state) % ((uint64) per_page * npages);
+	entry = palloc(PGR_HNSW_EDGE_SIZE(&ix->meta));
+	pgr_hnsw_make_entry(ix, id, point, ix->meta.entry_frame[pages[place / per_page]], entry);
+	write_entry(ix, pages[place / per_page], place % per_page, entry);
+	pfree(entry);
 }
 
 /* ----------
@@ -476,26 +570,28 @@ pgr_hnsw_offer_entry(const PgrHnswIndex *ix, PgrHnswId id, const int8 *code,
 
 /* The record of a new node with its edges, not yet in a slot. */
 static PgrHnswNode *
-make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-			const PgrCode8 *head, const char *row, const Neighbour *neighbours, uint32 n)
+make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *point,
+			const char *row, const Neighbour *neighbours, uint32 n)
 {
 	const PgrHnswMeta *meta = &ix->meta;
+	const PgrHnswView *own = pgr_hnsw_search_point(s);
 	PgrHnswNode *node = palloc0(meta->node_size);
 
 	node->flags = PGR_HNSW_USED;
+	node->frame = point->frame;
 	node->nedges = n;
 	node->more = PGR_HNSW_NO_ID;
 	node->owner = PGR_HNSW_NO_ID;
-	node->head = *head;
+	node->head = own->head;
 	add_item(ix, node, row);
-	memcpy(PGR_HNSW_CODE(meta, node), code, meta->padded);
+	memcpy(PGR_HNSW_CODE(meta, node), own->code, meta->padded);
 	memcpy(PGR_HNSW_VALUE(meta, node), PGR_HNSW_ROW_VALUE(meta, row), meta->value_size);
 	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrCode8 *to;
 		const int8 *to_code = pgr_hnsw_search_code(s, neighbours[i].hit, &to);
 
-		pgr_hnsw_make_edge(meta, head, code, neighbours[i].id, to, to_code,
+		pgr_hnsw_make_edge(meta, &own->head, own->code, neighbours[i].id, to, to_code,
 						   PGR_HNSW_EDGE(meta, node, i));
 	}
 	return node;
@@ -503,13 +599,13 @@ make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 
 /* Returns the new node's number. */
 static PgrHnswId
-insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
-			const PgrCode8 *head, const char *row, const PgrHnswHitDistance *sorted, uint32 nhits)
+insert_node(PgrHnswIndex *ix, const PgrHnswSearch *s, PgrHnswPoint *point, const char *row,
+			const PgrHnswHitDistance *sorted, uint32 nhits)
 {
 	Neighbour  *neighbours = palloc(ix->meta.degree * sizeof(Neighbour));
 	uint32		n = choose_neighbours(ix, s, sorted, nhits, neighbours);
-	PgrHnswNode *record = make_record(ix, s, code, head, row, neighbours, n);
-	NewNode		added = {0, code, *head};
+	PgrHnswNode *record = make_record(ix, s, point, row, neighbours, n);
+	NewNode		added = {0, point};
 	Buffer		buffer;
 
 	added.id = pgr_hnsw_node_alloc(ix, &buffer);
@@ -519,13 +615,45 @@ insert_node(const PgrHnswIndex *ix, const PgrHnswSearch *s, const int8 *code,
 	link_back(ix, &added, neighbours, n);
 
 	/* the first node of an index has no neighbour: it must be an entry */
-	pgr_hnsw_offer_entry(ix, added.id, code, head, pgr_hnsw_count_estimate(ix), n == 0);
+	pgr_hnsw_offer_entry(ix, added.id, point, pgr_hnsw_count_estimate(ix), n == 0);
 	return added.id;
 }
 
-void
-pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-					 const char *row)
+/*
+ * Whether codes of the point's frame are too coarse to tell the rows near it apart, which
+ * are so much nearer to it than the frame's origin. Rows of equal codes count each.
+ */
+static bool
+is_coarse(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswHitDistance *sorted,
+		  uint32 n)
+{
+	const PgrHnswView *point = pgr_hnsw_search_point(s);
+	double		ratio = LENGTHS * pow(ix->meta.padded, 0.25);
+	double		limit = point->head.norm2 / (ratio * ratio);
+	const PgrHnswHit *hits;
+	uint32		near = 0;
+
+	pgr_hnsw_search_hits(s, &hits);
+	for (uint32 i = 0; i < n && near < NEAR_ROWS; i++)
+	{
+		const PgrHnswHit *hit = &hits[sorted[i].hit];
+		const PgrCode8 *other;
+		const int8 *code = pgr_hnsw_search_code(s, sorted[i].hit, &other);
+		double		d = pgr_code8_distance(&point->head, point->code, other, code,
+										   ix->meta.padded) - other->aux;
+
+		if (d >= limit && ix->cls->space != PGR_DISTANCE_NEG_IP)
+			break;
+		/* of the very same value there may be any number */
+		if (d < limit && memcmp(&point->head, other, sizeof(PgrCode8)) != 0)
+			near += hit->more == PGR_HNSW_NO_ID ? hit->ntids : NEAR_ROWS;
+	}
+	return near >= NEAR_ROWS;
+}
+
+/* Inserts a heap row, which pgr_hnsw_make_row has made, with its value. */
+static void
+insert_point(PgrHnswIndex *ix, PgrHnswPoint *point, const char *row)
 {
 	PgrHnswSearch *s;
 	PgrHnswHitDistance *sorted;
@@ -533,17 +661,22 @@ pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *h
 	uint32		n;
 	PgrHnswId	id;
 
-	s = pgr_hnsw_search_begin(ix, code, head, true);
-	pgr_hnsw_search_more(s, ix->meta.ef_construction);
-	sorted = pgr_hnsw_sort_hits(ix, s, code, head, &n);
+	for (bool again = true;; again = false)
+	{
+		s = pgr_hnsw_search_begin(ix, point, true);
+		pgr_hnsw_search_more(s, ix->meta.ef_construction);
+		sorted = pgr_hnsw_sort_hits(ix, s, &n);
+		if (!again || !is_coarse(ix, s, sorted, n) || !pgr_hnsw_add_frame(ix, point))
+			break;
+	}
 	pgr_hnsw_search_hits(s, &hits);
-	if (n > 0 && is_equal(ix, s, sorted[0].hit, code, head) &&
+	if (n > 0 && is_equal(ix, s, point, sorted[0].hit) &&
 		add_tid(ix, &hits[sorted[0].hit], row))
 		id = hits[sorted[0].hit].id;
 	else
-		id = insert_node(ix, s, code, head, row, sorted, n);
+		id = insert_node(ix, s, point, row, sorted, n);
 	if (ix->filters != NULL)
-		pgr_hnsw_list_enter(ix, id, head, code, row);
+		pgr_hnsw_list_enter(ix, id, point, row);
 }
 
 /*
@@ -553,25 +686,19 @@ pgr_hnsw_insert_code(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *h
  * change: coordinates are computed when they are needed, never stored.
  */
 static void
-cover_norm(PgrHnswIndex *ix, const PgrCode8 *head)
+cover_norm(PgrHnswIndex *ix, float aux)
 {
 	PgrHnswMeta *meta;
 	PgrWalBatch batch;
 	Buffer		buffer;
 	float		most;
 
-	if (ix->cls->space != PGR_DISTANCE_NEG_IP || -head->aux <= ix->meta.max_aux)
+	if (ix->cls->space != PGR_DISTANCE_NEG_IP || -aux <= ix->meta.max_aux)
 		return;
 	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
-	most = Max(meta->max_aux, -head->aux);
-	/*
-	 * What this backend has in its cache may be out of date; the page counts. There may
-	 * be no cache: an invalidation that came since the index was opened takes it away.
-	 */
+	most = Max(meta->max_aux, -aux);
 	ix->meta.max_aux = most;
-	if (ix->rel->rd_amcache != NULL)
-		((PgrHnswMeta *) ix->rel->rd_amcache)->max_aux = most;
 	if (meta->max_aux == most)
 	{
 		UnlockReleaseBuffer(buffer);
@@ -590,24 +717,23 @@ pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	MemoryContext context;
 	MemoryContext old;
 	PgrHnswIndex *ix;
+	PgrHnswPoint point;
 	struct varlena *value;
-	int8	   *code;
 	char	   *row;
-	PgrCode8	head;
 
 	if (isnull[0])
 		return false;
 	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
 	ix = pgr_hnsw_open(index);
-	code = palloc(ix->meta.padded);
 	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
-	if (pgr_hnsw_encode(ix, value, false, code, &head))
+	if (pgr_hnsw_point_value(ix, value, false, &point))
 	{
 		row = palloc(PGR_HNSW_ROW_SIZE(&ix->meta));
 		pgr_hnsw_make_row(ix, tid, value, values, isnull, row);
-		cover_norm(ix, &head);
-		pgr_hnsw_insert_code(ix, code, &head, row);
+		cover_norm(ix, point.aux);
+		pgr_hnsw_first_frames(ix, &point);
+		insert_point(ix, &point, row);
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
@@ -628,32 +754,37 @@ pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id)
 	const PgrHnswNode *stored;
 	Buffer		buffer;
 	PgrHnswSearch *s;
-	NewNode		self = {id, code};
-	uint16		generation;
+	PgrHnswPoint *point = palloc(sizeof(PgrHnswPoint));
+	NewNode		self = {id, point};
+	PgrCode8	head;
+	Neighbour	me = {id};
 	Neighbour  *neighbours = palloc(meta->degree * sizeof(Neighbour));
 	PgrHnswHitDistance *sorted;
 	uint32		n;
 
 	stored = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, scratch, &buffer);
 	memcpy(code, PGR_HNSW_CODE(meta, stored), meta->padded);
-	self.head = stored->head;
-	generation = stored->generation;
+	head = stored->head;
+	me.generation = stored->generation;
+	me.frame = stored->frame;
 	UnlockReleaseBuffer(buffer);
 
-	s = pgr_hnsw_search_begin(ix, code, &self.head, true);
+	pgr_hnsw_point_code(ix, me.frame, &head, code, point);
+	s = pgr_hnsw_search_begin(ix, point, true);
 	pgr_hnsw_search_exclude(s, id);
 	pgr_hnsw_search_more(s, meta->ef_construction);
-	sorted = pgr_hnsw_sort_hits(ix, s, code, &self.head, &n);
+	sorted = pgr_hnsw_sort_hits(ix, s, &n);
 	n = choose_neighbours(ix, s, sorted, n, neighbours);
 	for (uint32 i = 0; i < n; i++)
 	{
-		const PgrCode8 *head;
-		NewNode		other = {neighbours[i].id};
-		Neighbour	me = {id, generation, 0};
+		const PgrCode8 *to;
+		const int8 *to_code = pgr_hnsw_search_code(s, neighbours[i].hit, &to);
+		PgrHnswPoint *end = palloc(sizeof(PgrHnswPoint));
+		NewNode		other = {neighbours[i].id, end};
 
-		other.code = pgr_hnsw_search_code(s, neighbours[i].hit, &head);
-		other.head = *head;
+		pgr_hnsw_point_code(ix, me.frame, to, to_code, end);
 		add_edge(ix, &me, &other);
+		pfree(end);
 	}
 	link_back(ix, &self, neighbours, n);
 }

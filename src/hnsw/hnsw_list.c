@@ -189,13 +189,13 @@ find_near(const PgrHnswIndex *ix, PgrHnswLists *l, const float *z)
 }
 
 void
-pgr_hnsw_list_digest(const PgrHnswIndex *ix, const PgrCode8 *head, const int8 *code,
-					 uint8 *digest)
+pgr_hnsw_list_digest(const PgrHnswIndex *ix, PgrHnswPoint *point, uint8 *digest)
 {
+	const PgrHnswView *view = pgr_hnsw_view(point, ix->meta.list_frame);
 	PgrHnswLists *l = pgr_hnsw_lists(ix);
 
-	pgr_digest_project(&l->map, head, code, l->z);
-	pgr_digest_encode(&l->map, head, l->z, digest);
+	pgr_digest_project(&l->map, &view->head, view->code, l->z);
+	pgr_digest_encode(&l->map, &view->head, l->z, digest);
 }
 
 /* An entry into the nearest list, or one that is nearly as near and has room. */
@@ -231,8 +231,7 @@ nearest_with_room(const PgrHnswIndex *ix, const PgrHnswLists *l)
 }
 
 void
-pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, const PgrCode8 *head, const int8 *code,
-					const char *item)
+pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, const char *item)
 {
 	uint8		digest[PGR_HNSW_MAX_DIGEST];
 	PgrHnswLists *l;
@@ -242,7 +241,7 @@ pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, const PgrCode8 *head, 
 		pgr_hnsw_list_add(ix, 0, id, item, NULL, true);
 		return;
 	}
-	pgr_hnsw_list_digest(ix, head, code, digest);
+	pgr_hnsw_list_digest(ix, point, digest);
 	l = pgr_hnsw_lists(ix);
 	find_near(ix, l, l->z);
 	if (l->filled == NULL)

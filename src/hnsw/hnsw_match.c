@@ -55,24 +55,24 @@ compare_lists(const void *a, const void *b)
 }
 
 PgrHnswMatches *
-pgr_hnsw_matches_begin(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-					   const PgrFilter *filter)
+pgr_hnsw_matches_begin(const PgrHnswIndex *ix, PgrHnswPoint *query, const PgrFilter *filter)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	PgrHnswMatches *m = palloc0(sizeof(PgrHnswMatches));
 
 	m->ix = ix;
 	m->filter = filter;
-	m->norm2 = head->norm2;
 	m->lists = palloc_extended(mul_size(meta->lists, sizeof(RankedList)),
 							   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	if (meta->digest_dims > 0)
 	{
+		const PgrHnswView *view = pgr_hnsw_view(query, meta->list_frame);
 		PgrHnswLists *l = pgr_hnsw_lists(ix);
 		float	   *keys = palloc_extended(meta->lists * sizeof(float), MCXT_ALLOC_HUGE);
 
 		m->table = palloc(PGR_DIGEST_TABLE(meta->digest_dims) * sizeof(float));
-		pgr_digest_project(&l->map, head, code, l->z);
+		m->norm2 = view->head.norm2;
+		pgr_digest_project(&l->map, &view->head, view->code, l->z);
 		pgr_digest_query(&l->map, l->z, m->table);
 		pgr_hnsw_rank_lists(ix, l->z, keys);
 		for (uint32 k = 0; k < meta->lists; k++)

@@ -44,12 +44,13 @@ pgr_hnsw_node_check(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *nod
 	uint32		most = node->flags & PGR_HNSW_TIDS ? PGR_HNSW_SLOT_TIDS(meta)
 		: PGR_HNSW_INLINE_TIDS;
 
-	if (unlikely(node->ntids > most || node->nedges > meta->degree))
+	if (unlikely(node->ntids > most || node->nedges > meta->degree ||
+				 node->frame >= PGR_HNSW_MAX_FRAMES))
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has an invalid node %u at block %u: %u rows, %u neighbours",
+				 errmsg("index \"%s\" has an invalid node %u at block %u: %u rows, %u neighbours, frame %u",
 						RelationGetRelationName(ix->rel), PGR_HNSW_SLOT(meta, id),
-						PGR_HNSW_BLOCK(meta, id), node->ntids, node->nedges),
+						PGR_HNSW_BLOCK(meta, id), node->ntids, node->nedges, node->frame),
 				 errhint("Please REINDEX it.")));
 }
 

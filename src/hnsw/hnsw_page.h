@@ -14,9 +14,18 @@
 #include "storage/page.h"
 
 #define PGR_HNSW_MAGIC 0x57534E48	/* "HNSW" */
-#define PGR_HNSW_VERSION 2	/* 1 had digests in pages of their own */
+#define PGR_HNSW_VERSION 3	/* 2 had one origin of codes; 1 digests in pages of their own */
 
-/* Content of block 0. Only insert_block and max_aux change after the build. */
+/* Frames: origins of codes. Most indexes have one. */
+#define PGR_HNSW_MAX_FRAMES 128
+#define PGR_HNSW_NO_FRAME PG_UINT8_MAX
+
+#define PGR_HNSW_MAX_ENTRY_PAGES 32
+
+/*
+ * Content of block 0. After the build only insert_block, max_aux, and what tells of frames
+ * and of entry pages change: README, "Frames", "Entries".
+ */
 typedef struct PgrHnswMeta
 {
 	PgrMetaHead head;
@@ -34,20 +43,22 @@ typedef struct PgrHnswMeta
 	uint8		kind;			/* PgrDistanceKind */
 	uint8		storage;		/* PgrVecStorage */
 	uint8		edge_bits;		/* of an edge's code a coordinate: 1, 2, 4 */
-	uint8		unused;
+	uint8		main_frame;		/* of frames that are about as near; or PGR_HNSW_NO_FRAME */
 	float		max_aux;		/* see quant.h */
-	BlockNumber entry_block;	/* entry pages, contiguous */
+	uint32		nframes;
+	BlockNumber frame_block;	/* the frames' floats: the first page of a chain */
 	uint32		entry_pages;
-	BlockNumber centre_block;	/* the centre's floats, contiguous pages */
-	uint32		centre_pages;	/* 0: the centre is the origin */
 	BlockNumber node_block;		/* the first node page; nodes are all behind it */
 	BlockNumber list_block;		/* the directory of lists of filter values, if there are any */
 	uint32		lists;			/* number of lists; their first pages follow the directory */
-	uint32		digest_dims;	/* coordinates of an entry's digest; 0: there are none */
+	uint16		digest_dims;	/* coordinates of an entry's digest; 0: there are none */
+	uint16		list_frame;		/* that digests are relative to */
 	uint32		value_size;		/* bytes of the value kept in a node, a multiple of 4 */
+	BlockNumber entry_block[PGR_HNSW_MAX_ENTRY_PAGES];
+	uint8		entry_frame[PGR_HNSW_MAX_ENTRY_PAGES];	/* whose origin a page's edges lead from */
 } PgrHnswMeta;
 
-StaticAssertDecl(sizeof(PgrHnswMeta) == 88, "hnsw metapage content is 88 bytes");
+StaticAssertDecl(sizeof(PgrHnswMeta) == 248, "hnsw metapage content is 248 bytes");
 
 /*
  * A node's number: block * nodes_per_page + slot of its first page.
@@ -78,7 +89,7 @@ typedef uint32 PgrHnswId;
 typedef struct PgrHnswNode
 {
 	uint8		flags;
-	uint8		unused;
+	uint8		frame;			/* that the code is relative to; never changes */
 	uint16		generation;		/* counts the slot's reuses */
 	uint16		ntids;
 	uint16		nedges;
@@ -102,7 +113,7 @@ typedef struct PgrHnswEdge
 
 StaticAssertDecl(sizeof(PgrHnswEdge) == 12, "hnsw edge head is 12 bytes");
 
-/* An entry page's content: edges from the centre. */
+/* An entry page's content: edges from the origin of a frame. */
 typedef struct PgrHnswEntryHead
 {
 	uint32		count;
@@ -195,6 +206,7 @@ StaticAssertDecl(sizeof(PgrHnswListHead) == 8, "hnsw list head is 8 bytes");
 #define PGR_HNSW_LIST_DIGEST(meta, entry) \
 	((uint8 *) PGR_HNSW_LIST_ITEM(entry) + PGR_HNSW_ITEM_SIZE(meta))
 
-#define PGR_HNSW_FLOATS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(float))
+#define PGR_HNSW_FLOATS_PER_PAGE ((uint32) (PGR_PAGE_CAPACITY / sizeof(float)))
+#define PGR_HNSW_FRAMES_SIZE(meta) ((Size) (meta)->nframes * (meta)->dim * sizeof(float))
 
 #endif							/* PGR_HNSW_PAGE_H */

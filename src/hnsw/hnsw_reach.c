@@ -29,7 +29,7 @@
 
 typedef struct Reach
 {
-	const PgrHnswIndex *ix;
+	PgrHnswIndex *ix;
 	Size		nids;			/* ids are below it */
 	uint64	   *reached;		/* one bit an id: a way leads there */
 	uint64	   *pending;		/* and its own edges were not followed yet */
@@ -106,7 +106,7 @@ reach_entries(Reach *r)
 
 	for (uint32 p = 0; p < meta->entry_pages; p++)
 	{
-		Buffer		buffer = pgr_page_read(r->ix->rel, meta->entry_block + p, PGR_PAGE_HNSW_ENTRY,
+		Buffer		buffer = pgr_page_read(r->ix->rel, meta->entry_block[p], PGR_PAGE_HNSW_ENTRY,
 										   BUFFER_LOCK_SHARE);
 		Page		page = BufferGetPage(buffer);
 
@@ -280,23 +280,25 @@ add_edge(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, const PgrH
  * are reached for that reason. Memory in the current context.
  */
 static void
-link_node(const PgrHnswIndex *ix, PgrHnswId id)
+link_node(PgrHnswIndex *ix, PgrHnswId id)
 {
 	PgrHnswNode *node = copy_node(ix, id);
-	PgrHnswSearch *search = pgr_hnsw_search_begin(ix, PGR_HNSW_CODE(&ix->meta, node), &node->head,
-												  true);
+	PgrHnswPoint *point = palloc(sizeof(PgrHnswPoint));
+	PgrHnswSearch *search;
 	const PgrHnswHit *hits;
 	Surroundings s[TRIES];
 	PgrHnswHitDistance *near;
 	uint32		n;
 
+	pgr_hnsw_point_code(ix, node->frame, &node->head, PGR_HNSW_CODE(&ix->meta, node), point);
+	search = pgr_hnsw_search_begin(ix, point, true);
 	pgr_hnsw_search_exclude(search, id);
 	pgr_hnsw_search_more(search, ix->meta.ef_construction);
-	near = pgr_hnsw_sort_hits(ix, search, PGR_HNSW_CODE(&ix->meta, node), &node->head, &n);
+	near = pgr_hnsw_sort_hits(ix, search, &n);
 	pgr_hnsw_search_hits(search, &hits);
 	if (n == 0)
 	{
-		pgr_hnsw_offer_entry(ix, id, PGR_HNSW_CODE(&ix->meta, node), &node->head, 0, true);
+		pgr_hnsw_offer_entry(ix, id, point, 0, true);
 		return;
 	}
 	for (uint32 i = 0; i < Min(n, TRIES); i++)
@@ -360,7 +362,7 @@ link_unreached(Reach *r, BlockNumber nblocks)
 }
 
 void
-pgr_hnsw_link_all(const PgrHnswIndex *ix, double nodes)
+pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(ix->rel);
 	Reach		r = {ix, (Size) nblocks * ix->meta.nodes_per_page};

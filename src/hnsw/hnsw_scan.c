@@ -241,25 +241,23 @@ static void
 start_query(IndexScanDesc scan, HnswScan *s)
 {
 	ScanKey		key = &scan->orderByData[0];
-	int8	   *code = palloc(s->ix->meta.padded);
-	PgrCode8	head;
+	PgrHnswPoint *point = palloc(sizeof(PgrHnswPoint));
 
-	if (key->sk_flags & SK_ISNULL)
-		memset(code, 0, s->ix->meta.padded);
-	else
+	if (!(key->sk_flags & SK_ISNULL))
 	{
 		s->query = (struct varlena *) PG_DETOAST_DATUM(key->sk_argument);
 		s->norm2 = pgr_hnsw_scale_query(s->ix, s->query);
-		if (!pgr_hnsw_encode(s->ix, s->query, true, code, &head))
+		if (!pgr_hnsw_point_value(s->ix, s->query, true, point))
 			s->query = NULL;
 	}
 	if (s->query == NULL)
 	{
-		memset(code, 0, s->ix->meta.padded);
-		memset(&head, 0, sizeof(head));
+		PgrCode8	head = {0};
+
+		pgr_hnsw_point_code(s->ix, 0, &head, palloc0(s->ix->meta.padded), point);
 		s->searched_all = true;
 	}
-	s->search = pgr_hnsw_search_begin(s->ix, code, &head, false);
+	s->search = pgr_hnsw_search_begin(s->ix, point, false);
 }
 
 /*

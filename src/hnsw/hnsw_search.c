@@ -26,45 +26,16 @@
 /* of that margin, the share of a search for the neighbours of a new node */
 #define INSERT_MARGIN 0.6f
 
-/* nodes that a search with a filter visits before it thinks of the lists */
-#define LEAST_VISITS 16
-
-/* nodes it visits for one of ef, times the share that passes: 1.6 to 9 measured */
-#define VISITS_PER_PASSED 2
-
-/* how much cheaper the lists must seem than going on, since both are estimates */
-#define LISTS_MARGIN 2.8
-
-/*
- * A search by the lists is for so many times ef, but reads no more of them once
- * pgr_hnsw_match_patience, and the factor times as many as brought something, have added
- * nothing to the nearest. When more are wanted later, of those read then this share counts
- * as having brought something. Measured: README.
- */
-#define LISTS_EF 2
-#define PATIENCE_FACTOR 0.25
-#define RESUME_SHARE 0.8
-
-/* It then reads at least so many times the lists: what they name may be late. */
-#define RESUME_LISTS 1.5
-
-/* and of the matches it visits those that may be among so many times ef */
-#define VISITED_EF 1.5
-
-/* standard deviations of digests' errors by which a match may be nearer than it seems */
-#define DIGEST_ERRORS 2.3
-
-/* and for a row to be returned before it is visited, once a scan has gone on */
-#define DIGEST_ERRORS_CERTAIN 3
+/* An entry page is read if its frame's origin is not so many times as far, squared. */
+#define ENTRY_FRAMES 9
 
 /* ----------
  * Bound
  * ----------
  */
 
-/* Takes a distance into the bound: the ef smallest are kept, largest on top. */
-static void
-bound_push(PgrHnswSearch *s, uint32 ef, float distance)
+void
+pgr_hnsw_bound_push(PgrHnswSearch *s, uint32 ef, float distance)
 {
 	float	   *b = s->bound;
 	uint32		i;
@@ -101,15 +72,8 @@ bound_push(PgrHnswSearch *s, uint32 ef, float distance)
 	b[i] = distance;
 }
 
-static inline float
-bound_limit(const PgrHnswSearch *s, uint32 ef)
-{
-	return s->nbound < ef ? FLT_MAX : s->bound[0];
-}
-
-/* Starts the bound anew for a larger ef, from the hits there are. */
-static void
-bound_reset(PgrHnswSearch *s, uint32 ef)
+void
+pgr_hnsw_bound_reset(PgrHnswSearch *s, uint32 ef)
 {
 	if (ef > s->bound_size)
 	{
@@ -120,7 +84,7 @@ bound_reset(PgrHnswSearch *s, uint32 ef)
 	}
 	s->nbound = 0;
 	for (uint32 i = 0; i < s->nhits; i++)
-		bound_push(s, ef, (float) s->hits[i].distance);
+		pgr_hnsw_bound_push(s, ef, (float) s->hits[i].distance);
 }
 
 /* ----------
@@ -130,34 +94,34 @@ bound_reset(PgrHnswSearch *s, uint32 ef)
 
 /* What makes inner products distances: src/quant/README. */
 static double
-further_coordinate(const PgrHnswSearch *s, const PgrCode8 *head)
+further_coordinate(const PgrHnswSearch *s, float aux)
 {
-	double		square = (double) s->ix->meta.max_aux + head->aux;
+	double		square = (double) s->ix->meta.max_aux + aux;
 
 	return square > 0 ? sqrt(square) : 0;
 }
 
 PgrHnswSearch *
-pgr_hnsw_search_begin(const PgrHnswIndex *ix, const int8 *code, const PgrCode8 *head,
-					  bool keep_codes)
+pgr_hnsw_search_begin(const PgrHnswIndex *ix, PgrHnswPoint *point, bool keep_codes)
 {
 	PgrHnswSearch *s = palloc0(sizeof(PgrHnswSearch));
 	uint32		edges = Max(ix->meta.degree, PGR_HNSW_ENTRIES_PER_PAGE(&ix->meta));
 
 	s->ix = ix;
 	s->context = CurrentMemoryContext;
-	s->code = code;
-	s->head = *head;
+	s->point = point;
+	pgr_hnsw_view_query(point, point->frame);
 	s->keep_codes = keep_codes;
 	s->augmented = keep_codes && ix->cls->space == PGR_DISTANCE_NEG_IP;
-	s->further = further_coordinate(s, head);
+	s->further = further_coordinate(s, point->aux);
 	s->margin = DEVIATIONS(ix->meta.dim) * (keep_codes ? INSERT_MARGIN : 1);
 	s->margin_on = Max(s->margin, DEVIATIONS_ON);
-	pgr_edge_query(&s->query, head, code, ix->meta.padded, ix->meta.edge_bits);
 	s->seen = pgr_hnsw_seen_create(s->context, 1024, NULL);
 	s->sweep_block = ix->meta.node_block;
 	s->sums = palloc(2 * edges * sizeof(int32));
 	s->estimates = palloc(edges * sizeof(float));
+	if (keep_codes)
+		s->floats = palloc(ix->meta.padded * sizeof(float));
 	if (ix->meta.parts > 1)
 		s->scratch = palloc(ix->meta.node_size);
 	return s;
@@ -174,23 +138,10 @@ pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter)
 	s->complete = pgr_filter_never(filter);
 }
 
-/* True if the id was not seen before. */
-static bool
-see(PgrHnswSearch *s, PgrHnswId id)
-{
-	PgrHnswSeen *entry;
-	bool		found;
-
-	entry = pgr_hnsw_seen_insert(s->seen, id, &found);
-	if (!found)
-		entry->met = 0;
-	return !found;
-}
-
 void
 pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id)
 {
-	see(s, id);
+	pgr_hnsw_see(s, id);
 }
 
 static void
@@ -221,18 +172,20 @@ hits_reserve(PgrHnswSearch *s, uint32 more)
 
 /*
  * Adds a live node to the hits, in memory reserved before, if one of its rows
- * passes or it has rows elsewhere.
+ * passes or it has rows elsewhere. view: of its frame; distance: what it is judged by.
  */
 static bool
-add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node, double distance)
+add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswView *view, const PgrHnswNode *node,
+		double distance)
 {
 	PgrHnswHit *hit = &s->hits[s->nhits];
 	const PgrHnswMeta *meta = &s->ix->meta;
 
 	hit->distance = distance;
-	hit->error = (float) pgr_code8_error(&s->head, &node->head, meta->padded,
+	hit->error = (float) pgr_code8_error(&view->head, &node->head, meta->padded,
 										 distance - node->head.aux);
 	hit->generation = node->generation;
+	hit->frame = node->frame;
 	hit->id = id;
 	hit->more = node->more;
 	hit->ntids = 0;
@@ -246,11 +199,9 @@ add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node, double distance
 	if (hit->ntids == 0 && hit->more == PGR_HNSW_NO_ID)
 		return false;
 	if (s->keep_codes)
-	{
-		memcpy(s->codes + (Size) s->nhits * s->ix->meta.padded,
-			   PGR_HNSW_CODE(&s->ix->meta, node), s->ix->meta.padded);
-		s->heads[s->nhits] = node->head;
-	}
+		pgr_hnsw_bring_home(s->point, node->frame, &node->head, PGR_HNSW_CODE(meta, node),
+							s->floats, &s->heads[s->nhits],
+							s->codes + (Size) s->nhits * meta->padded);
 	s->nhits++;
 	return true;
 }
@@ -279,9 +230,9 @@ confirm_hit(PgrHnswSearch *s)
 
 /* what a hit is judged by, where it is not node_distance */
 static double
-augmented_distance(const PgrHnswSearch *s, const PgrHnswNode *node)
+augmented_distance(const PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *node)
 {
-	return pgr_code8_pair_distance(&s->head, s->code, &node->head,
+	return pgr_code8_pair_distance(&view->head, view->code, &node->head,
 								   PGR_HNSW_CODE(&s->ix->meta, node), s->ix->meta.padded,
 								   s->ix->meta.max_aux);
 }
@@ -299,9 +250,9 @@ augment(const PgrHnswSearch *s, double from)
 }
 
 static double
-node_distance(const PgrHnswSearch *s, const PgrHnswNode *node)
+node_distance(const PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *node)
 {
-	return pgr_code8_distance(&s->head, s->code, &node->head,
+	return pgr_code8_distance(&view->head, view->code, &node->head,
 							  PGR_HNSW_CODE(&s->ix->meta, node), s->ix->meta.padded);
 }
 
@@ -310,15 +261,16 @@ node_distance(const PgrHnswSearch *s, const PgrHnswNode *node)
  * bound. The key is the estimate less a margin for its error.
  */
 static void
-add_neighbours(PgrHnswSearch *s, const PgrHnswNode *node, double distance, float limit)
+add_neighbours(PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *node,
+			   double distance, float limit)
 {
 	const PgrHnswMeta *meta = &s->ix->meta;
 	uint32		n = Min(node->nedges, meta->degree);
 	float		spread = pgr_edge_error(meta->edge_bits) *
 		sqrtf((float) Max(distance - node->head.aux, 0));
-	float		shift = augment(s, further_coordinate(s, &node->head));
+	float		shift = augment(s, further_coordinate(s, node->head.aux));
 
-	pgr_edge_estimate(&s->query, distance, PGR_HNSW_EDGES(meta, node), PGR_HNSW_EDGE_SIZE(meta),
+	pgr_edge_estimate(&view->query, distance, PGR_HNSW_EDGES(meta, node), PGR_HNSW_EDGE_SIZE(meta),
 					  offsetof(PgrHnswEdge, factors), PGR_HNSW_EDGE_BITS(meta), n,
 					  s->sums, s->estimates);
 	s->ix->counters->codes += n;
@@ -331,8 +283,25 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswNode *node, double distance, float
 		if (!(key < limit))
 			s->later.at[s->later.n++] =
 				(PgrHnswCandidate) {key - (s->margin_on - s->margin) * error, edge->id};
-		else if (see(s, edge->id))
+		else if (pgr_hnsw_see(s, edge->id))
 			pgr_hnsw_push(&s->open, key, edge->id);
+	}
+}
+
+/* A node, its page locked, and the point as its code sees it. */
+static const PgrHnswNode *
+read_seen(PgrHnswSearch *s, PgrHnswId id, const PgrHnswView **view, Buffer *buffer)
+{
+	for (;;)
+	{
+		const PgrHnswNode *node = pgr_hnsw_node_read_links(s->ix, id, s->scratch, buffer);
+		uint32		frame = node->frame;
+
+		*view = pgr_hnsw_search_view(s, node);
+		if (*view != NULL)
+			return node;
+		UnlockReleaseBuffer(*buffer);
+		pgr_hnsw_view(s->point, frame);
 	}
 }
 
@@ -346,56 +315,64 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 {
 	const PgrHnswIndex *ix = s->ix;
 	const PgrHnswNode *node;
+	const PgrHnswView *view;
 	Buffer		buffer;
-	double		distance = 0;
 	double		judged = 0;
 	bool		hit = false;
 
 	hits_reserve(s, 1);
 	pgr_hnsw_reserve(s->context, &s->open, ix->meta.degree);
 	pgr_hnsw_reserve(s->context, &s->later, ix->meta.degree);
-	node = pgr_hnsw_node_read_links(ix, id, s->scratch, &buffer);
+	node = read_seen(s, id, &view, &buffer);
 	s->visited++;
 	ix->counters->nodes++;
 	if (node->flags & PGR_HNSW_USED)
 	{
-		distance = node_distance(s, node);
-		judged = s->augmented ? augmented_distance(s, node) : distance;
-		hit = !(node->flags & PGR_HNSW_DEAD) && add_hit(s, id, node, judged);
+		double		distance = node_distance(s, view, node);
+
+		judged = s->augmented ? augmented_distance(s, view, node) : distance;
+		hit = !(node->flags & PGR_HNSW_DEAD) && add_hit(s, id, view, node, judged);
 		if (hit && s->filter == NULL)
-			bound_push(s, ef, (float) judged);
-		add_neighbours(s, node, distance, bound_limit(s, ef));
+			pgr_hnsw_bound_push(s, ef, (float) judged);
+		add_neighbours(s, view, node, distance, pgr_hnsw_bound_limit(s, ef));
 	}
 	UnlockReleaseBuffer(buffer);
 	if (s->filter == NULL)
 		return;
 	pgr_hnsw_seen_lookup(s->seen, id)->met = 1;
 	if (hit && confirm_hit(s))
-		bound_push(s, ef, (float) judged);
+		pgr_hnsw_bound_push(s, ef, (float) judged);
 }
 
-/* Scores the entries; all become candidates, the nearest few without a bound. */
+/*
+ * Scores the entries; all become candidates. If there are several frames, only those of
+ * frames whose origins are not much farther than the nearest one's.
+ */
 static void
-start(PgrHnswSearch *s)
+score_entries(PgrHnswSearch *s, bool all)
 {
 	const PgrHnswMeta *meta = &s->ix->meta;
 	float		shift = augment(s, s->further);
-	uint32		starts;
+	double		most = all ? INFINITY : pgr_hnsw_near_frame(s->point) * ENTRY_FRAMES;
 
 	for (uint32 p = 0; p < meta->entry_pages; p++)
 	{
+		const PgrHnswView *view;
 		Buffer		buffer;
 		Page		page;
 		uint32		n;
 
+		if (!all && pgr_hnsw_frame_distance(s->point, meta->entry_frame[p]) > most)
+			continue;
+		view = pgr_hnsw_view(s->point, meta->entry_frame[p]);
 		pgr_hnsw_reserve(s->context, &s->later, PGR_HNSW_ENTRIES_PER_PAGE(meta));
-		buffer = pgr_page_read(s->ix->rel, meta->entry_block + p, PGR_PAGE_HNSW_ENTRY,
+		buffer = pgr_page_read(s->ix->rel, meta->entry_block[p], PGR_PAGE_HNSW_ENTRY,
 							   BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buffer);
 		n = ((PgrHnswEntryHead *) PgrPageGetData(page))->count;
 		n = Min(n, PGR_HNSW_ENTRIES_PER_PAGE(meta));
 		if (n > 0)
-			pgr_edge_estimate(&s->query, s->head.norm2, PGR_HNSW_ENTRY(meta, page, 0),
+			pgr_edge_estimate(&view->query, view->head.norm2, PGR_HNSW_ENTRY(meta, page, 0),
 							  PGR_HNSW_EDGE_SIZE(meta), offsetof(PgrHnswEdge, factors),
 							  PGR_HNSW_EDGE_BITS(meta), n, s->sums, s->estimates);
 		s->ix->counters->codes += n;
@@ -404,6 +381,19 @@ start(PgrHnswSearch *s)
 				(PgrHnswCandidate) {s->estimates[i] + shift, PGR_HNSW_ENTRY(meta, page, i)->id};
 		UnlockReleaseBuffer(buffer);
 	}
+}
+
+/* The nearest few entries are visited without a bound. */
+static void
+start(PgrHnswSearch *s)
+{
+	bool		all = s->ix->meta.nframes <= 1 || s->point->value == NULL ||
+		s->ix->cls->space == PGR_DISTANCE_NEG_IP;
+	uint32		starts;
+
+	score_entries(s, all);
+	if (s->later.n == 0 && !all)
+		score_entries(s, true);
 	starts = pgr_graph_starts(pgr_hnsw_count_estimate(s->ix), s->later.n);
 	pgr_hnsw_reserve(s->context, &s->open, starts);
 	for (uint32 k = 0; k < starts && s->later.n > 0; k++)
@@ -413,7 +403,7 @@ start(PgrHnswSearch *s)
 		for (uint32 i = 1; i < s->later.n; i++)
 			if (s->later.at[i].key < s->later.at[best].key)
 				best = i;
-		if (see(s, s->later.at[best].id))
+		if (pgr_hnsw_see(s, s->later.at[best].id))
 			pgr_hnsw_push(&s->open, -FLT_MAX, s->later.at[best].id);
 		s->later.at[best] = s->later.at[--s->later.n];
 	}
@@ -428,272 +418,74 @@ reopen(PgrHnswSearch *s)
 
 	pgr_hnsw_reserve(s->context, &s->open, n);
 	for (uint32 i = 0; i < n; i++)
-		if (see(s, s->later.at[i].id))
+		if (pgr_hnsw_see(s, s->later.at[i].id))
 			pgr_hnsw_push(&s->open, s->later.at[i].key, s->later.at[i].id);
 	s->later.n = 0;
 	return s->open.n > 0;
 }
 
 /* ----------
- * Filters
+ * Nodes that are given
  * ----------
  */
 
-/* Makes hits of the nodes on a page that are given, ascending, n > 0; returns how many. */
-static uint32
-visit_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
+uint32
+pgr_hnsw_search_take(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n, bool *confirm)
 {
 	const PgrHnswIndex *ix = s->ix;
 	BlockNumber block = PGR_HNSW_BLOCK(&ix->meta, ids[0]);
+	uint32		frame = PGR_HNSW_NO_FRAME;
+	bool		stop = false;
+	Page		page;
+	Buffer		buffer;
 	uint32		i;
 
-	for (i = 0; i < n && PGR_HNSW_BLOCK(&ix->meta, ids[i]) == block;)
+	hits_reserve(s, ix->meta.nodes_per_page);
+	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
+	for (i = 0; !stop && i < n && PGR_HNSW_BLOCK(&ix->meta, ids[i]) == block; i++)
 	{
-		Page		page;
-		Buffer		buffer;
-		bool		confirm = false;
+		const PgrHnswNode *node;
+		const PgrHnswView *view;
 
-		hits_reserve(s, ix->meta.nodes_per_page);
-		buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
-		for (; !confirm && i < n && PGR_HNSW_BLOCK(&ix->meta, ids[i]) == block; i++)
+		if (page == NULL)
+			continue;
+		node = pgr_hnsw_node_links_at(ix, page, ids[i], s->scratch);
+		view = pgr_hnsw_search_view(s, node);
+		if (view == NULL)
 		{
-			const PgrHnswNode *node;
-
-			if (page == NULL)
-				continue;
-			node = pgr_hnsw_node_links_at(ix, page, ids[i], s->scratch);
-			ix->counters->nodes++;
-			if (node->flags == PGR_HNSW_USED && add_hit(s, ids[i], node, node_distance(s, node)))
-				confirm = s->hits[s->nhits - 1].ntids == 0;
+			frame = node->frame;
+			break;
 		}
-		if (BufferIsValid(buffer))
-			UnlockReleaseBuffer(buffer);
+		ix->counters->nodes++;
+		stop = node->flags == PGR_HNSW_USED &&
+			add_hit(s, ids[i], view, node, node_distance(s, view, node)) &&
+			confirm != NULL && s->hits[s->nhits - 1].ntids == 0;
+	}
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+	if (frame != PGR_HNSW_NO_FRAME)
+		pgr_hnsw_view(s->point, frame);
+	if (confirm != NULL)
+		*confirm = stop;
+	return i;
+}
+
+uint32
+pgr_hnsw_visit_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n)
+{
+	const PgrHnswMeta *meta = &s->ix->meta;
+	uint32		i = 0;
+
+	while (i < n && PGR_HNSW_BLOCK(meta, ids[i]) == PGR_HNSW_BLOCK(meta, ids[0]))
+	{
+		bool		confirm;
+
+		i += pgr_hnsw_search_take(s, ids + i, n - i, &confirm);
 		if (confirm)
 			confirm_hit(s);
 	}
 	s->visited++;
 	return i;
-}
-
-static int
-compare_ids(const void *a, const void *b)
-{
-	PgrHnswId	x = *(const PgrHnswId *) a;
-	PgrHnswId	y = *(const PgrHnswId *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-/*
- * Visits nodes in the order of their pages; hits among the ef nearest go into the
- * bound. Stops short of that, as what follows does, when the search is above its budget.
- */
-static void
-visit_nodes(PgrHnswSearch *s, PgrHnswId *ids, uint32 n, uint32 ef)
-{
-	uint32		before = s->nhits;
-
-	qsort(ids, n, sizeof(PgrHnswId), compare_ids);
-	for (uint32 i = 0; i < n;)
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (pgr_hnsw_search_over(s))
-			break;
-		i += visit_page(s, ids + i, n - i);
-	}
-	for (uint32 i = before; ef > 0 && i < s->nhits; i++)
-		bound_push(s, ef, (float) s->hits[i].distance);
-}
-
-/* True if a node was not visited, nor among the matches before. */
-static bool
-meet(PgrHnswSearch *s, PgrHnswId id)
-{
-	PgrHnswSeen *entry;
-
-	see(s, id);
-	entry = pgr_hnsw_seen_lookup(s->seen, id);
-	if (entry->met)
-		return false;
-	entry->met = 1;
-	return true;
-}
-
-/*
- * Reads the next list: its matches wait, and their estimates go into the bound.
- * Returns false if there is no list left; gain is set if something came among the ef
- * nearest.
- */
-static bool
-read_list(PgrHnswSearch *s, uint32 ef, bool *gain)
-{
-	const PgrHnswMatch *matches;
-	uint32		n;
-	uint32		nbound = s->nbound;
-	float		limit = bound_limit(s, ef);
-
-	if (!pgr_hnsw_matches_next(s->matches, &matches, &n))
-		return false;
-	pgr_hnsw_reserve(s->context, &s->waiting, n);
-	for (uint32 i = 0; i < n; i++)
-	{
-		if (!meet(s, matches[i].id))
-			continue;
-		pgr_hnsw_push(&s->waiting, matches[i].estimate, matches[i].id);
-		bound_push(s, ef, matches[i].estimate);
-	}
-	*gain = s->nbound > nbound || bound_limit(s, ef) < limit;
-	return true;
-}
-
-/* Reads lists until those that follow seem to have none of the ef nearest. */
-static void
-read_lists(PgrHnswSearch *s, uint32 ef)
-{
-	double		patience = pgr_hnsw_match_patience(s->ix->meta.lists);
-	double		least = RESUME_LISTS * s->lists_read;
-	bool		gain;
-
-	bound_reset(s, ef);
-	for (uint32 i = 0; i < s->waiting.n; i++)
-		bound_push(s, ef, s->waiting.at[i].key);
-	s->last_gain = (uint32) (RESUME_SHARE * s->lists_read);
-	while (s->nbound < ef || s->lists_read < least || s->lists_read - s->last_gain < patience ||
-		   s->lists_read - s->last_gain < PATIENCE_FACTOR * s->last_gain)
-	{
-		if (pgr_hnsw_search_over(s) || !read_list(s, ef, &gain))
-			return;
-		s->lists_read++;
-		if (gain)
-			s->last_gain = s->lists_read;
-	}
-}
-
-/* The nearest estimate of a match that waits, less so many deviations of its error. */
-static double
-waiting_lower(const PgrHnswSearch *s, double deviations)
-{
-	double		error = s->errors > 0 ? sqrt(s->error_sum / s->errors) : 0;
-
-	return s->waiting.at[0].key - deviations * error;
-}
-
-/* Visits that match; ef as for visit_nodes. */
-static void
-visit_match(PgrHnswSearch *s, uint32 ef)
-{
-	float		estimate = s->waiting.at[0].key;
-	uint32		before = s->nhits;
-	PgrHnswId	id = pgr_hnsw_pop(&s->waiting);
-
-	visit_nodes(s, &id, 1, ef);
-	if (s->nhits > before)
-	{
-		double		error = s->hits[before].distance - estimate;
-
-		s->error_sum += error * error;
-		s->errors++;
-	}
-}
-
-/* Visits matches, the nearest by estimate first, while they may be among the ef nearest. */
-static void
-visit_waiting(PgrHnswSearch *s, uint32 ef)
-{
-	bound_reset(s, ef);
-	while (s->waiting.n > 0 && !pgr_hnsw_search_over(s) &&
-		   (s->nbound < ef || waiting_lower(s, DIGEST_ERRORS) < bound_limit(s, ef)))
-		visit_match(s, ef);
-}
-
-bool
-pgr_hnsw_search_nearer(PgrHnswSearch *s, double distance)
-{
-	uint32		before = s->nhits;
-
-	if (s->matches == NULL)
-		return false;
-	while (s->waiting.n > 0 && !pgr_hnsw_search_over(s) &&
-		   waiting_lower(s, DIGEST_ERRORS_CERTAIN) < distance)
-		visit_match(s, 0);
-	return s->nhits > before;
-}
-
-/* Where the search turns to the lists. */
-static void
-begin_matches(PgrHnswSearch *s)
-{
-	MemoryContext old = MemoryContextSwitchTo(s->context);
-
-	if (s->matches == NULL)
-		s->matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
-	MemoryContextSwitchTo(old);
-}
-
-/* Makes hits of all nodes that pass and are not yet hits. */
-static void
-visit_all(PgrHnswSearch *s)
-{
-	const PgrHnswMatch *matches;
-	PgrHnswId  *ids;
-	uint32		n;
-
-	begin_matches(s);
-	while (!pgr_hnsw_search_over(s) && pgr_hnsw_matches_next(s->matches, &matches, &n))
-	{
-		pgr_hnsw_reserve(s->context, &s->waiting, n);
-		for (uint32 i = 0; i < n; i++)
-			if (meet(s, matches[i].id))
-				s->waiting.at[s->waiting.n++].id = matches[i].id;
-	}
-	ids = MemoryContextAllocHuge(s->context, mul_size(Max(s->waiting.n, 1), sizeof(PgrHnswId)));
-	for (uint32 i = 0; i < s->waiting.n; i++)
-		ids[i] = s->waiting.at[i].id;
-	visit_nodes(s, ids, s->waiting.n, 0);
-	pfree(ids);
-	s->waiting.n = 0;
-	s->complete = !pgr_hnsw_search_over(s);
-}
-
-/* The ef nearest, and more, by the lists; false if all that pass were visited. */
-static bool
-search_lists(PgrHnswSearch *s, uint32 ef)
-{
-	if (s->ix->meta.digest_dims == 0)
-	{
-		visit_all(s);
-		return !s->complete;
-	}
-	begin_matches(s);
-	ef = Min(ef, PG_INT32_MAX / LISTS_EF);
-	read_lists(s, LISTS_EF * ef);
-	visit_waiting(s, (uint32) (VISITED_EF * ef));
-	s->complete = s->waiting.n == 0 && s->lists_read == s->ix->meta.lists;
-	return !s->complete;
-}
-
-/* Whether the ef nearest are found with less effort by the lists than by going on. */
-static bool
-lists_are_cheaper(const PgrHnswSearch *s, uint32 ef)
-{
-	double		share = Min((s->nhits + 1.5) / Max(s->visited, 1), 1);
-	double		to_come = Max(VISITS_PER_PASSED * ef / share - s->visited, s->visited);
-
-	return s->visited >= LEAST_VISITS &&
-		LISTS_MARGIN * pgr_hnsw_match_effort(s->nodes, share, s->list_pages,
-											 s->ix->meta.digest_dims > 0, ef) < to_come;
-}
-
-void
-pgr_hnsw_search_reserve(PgrHnswSearch *s, uint32 more)
-{
-	hits_reserve(s, more);
-}
-
-bool
-pgr_hnsw_search_take(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node)
-{
-	return add_hit(s, id, node, node_distance(s, node));
 }
 
 bool
@@ -702,8 +494,8 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 	if (s->complete)
 		return false;
 	if (s->matches != NULL)
-		return search_lists(s, ef);
-	bound_reset(s, ef);
+		return pgr_hnsw_search_lists(s, ef);
+	pgr_hnsw_bound_reset(s, ef);
 	if (!s->started)
 		start(s);
 	else
@@ -724,8 +516,8 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 		/* a damaged page may have given a key that is no number: it goes last, but goes */
 		if (s->nbound == ef && !(s->open.at[0].key < s->bound[0]))
 			return true;
-		if (s->filter != NULL && lists_are_cheaper(s, ef))
-			return search_lists(s, ef);
+		if (s->filter != NULL && pgr_hnsw_lists_are_cheaper(s, ef))
+			return pgr_hnsw_search_lists(s, ef);
 		if (pgr_hnsw_search_over(s) && !pgr_hnsw_search_compact(s))
 			return true;
 		visit(s, pgr_hnsw_pop(&s->open), ef);
@@ -737,6 +529,12 @@ pgr_hnsw_search_hits(const PgrHnswSearch *s, const PgrHnswHit **hits)
 {
 	*hits = s->hits;
 	return s->nhits;
+}
+
+const PgrHnswView *
+pgr_hnsw_search_point(const PgrHnswSearch *s)
+{
+	return s->point->views[s->point->frame];
 }
 
 const int8 *

@@ -1,6 +1,6 @@
 /*
  * hnsw_search.h
- *		State of a search in pages, for hnsw_search.c and hnsw_spill.c.
+ *		State of a search in pages, for hnsw_search.c, hnsw_bylist.c and hnsw_spill.c.
  */
 #ifndef PGR_HNSW_SEARCH_H
 #define PGR_HNSW_SEARCH_H
@@ -33,16 +33,15 @@ struct PgrHnswSearch
 {
 	const PgrHnswIndex *ix;
 	MemoryContext context;
-	const int8 *code;
-	PgrCode8	head;
-	PgrEdgeQuery query;
+	PgrHnswPoint *point;
+	float	   *floats;			/* scratch with keep_codes: padded */
 	float		margin;			/* deviations by which a neighbour may be nearer than estimated */
 	float		margin_on;		/* the same once the search has gone on */
 	const PgrFilter *filter;	/* NULL: all rows are wanted */
 	bool		started;
 	bool		keep_codes;
 	bool		augmented;		/* see pgr_hnsw_search_begin */
-	double		further;		/* then the code's further coordinate */
+	double		further;		/* then the point's further coordinate */
 
 	pgr_hnsw_seen_hash *seen;	/* ids that are or were among the candidates */
 	PgrHnswCandidates open;		/* min-heap */
@@ -88,14 +87,55 @@ struct PgrHnswSearch
 
 /* --- hnsw_search.c --- */
 
-/* Room for more hits, so that nothing is allocated under a lock. */
-extern void pgr_hnsw_search_reserve(PgrHnswSearch *s, uint32 more);
-
 /*
- * Makes a live node a hit, in memory reserved before, if one of its rows passes or
- * may pass: those in TIDS slots are not looked at.
+ * Makes hits of live nodes on one page, which are given, ascending, n > 0, up to one whose
+ * frame had no view, or with confirm up to one whose rows must be looked at, because only
+ * rows in TIDS slots may pass: *confirm says so. Returns how many were looked at.
  */
-extern bool pgr_hnsw_search_take(PgrHnswSearch *s, PgrHnswId id, const PgrHnswNode *node);
+extern uint32 pgr_hnsw_search_take(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n,
+								   bool *confirm);
+
+/* The point as the node's code sees it, or NULL: then pgr_hnsw_view must make it, unlocked. */
+static inline const PgrHnswView *
+pgr_hnsw_search_view(const PgrHnswSearch *s, const PgrHnswNode *node)
+{
+	return s->point->views[node->frame];
+}
+
+/* The same, of all that are on the first one's page, and if they have rows that pass. */
+extern uint32 pgr_hnsw_visit_page(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n);
+
+/* Takes a distance into the bound: the ef smallest are kept, largest on top. */
+extern void pgr_hnsw_bound_push(PgrHnswSearch *s, uint32 ef, float distance);
+
+/* Starts the bound anew for a larger ef, from the hits there are. */
+extern void pgr_hnsw_bound_reset(PgrHnswSearch *s, uint32 ef);
+
+static inline float
+pgr_hnsw_bound_limit(const PgrHnswSearch *s, uint32 ef)
+{
+	return s->nbound < ef ? FLT_MAX : s->bound[0];
+}
+
+/* True if the id was not seen before. May allocate. */
+static inline bool
+pgr_hnsw_see(PgrHnswSearch *s, PgrHnswId id)
+{
+	bool		found;
+	PgrHnswSeen *entry = pgr_hnsw_seen_insert(s->seen, id, &found);
+
+	if (!found)
+		entry->met = 0;
+	return !found;
+}
+
+/* --- hnsw_bylist.c --- */
+
+/* Whether the ef nearest are found with less effort by the lists than by going on. */
+extern bool pgr_hnsw_lists_are_cheaper(const PgrHnswSearch *s, uint32 ef);
+
+/* The ef nearest, and more, by the lists; false if all that pass were visited. */
+extern bool pgr_hnsw_search_lists(PgrHnswSearch *s, uint32 ef);
 
 /* With a filter: how many nodes pass, as far as the search can tell by now. */
 extern double pgr_hnsw_search_expected(const PgrHnswSearch *s);

@@ -126,7 +126,7 @@ next_wanted(PgrHnswSearch *s)
 static void
 read_lists(PgrHnswSearch *s)
 {
-	PgrHnswMatches *matches = pgr_hnsw_matches_begin(s->ix, s->code, &s->head, s->filter);
+	PgrHnswMatches *matches = pgr_hnsw_matches_begin(s->ix, s->point, s->filter);
 	const PgrHnswMatch *at;
 	uint32		n;
 
@@ -208,11 +208,8 @@ next_page(PgrHnswSearch *s, uint32 *n)
 bool
 pgr_hnsw_search_rest(PgrHnswSearch *s)
 {
-	const PgrHnswIndex *ix = s->ix;
 	uint32		n = 0;
 	BlockNumber block = s->complete ? InvalidBlockNumber : next_page(s, &n);
-	Buffer		buffer;
-	Page		page;
 
 	if (block == InvalidBlockNumber)
 	{
@@ -221,21 +218,9 @@ pgr_hnsw_search_rest(PgrHnswSearch *s)
 		s->wanted = NULL;
 		return false;
 	}
-	if (n == 0)
-		return true;
-	pgr_hnsw_search_reserve(s, n);
-	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
-	for (uint32 i = 0; page != NULL && i < n; i++)
-	{
-		const PgrHnswNode *node = pgr_hnsw_node_links_at(ix, page, s->page_ids[i], s->scratch);
-
-		if (node->flags == PGR_HNSW_USED)
-			pgr_hnsw_search_take(s, s->page_ids[i], node);
-	}
-	if (BufferIsValid(buffer))
-		UnlockReleaseBuffer(buffer);
+	for (uint32 i = 0; i < n;)
+		i += pgr_hnsw_search_take(s, s->page_ids + i, n - i, NULL);
 	s->visited += n;
-	ix->counters->nodes += n;
 	return true;
 }
 
@@ -246,17 +231,13 @@ pgr_hnsw_search_rest(PgrHnswSearch *s)
 bool
 pgr_hnsw_search_again(PgrHnswSearch *s, PgrHnswId id, uint16 generation)
 {
-	const PgrHnswNode *node;
-	Buffer		buffer;
-	bool		taken;
+	uint32		before = s->nhits;
 
-	pgr_hnsw_search_reserve(s, 1);
-	node = pgr_hnsw_node_read_links(s->ix, id, s->scratch, &buffer);
-	s->ix->counters->nodes++;
-	taken = node->flags == PGR_HNSW_USED && node->generation == generation &&
-		pgr_hnsw_search_take(s, id, node);
-	UnlockReleaseBuffer(buffer);
-	return taken;
+	while (pgr_hnsw_search_take(s, &id, 1, NULL) == 0)
+		;
+	if (s->nhits > before && s->hits[before].generation != generation)
+		s->nhits = before;
+	return s->nhits > before;
 }
 
 void

@@ -49,6 +49,7 @@ typedef struct Vacuum
 	IdList		slots;			/* TIDS slots of dead nodes */
 	IdList		repairs;
 	IdList		samples;		/* live nodes, to replace dead entries */
+	Size		next_sample;	/* of them, the first that was not yet taken */
 } Vacuum;
 
 static void
@@ -381,7 +382,7 @@ prune_page_edges(Vacuum *v, BlockNumber block)
 		pgr_wal_abort(&batch);
 }
 
-/* Entries made of live nodes, to take the place of dead ones. */
+/* Entries made of live nodes, to take the place of a page's dead ones. */
 typedef struct Spares
 {
 	char	   *edges;			/* PGR_HNSW_EDGE_SIZE apart */
@@ -406,18 +407,22 @@ count_dead_entries(const Vacuum *v, BlockNumber block)
 	return ndead;
 }
 
-/* Makes entries of up to n of the nodes that pass 1 found alive. */
+/*
+ * Makes entries of up to n of the nodes that pass 1 found alive, the next ones, for a page
+ * that leads from that frame.
+ */
 static void
-make_spares(const Vacuum *v, uint32 n, Spares *spares)
+make_spares(Vacuum *v, uint32 n, uint32 frame, Spares *spares)
 {
 	const PgrHnswMeta *meta = &v->ix->meta;
 	char	   *scratch = palloc(meta->node_size);
 	int8	   *code = palloc(meta->padded);
 
 	spares->edges = palloc(mul_size(Max(n, 1), PGR_HNSW_EDGE_SIZE(meta)));
-	for (Size i = 0; i < v->samples.n && spares->n < n; i++)
+	for (; v->next_sample < v->samples.n && spares->n < n; v->next_sample++)
 	{
-		PgrHnswId	id = v->samples.at[i];
+		PgrHnswId	id = v->samples.at[v->next_sample];
+		PgrHnswPoint point;
 		Buffer		buffer;
 		const PgrHnswNode *node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_SHARE, scratch,
 													 &buffer);
@@ -425,9 +430,10 @@ make_spares(const Vacuum *v, uint32 n, Spares *spares)
 		PgrCode8	head = node->head;
 
 		memcpy(code, PGR_HNSW_CODE(meta, node), meta->padded);
+		pgr_hnsw_point_code(v->ix, node->frame, &head, code, &point);
 		UnlockReleaseBuffer(buffer);
 		if (live)
-			pgr_hnsw_make_entry(v->ix, id, code, &head,
+			pgr_hnsw_make_entry(v->ix, id, &point, frame,
 								(PgrHnswEdge *) (spares->edges +
 												 spares->n++ * PGR_HNSW_EDGE_SIZE(meta)));
 	}
@@ -484,14 +490,16 @@ prune_entries(Vacuum *v, BlockNumber block, Spares *spares)
 static void
 prune_all_entries(Vacuum *v)
 {
-	uint32		removed = 0;
-	Spares		spares = {0};
+	const PgrHnswMeta *meta = &v->ix->meta;
 
-	for (uint32 i = 0; i < v->ix->meta.entry_pages; i++)
-		removed += count_dead_entries(v, v->ix->meta.entry_block + i);
-	make_spares(v, removed, &spares);
-	for (uint32 i = 0; i < v->ix->meta.entry_pages; i++)
-		prune_entries(v, v->ix->meta.entry_block + i, &spares);
+	for (uint32 i = 0; i < meta->entry_pages; i++)
+	{
+		Spares		spares = {0};
+
+		make_spares(v, count_dead_entries(v, meta->entry_block[i]), meta->entry_frame[i],
+					&spares);
+		prune_entries(v, meta->entry_block[i], &spares);
+	}
 }
 
 /* ----------

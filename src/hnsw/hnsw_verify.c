@@ -45,14 +45,15 @@ is_of_column(Relation rel, const PgrHnswMeta *meta)
 static bool
 parts_exist(const PgrHnswMeta *meta, BlockNumber nblocks)
 {
-	uint64		centre = (uint64) meta->centre_pages * PGR_HNSW_FLOATS_PER_PAGE;
-
-	if ((uint64) meta->entry_block + meta->entry_pages > nblocks || meta->entry_pages == 0 ||
+	if (meta->nframes > PGR_HNSW_MAX_FRAMES || meta->frame_block >= nblocks ||
+		(meta->main_frame != PGR_HNSW_NO_FRAME && meta->main_frame >= meta->nframes))
+		return false;
+	if (meta->entry_pages == 0 || meta->entry_pages > PGR_HNSW_MAX_ENTRY_PAGES ||
 		meta->node_block > nblocks)
 		return false;
-	if (meta->centre_pages > 0 && (centre < meta->dim ||
-								   (uint64) meta->centre_block + meta->centre_pages > nblocks))
-		return false;
+	for (uint32 i = 0; i < meta->entry_pages; i++)
+		if (meta->entry_block[i] >= nblocks || meta->entry_frame[i] >= Max(meta->nframes, 1))
+			return false;
 	if (meta->filter_size == 0)
 		return meta->lists == 0 && meta->digest_dims == 0;
 	/* each list has a page, so this bounds the directory too */
@@ -69,10 +70,9 @@ pgr_hnsw_check_meta(Relation rel, const PgrHnswMeta *meta)
 }
 
 void
-pgr_hnsw_check_centre(Relation rel, const PgrHnswMeta *meta, const float *centre)
+pgr_hnsw_check_frames(Relation rel, const PgrHnswMeta *meta, const float *frames)
 {
-	for (uint32 i = 0; i < meta->dim; i++)
-		if (!isfinite(centre[i]))
-			pgr_page_corrupt(rel, meta->centre_block + i / PGR_HNSW_FLOATS_PER_PAGE,
-							 "the centre has a coordinate that is no number");
+	for (Size i = 0; i < (Size) meta->nframes * meta->dim; i++)
+		if (!isfinite(frames[i]))
+			pgr_page_corrupt(rel, meta->frame_block, "a frame has a coordinate that is no number");
 }

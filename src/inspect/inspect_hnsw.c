@@ -125,18 +125,24 @@ copy_node(Check *c, PgrHnswId id, PgrHnswNode *to)
  * ----------
  */
 
-/* The stored edge is what both ends' codes give. */
+/*
+ * The stored edge is what both ends' codes give; c->other is a copy of the end. From another
+ * frame the end was seen by its value, which its code need not tell well enough.
+ */
 static void
-check_edge_code(Check *c, PgrHnswId id, const PgrHnswEdge *edge, const PgrCode8 *from,
-				const int8 *from_code)
+check_edge_code(Check *c, PgrHnswId id, const PgrHnswEdge *edge, uint32 frame,
+				const PgrCode8 *from, const int8 *from_code)
 {
 	const PgrHnswMeta *meta = &c->ix->meta;
-	uint8	   *bits = palloc(PGR_EDGE_BYTES(meta->padded, meta->edge_bits));
+	uint8	   *bits;
 	PgrEdge		want;
 	double		tolerance;
 	double		shortest;		/* of an edge so short bits mean nothing */
 	uint64		differ;
 
+	if (c->other->frame != frame)
+		return;
+	bits = palloc(PGR_EDGE_BYTES(meta->padded, meta->edge_bits));
 	pgr_edge_encode(from, from_code, &c->other->head, PGR_HNSW_CODE(meta, c->other),
 					meta->padded, meta->edge_bits, &want, bits);
 	/* signs of what rounds to nothing depend on the instruction set */
@@ -173,7 +179,8 @@ check_edges(Check *c, PgrHnswId id)
 		if (!copy_node(c, edge->id, c->other) || !(c->other->flags & PGR_HNSW_USED))
 			report(c, id, "an edge to %u, which is no node", edge->id);
 		else
-			check_edge_code(c, id, edge, &c->node->head, PGR_HNSW_CODE(meta, c->node));
+			check_edge_code(c, id, edge, c->node->frame, &c->node->head,
+							PGR_HNSW_CODE(meta, c->node));
 	}
 }
 
@@ -200,23 +207,24 @@ same_digest(const uint8 *a, const uint8 *b, uint32 dims)
 	return apart <= 1;
 }
 
-/* An entry's digest is that of its node's code. */
+/* An entry's digest is that of its row's value. */
 static void
-check_digest(Check *c, PgrHnswId id, const ListEntry *entry)
+check_digest(Check *c, PgrHnswId id, PgrHnswPoint *point, const ListEntry *entry)
 {
 	const PgrHnswMeta *meta = &c->ix->meta;
 	uint8		want[PGR_HNSW_MAX_DIGEST];
 
 	if (meta->digest_dims == 0)
 		return;
-	pgr_hnsw_list_digest(c->ix, &c->node->head, PGR_HNSW_CODE(meta, c->node), want);
+	pgr_hnsw_list_digest(c->ix, point, want);
 	if (!same_digest(want, (uint8 *) entry->filter + meta->filter_size, meta->digest_dims))
 		report(c, id, "a row has a wrong digest in the lists of filter values");
 }
 
 /* A visible row's filter values are those in its node and in the lists. */
 static void
-check_filter(Check *c, PgrHnswId id, const char *item, const Datum *values, const bool *isnull)
+check_filter(Check *c, PgrHnswId id, PgrHnswPoint *point, const char *item, const Datum *values,
+			 const bool *isnull)
 {
 	ItemPointer tid = PGR_HNSW_ITEM_TID(item);
 	Size		size = c->ix->meta.filter_size;
@@ -237,7 +245,7 @@ check_filter(Check *c, PgrHnswId id, const char *item, const Datum *values, cons
 	else
 	{
 		entry->met = true;
-		check_digest(c, id, entry);
+		check_digest(c, id, point, entry);
 	}
 }
 
@@ -288,8 +296,32 @@ same_float(float a, float b, float of)
 static bool
 same_head(const PgrCode8 *a, const PgrCode8 *b)
 {
-	return same_float(a->norm2, b->norm2, a->norm2) && same_float(a->scale, b->scale, a->scale) &&
-		same_float(a->aux, b->aux, a->aux);
+	/* a scale is the length by that of the code, in which a byte may differ */
+	return same_float(a->norm2, b->norm2, a->norm2) &&
+		same_float(a->scale, b->scale, 20 * a->scale) && same_float(a->aux, b->aux, a->aux);
+}
+
+/* A node's code is that of each of its rows. */
+static void
+check_code(Check *c, PgrHnswId id, ItemPointer tid, const PgrHnswNode *node,
+		   const PgrHnswPoint *point)
+{
+	const PgrHnswView *own = point->views[point->frame];
+	const int8 *stored = PGR_HNSW_CODE(&c->ix->meta, node);
+	int			wrong = 0;
+
+	if (!same_head(&own->head, &node->head))
+	{
+		report(c, id, "row (%u,%u) has another value", ItemPointerGetBlockNumber(tid),
+			   ItemPointerGetOffsetNumber(tid));
+		return;
+	}
+	/* instruction sets may round the rotation to either side */
+	for (uint32 i = 0; i < c->ix->meta.padded; i++)
+		wrong += abs(own->code[i] - stored[i]) > 1;
+	if (wrong > 0)
+		report(c, id, "row (%u,%u) has another code", ItemPointerGetBlockNumber(tid),
+			   ItemPointerGetOffsetNumber(tid));
 }
 
 static void
@@ -299,16 +331,13 @@ check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 	Datum		values[INDEX_MAX_KEYS];
 	bool		isnull[INDEX_MAX_KEYS];
 	struct varlena *value;
-	int8	   *code;
-	PgrCode8	head;
+	PgrHnswPoint point;
 	MemoryContext old = MemoryContextSwitchTo(c->context);
 
 	pgr_rowset_add(&c->rows, tid, 0, id, 0);
 	MemoryContextSwitchTo(old);
 	if (!fetch_row(c, id, tid, values, isnull))
 		return;
-	if (c->list != NULL)
-		check_filter(c, id, item, values, isnull);
 	if (isnull[0])
 	{
 		report(c, id, "row (%u,%u) is null", ItemPointerGetBlockNumber(tid),
@@ -317,25 +346,16 @@ check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 	}
 	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
 	check_value(c, id, node, tid, value);
-	code = palloc(c->ix->meta.padded);
-	if (!pgr_hnsw_encode(c->ix, value, false, code, &head))
+	if (pgr_hnsw_point_value(c->ix, value, false, &point))
+	{
+		pgr_hnsw_point_put(&point, c->node->frame);
+		if (c->list != NULL)
+			check_filter(c, id, &point, item, values, isnull);
+		check_code(c, id, tid, node, &point);
+	}
+	else
 		report(c, id, "row (%u,%u) has no distance", ItemPointerGetBlockNumber(tid),
 			   ItemPointerGetOffsetNumber(tid));
-	else if (!same_head(&head, &node->head))
-		report(c, id, "row (%u,%u) has another value", ItemPointerGetBlockNumber(tid),
-			   ItemPointerGetOffsetNumber(tid));
-	else
-	{
-		const int8 *stored = PGR_HNSW_CODE(&c->ix->meta, node);
-		int			wrong = 0;
-
-		/* instruction sets may round the rotation to either side */
-		for (uint32 i = 0; i < c->ix->meta.padded; i++)
-			wrong += abs(code[i] - stored[i]) > 1;
-		if (wrong > 0)
-			report(c, id, "row (%u,%u) has another code", ItemPointerGetBlockNumber(tid),
-				   ItemPointerGetOffsetNumber(tid));
-	}
 }
 
 static void
@@ -381,10 +401,10 @@ check_entries(Check *c)
 	{
 		uint32		n;
 
-		pgr_page_copy(c->ix->rel, meta->entry_block + p, PGR_PAGE_HNSW_ENTRY, 0, block.data);
+		pgr_page_copy(c->ix->rel, meta->entry_block[p], PGR_PAGE_HNSW_ENTRY, 0, block.data);
 		n = ((PgrHnswEntryHead *) PgrPageGetData(block.data))->count;
 		if (n > PGR_HNSW_ENTRIES_PER_PAGE(meta))
-			report(c, meta->entry_block + p, "%u entries on a page", n);
+			report(c, meta->entry_block[p], "%u entries on a page", n);
 		for (uint32 i = 0; i < n && i < PGR_HNSW_ENTRIES_PER_PAGE(meta); i++)
 		{
 			const PgrHnswEdge *edge = PGR_HNSW_ENTRY(meta, block.data, i);
@@ -393,7 +413,7 @@ check_entries(Check *c)
 				report(c, edge->id, "an entry that is no node");
 			else
 			{
-				check_edge_code(c, edge->id, edge, &origin, zero);
+				check_edge_code(c, edge->id, edge, meta->entry_frame[p], &origin, zero);
 				c->reached[edge->id] = Max(c->reached[edge->id], 1);
 			}
 		}
@@ -497,14 +517,15 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 {
 	Check	   *c = arg;
 	MemoryContext old;
-	PgrCode8	head;
+	float	   *x;
+	float		aux;
 
 	CHECK_FOR_INTERRUPTS();
 	if (isnull[0] || pgr_rowset_find(&c->rows, tid) != NULL)
 		return;
 	old = MemoryContextSwitchTo(c->node_context);
-	if (pgr_hnsw_encode(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false,
-						palloc(c->ix->meta.padded), &head))
+	x = palloc(c->ix->meta.dim * sizeof(float));
+	if (pgr_hnsw_vector(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, x, &aux))
 		report(c, PGR_HNSW_NO_ID, "row (%u,%u) is not in the index",
 			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 	MemoryContextSwitchTo(old);
@@ -668,8 +689,15 @@ pgr_hnsw_check(PG_FUNCTION_ARGS)
 		{
 			if (c.node->flags & ~(PGR_HNSW_USED | PGR_HNSW_DEAD))
 				report(&c, (PgrHnswId) id, "impossible flags");
-			check_edges(&c, (PgrHnswId) id);
-			check_tids(&c, (PgrHnswId) id);
+			if (c.node->frame >= c.ix->meta.nframes)
+				pgr_hnsw_refresh(c.ix);
+			if (c.node->frame >= c.ix->meta.nframes)
+				report(&c, (PgrHnswId) id, "its frame %u is none", c.node->frame);
+			else
+			{
+				check_edges(&c, (PgrHnswId) id);
+				check_tids(&c, (PgrHnswId) id);
+			}
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(c.node_context);
@@ -709,7 +737,7 @@ pgr_hnsw_stats(PG_FUNCTION_ARGS)
 	{
 		PGAlignedBlock block;
 
-		pgr_page_copy(index, c.ix->meta.entry_block + p, PGR_PAGE_HNSW_ENTRY, 0, block.data);
+		pgr_page_copy(index, c.ix->meta.entry_block[p], PGR_PAGE_HNSW_ENTRY, 0, block.data);
 		for (uint32 i = 0; i < Min(((PgrHnswEntryHead *) PgrPageGetData(block.data))->count,
 								   PGR_HNSW_ENTRIES_PER_PAGE(&c.ix->meta)); i++)
 		{

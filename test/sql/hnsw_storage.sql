@@ -82,6 +82,7 @@ DROP TABLE q;
 
 -- values of one code that are not equal share a node, which keeps neither
 CREATE TABLE e (id int, v vector(8));
+INSERT INTO e SELECT 100 + i, ARRAY[i, -i, 9 * i, 1, 2, 3, 4, -5]::real[]::vector FROM generate_series(1, 20) i;
 CREATE INDEX e_v ON e USING hnsw (v vector_l2_ops) WITH (storage = full);
 INSERT INTO e SELECT 1, '[1,2,3,4,5,6,7,8]';
 INSERT INTO e SELECT i, ARRAY[1,2,3,4,5,6,7,8 + i * 1e-6]::real[]::vector FROM generate_series(2, 9) i;
