@@ -1,6 +1,7 @@
 -- Which index a query is bound to, and that every plan gives the rows of that binding.
 CREATE SCHEMA bm25_choice;
 SET search_path = bm25_choice, public;
+SET jit = off;
 \pset format unaligned
 \pset tuples_only on
 -- what a statement gives by index scans, bitmap scans and sequential scans; once if that is the same

@@ -2,6 +2,7 @@
 -- configuration, the session or the index's file changes.
 CREATE SCHEMA bm25_config;
 SET search_path = bm25_config, public;
+SET jit = off;
 \pset format unaligned
 \pset tuples_only on
 CREATE FUNCTION refused(statement text) RETURNS text LANGUAGE plpgsql AS $$
