@@ -12,11 +12,13 @@
 #include "base/compat.h"
 #include "base/index_access.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "funcapi.h"
 #include "inspect/inspect.h"
 #include "inverted/inverted.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 Relation
@@ -51,57 +53,111 @@ pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner)
 	return index;
 }
 
-PG_FUNCTION_INFO_V1(pgr_bm25_stats);
-Datum
-pgr_bm25_stats(PG_FUNCTION_ARGS)
+/* What bm25_stats tells, of one index or summed up. */
+typedef struct IndexTotals
 {
-	Relation	index = pgr_inspect_open(PG_GETARG_OID(0), AccessShareLock, false);
+	uint64		ndocs;
+	uint64		ndead;
+	uint64		nnulls;
+	uint64		length;
+	uint64		segments;
+	uint64		pending;
+	uint64		pages;			/* pending */
+	PgrSpaceStats space;
+} IndexTotals;
+
+static void
+add_totals(IndexTotals *t, Relation index)
+{
 	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
 	PgrPendingDocs pending;
 	PgrSegShape shape;
 	PgrSpaceStats space;
-	TupleDesc	desc;
-	Datum		values[11];
-	bool		nulls[11] = {false};
-	uint64		ndocs,
-				nnulls,
-				ndead = 0,
-				length;
-	uint32		pages = 0;
 
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
 	pgr_inv_meta_copy(index, meta);
 	shape = pgr_inv_pending_shape(meta);
 	pgr_pending_read(index, &shape, meta->sparse, meta->pending, meta->npending, NULL,
 					 NULL, 0, &pending);
-	ndocs = pending.ndocs;
-	nnulls = pending.nnulls;
-	length = pending.sum_length;
+	t->ndocs += pending.ndocs;
+	t->nnulls += pending.nnulls;
+	t->length += pending.sum_length;
 	for (uint32 i = 0; i < pending.n; i++)
-		ndead += pending.docs[i].dead;
+		t->ndead += pending.docs[i].dead;
 	for (uint32 i = 0; i < meta->nsegments; i++)
 	{
-		ndocs += meta->segments[i].ndocs;
-		nnulls += meta->segments[i].nnulls;
-		ndead += meta->segments[i].ndead;
-		length += meta->segments[i].sum_length;
+		t->ndocs += meta->segments[i].ndocs;
+		t->nnulls += meta->segments[i].nnulls;
+		t->ndead += meta->segments[i].ndead;
+		t->length += meta->segments[i].sum_length;
 	}
+	t->segments += meta->nsegments;
+	t->pending += (uint64) pending.ndocs + pending.nnulls;
 	for (uint32 i = 0; i < meta->npending; i++)
-		pages += meta->pending[i].used;
+		t->pages += meta->pending[i].used;
 	pgr_space_stats(index, &space);
+	t->space.owned += space.owned;
+	t->space.retired += space.retired;
+	t->space.free += space.free;
+}
 
-	values[0] = Int64GetDatum(ndocs);
-	values[1] = Int64GetDatum(ndead);
-	values[2] = Int64GetDatum(nnulls);
-	values[3] = Float8GetDatum(ndocs > 0 ? (double) length / ndocs : 0);
-	values[4] = Int64GetDatum(length);
-	values[5] = Int32GetDatum(meta->nsegments);
-	values[6] = Int64GetDatum((uint64) pending.ndocs + pending.nnulls);
-	values[7] = Int32GetDatum(pages);
-	values[8] = Int64GetDatum(space.owned);
-	values[9] = Int64GetDatum(space.retired);
-	values[10] = Int64GetDatum(space.free);
+/* Of a partitioned index: all its partitions' indexes. Its rights are the parent's. */
+static void
+add_partitions(IndexTotals *t, Oid parent)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(parent, AccessShareLock, NULL))
+	{
+		Relation	index;
+
+		CHECK_FOR_INTERRUPTS();
+		if (lfirst_oid(lc) == parent)
+			continue;
+		index = relation_open(lfirst_oid(lc), NoLock);
+		if (index->rd_rel->relkind == RELKIND_INDEX && index->rd_index->indisvalid)
+			add_totals(t, index);
+		relation_close(index, AccessShareLock);
+	}
+}
+
+static bool
+is_partitioned(Oid oid)
+{
+	if (get_rel_relkind(oid) != RELKIND_PARTITIONED_INDEX)
+		return false;
+	pgr_index_check_access(oid);
+	return true;
+}
+
+PG_FUNCTION_INFO_V1(pgr_bm25_stats);
+Datum
+pgr_bm25_stats(PG_FUNCTION_ARGS)
+{
+	Oid			oid = PG_GETARG_OID(0);
+	bool		parent = is_partitioned(oid);
+	Relation	index = parent ? pgr_inv_open(oid) : pgr_inspect_open(oid, AccessShareLock, false);
+	IndexTotals t = {0};
+	TupleDesc	desc;
+	Datum		values[11];
+	bool		nulls[11] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	if (parent)
+		add_partitions(&t, oid);
+	else
+		add_totals(&t, index);
+	values[0] = Int64GetDatum(t.ndocs);
+	values[1] = Int64GetDatum(t.ndead);
+	values[2] = Int64GetDatum(t.nnulls);
+	values[3] = Float8GetDatum(t.ndocs > 0 ? (double) t.length / t.ndocs : 0);
+	values[4] = Int64GetDatum(t.length);
+	values[5] = Int32GetDatum((int32) t.segments);
+	values[6] = Int64GetDatum(t.pending);
+	values[7] = Int32GetDatum((int32) t.pages);
+	values[8] = Int64GetDatum(t.space.owned);
+	values[9] = Int64GetDatum(t.space.retired);
+	values[10] = Int64GetDatum(t.space.free);
 	relation_close(index, AccessShareLock);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -167,6 +167,17 @@ check_rows(PgrInvRows *rows, Relation index)
 	AtEOXact_GUC(false, nest);
 }
 
+/* Is the configuration what it was? Without it documents cannot be compared. */
+static bool
+check_config(CheckState *c)
+{
+	char	   *changed = pgr_content_changed(c->view->index, &c->view->meta);
+
+	if (changed)
+		report(c, changed);
+	return changed == NULL;
+}
+
 PG_FUNCTION_INFO_V1(pgr_bm25_check);
 Datum
 pgr_bm25_check(PG_FUNCTION_ARGS)
@@ -188,7 +199,8 @@ pgr_bm25_check(PG_FUNCTION_ARGS)
 	rows.report = report;
 	rows.arg = &c;
 	pgr_inv_rows_collect(&rows);
-	check_rows(&rows, index);
+	if (check_config(&c))
+		check_rows(&rows, index);
 	pgr_view_close(c.view);
 	pgr_owner_end(&run);
 	relation_close(index, AccessShareLock);

@@ -124,7 +124,8 @@ pgr_inv_rows_collect(PgrInvRows *r)
 	}
 	pgr_rowset_sort(&r->rows, twice, r);
 	report_outside(r);
-	pgr_content_of(view->index, &r->source);
+	/* of no use if the configuration has changed; rows are not compared then */
+	(void) pgr_content_try(view->index, &r->source);
 	r->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve checked row",
 									   ALLOCSET_DEFAULT_SIZES);
 }

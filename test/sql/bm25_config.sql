@@ -90,6 +90,7 @@ SELECT refused($$INSERT INTO d VALUES (101, 'one more cat')$$);
 ALTER TEXT SEARCH CONFIGURATION mine DROP MAPPING FOR uint;
 SELECT refused($$SELECT FROM d WHERE body @@@ 'cats'$$);
 SELECT refused($$INSERT INTO d VALUES (101, 'one more cat')$$);
+SELECT * FROM bm25_check('d_i');
 ALTER TEXT SEARCH CONFIGURATION mine ADD MAPPING FOR uint WITH simple;
 SELECT matches($$d WHERE body @@@ 'cats'$$);
 ALTER TEXT SEARCH DICTIONARY my_stem (STOPWORDS);
