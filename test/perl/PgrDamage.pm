@@ -6,6 +6,7 @@ package PgrDamage;
 use strict;
 use warnings;
 use Exporter 'import';
+use PgrTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -109,26 +110,7 @@ my @recipes = (
 
 sub damage_recipes { return @recipes }
 
-# Statements for psql; each is followed by a line that tells its name and SQLSTATE.
-sub run_script
-{
-	my ($node, $statements) = @_;
-	my $script = "SET statement_timeout = '20s'; SET enable_seqscan = off; SET client_min_messages = error;\n";
-	for my $s (@$statements)
-	{
-		$script .= "$s->[1];\n\\echo @@ $s->[0] :SQLSTATE\n";
-	}
-	my ($out, $err) = ('', '');
-	IPC::Run::run([ 'psql', '-XqAt', '-h', $node->host, '-p', $node->port, '-d', 'postgres', '-f', '-' ], '<', \$script, '>', \$out, '2>', \$err);
-	my ($text, %result) = ('');
-	for my $line (split /\n/, $out)
-	{
-		if ($line =~ /^@@ (\S+) (\w{5})$/) { $result{$1} = { answer => $text, state => $2 }; $text = '' }
-		else { $text .= "$line\n" }
-	}
-	$result{$_->[0]} //= { answer => 'the server went away', state => 'CRASH' } for @$statements;
-	return (\%result, $err);
-}
+my $settings = "SET statement_timeout = '20s'; SET enable_seqscan = off; SET client_min_messages = error;\n";
 
 sub fill { my ($sql, $name) = @_; return $sql =~ s/NAME/$name/gr }
 
@@ -150,7 +132,7 @@ sub damage_setup
 		{
 			my $copy = { recipe => $recipe, name => "$recipe->{name}_$n" };
 			$node->safe_psql('postgres', join('', map { "$_;\n" } split(/;/, fill($recipe->{setup}, $copy->{name}) . "; ANALYZE $copy->{name}")));
-			my ($result) = run_script($node, [ read_statements($copy, 'r') ]);
+			my ($result) = run_statements($node, 'postgres', [ read_statements($copy, 'r') ], $settings);
 			for (sort keys %$result)
 			{
 				die "$copy->{name}: $_: $result->{$_}{state}: " . fill($recipe->{reads}[ substr($_, 1) - 1 ], $copy->{name}) if $result->{$_}{state} ne '00000';
@@ -250,7 +232,7 @@ sub judge
 {
 	my ($node, $copy, $errors) = @_;
 	my @statements = statements($copy);
-	my ($result, $err) = run_script($node, \@statements);
+	my ($result, $err) = run_statements($node, 'postgres', \@statements, $settings);
 	my @faults;
 	for my $s (@statements)
 	{

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(new_server new_standby caught_up sql sql_file collection_dir load_collection have_amcheck
-  random_words kill_and_recover await_recovery start_bench finish_bench start_session thorough);
+  random_words kill_and_recover await_recovery start_bench finish_bench start_session thorough run_statements);
 
 my $here = dirname(__FILE__);
 
@@ -142,6 +142,26 @@ sub await_recovery
 		return if defined $status && $status == 0 && $out =~ /^[ft]$/;
 	}
 	die 'the server did not come back';
+}
+
+# Statements, [name, SQL] each, in one session; settings: SQL before them. Returns what each
+# gave, {answer, state}, by name, and all messages. A statement that lost its server has
+# the state CRASH, as all after it.
+sub run_statements
+{
+	my ($node, $db, $statements, $settings) = @_;
+	my $script = $settings;
+	$script .= "$_->[1];\n\\echo @@ $_->[0] :SQLSTATE\n" for @$statements;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'psql', '-XqAt', '-h', $node->host, '-p', $node->port, '-d', $db, '-f', '-' ], '<', \$script, '>', \$out, '2>', \$err);
+	my ($text, %result) = ('');
+	for my $line (split /\n/, $out)
+	{
+		if ($line =~ /^@@ (\S+) (\w{5})$/) { $result{$1} = { answer => $text, state => $2 }; $text = '' }
+		else { $text .= "$line\n" }
+	}
+	$result{ $_->[0] } //= { answer => 'the server went away', state => 'CRASH' } for @$statements;
+	return (\%result, $err);
 }
 
 # pgbench in the background: start_bench(node, db, clients, seconds, {script => weight}).
