@@ -72,10 +72,55 @@ owned(const PgrSpaceEntry *e, int n, uint32 generation, BlockNumber block)
 	return false;
 }
 
+/* The first of the extent's blocks that is not the generation's; its end if all are. */
+static uint64
+not_owned(const PgrSpaceEntry *e, int n, uint32 generation, PgrExtent extent)
+{
+	uint64		at = extent.start;
+	uint64		end = at + extent.count;
+
+	for (int i = 0; i < n && at < end; i++)
+	{
+		if (at >= (uint64) e[i].start + e[i].count)
+			continue;
+		if (at < e[i].start || e[i].generation != generation)
+			break;
+		at = (uint64) e[i].start + e[i].count;
+	}
+	return Min(at, end);
+}
+
+/*
+ * Pages that the view's segments read and that are not theirs: somebody may write there.
+ * A segment that has been merged since still owns them.
+ */
+static List *
+extent_faults(const PgrInvView *view, const PgrSpaceEntry *e, int n)
+{
+	List	   *faults = NIL;
+
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+	{
+		const PgrRunMap *map = pgr_segment_map(view->segments[i]);
+
+		for (int k = 0; k < map->nextents; k++)
+		{
+			PgrExtent	x = map->extents[k];
+			uint64		at = not_owned(e, n, map->generation, x);
+
+			if (at < (uint64) x.start + x.count)
+				faults = lappend(faults, psprintf("segment %u does not own its block %u",
+												  map->generation, (BlockNumber) at));
+		}
+	}
+	return faults;
+}
+
 /* What is wrong with the extents of an index as its metapage names them now. */
 static List *
-space_faults(Relation index)
+space_faults(const PgrInvView *view)
 {
+	Relation	index = view->index;
 	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
 	List	   *faults = NIL;
 	PgrSpaceEntry *e;
@@ -89,10 +134,10 @@ space_faults(Relation index)
 		qsort(e, n, sizeof(PgrSpaceEntry), compare_extents);
 	for (int i = 0; i < n; i++)
 	{
-		if (e[i].start + e[i].count > nblocks)
+		if ((uint64) e[i].start + e[i].count > nblocks)
 			faults = lappend(faults, psprintf("extent at block %u lies beyond the end of the "
 											  "index", e[i].start));
-		if (i > 0 && e[i - 1].start + e[i - 1].count > e[i].start)
+		if (i > 0 && (uint64) e[i - 1].start + e[i - 1].count > e[i].start)
 			faults = lappend(faults, psprintf("extents at blocks %u and %u overlap",
 											  e[i - 1].start, e[i].start));
 	}
@@ -110,7 +155,7 @@ space_faults(Relation index)
 											  meta->pending[i].start));
 	}
 	pfree(meta);
-	return faults;
+	return list_concat(faults, extent_faults(view, e, n));
 }
 
 static bool
@@ -130,12 +175,12 @@ has_text(const List *texts, const char *text)
 static void
 check_space(CheckState *c)
 {
-	List	   *faults = space_faults(c->view->index);
+	List	   *faults = space_faults(c->view);
 	ListCell   *lc;
 
 	for (int look = 1; look < SPACE_LOOKS && faults != NIL; look++)
 	{
-		List	   *again = space_faults(c->view->index);
+		List	   *again = space_faults(c->view);
 
 		CHECK_FOR_INTERRUPTS();
 		foreach(lc, faults)

@@ -75,6 +75,12 @@ typedef struct PgrInvMeta
 extern void pgr_inv_meta_copy(Relation index, PgrInvMeta *meta);
 
 /*
+ * The metapage, pinned and share-locked in *buffer. What it says of the pending area can be
+ * counted with; blocks are for who reads them to check.
+ */
+extern const PgrInvMetaPage *pgr_inv_meta_read(Relation index, Buffer *buffer);
+
+/*
  * The metapage's content inside a WAL batch, exclusively locked; of this version from
  * now on.
  */

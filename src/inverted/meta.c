@@ -20,6 +20,66 @@ list_corrupt(Relation index)
 			 errhint("Please REINDEX it.")));
 }
 
+static bool
+is_flag(uint8 x)
+{
+	return x <= 1;
+}
+
+/* What the metapage says of every document; version 1 has no more. */
+static bool
+shape_fits(Relation index, const PgrInvMetaPage *page)
+{
+	return page->sparse == pgr_inv_is_sparse(index) && page->content <= PGR_CONTENT_TSVECTOR &&
+		is_flag(page->norms) && is_flag(page->hashes) && is_flag(page->positions) &&
+		page->norms != page->sparse && page->nfields >= 1 && page->nfields <= PGR_MAX_FIELDS &&
+		memchr(page->config, '\0', PGR_INV_CONFIG_LEN) != NULL;
+}
+
+/* An extent of which all used pages are in the file, behind the fixed ones. */
+static bool
+extent_fits(const PgrPendingExtent *e, BlockNumber nblocks)
+{
+	return e->generation != 0 && e->start > PGR_SPACE_BLOCK && e->used <= e->count &&
+		e->count <= MaxBlockNumber - e->start && (uint64) e->start + e->used <= nblocks;
+}
+
+static bool
+segment_fits(const PgrSegDesc *d, BlockNumber nblocks)
+{
+	uint64		rows = (uint64) d->ndocs + d->nnulls;
+
+	return d->generation != 0 && d->root > PGR_SPACE_BLOCK && d->npages <= nblocks &&
+		rows < PGR_NO_DOC && d->ndead <= rows;
+}
+
+static bool
+segments_fit(const PgrSegDesc *segments, uint32 n, BlockNumber nblocks)
+{
+	for (uint32 i = 0; i < n; i++)
+		if (!segment_fits(&segments[i], nblocks))
+			return false;
+	return true;
+}
+
+/* Raises unless what a metapage says can be. */
+static void
+check_meta(Relation index, const PgrInvMetaPage *page)
+{
+	BlockNumber nblocks = RelationGetNumberOfBlocks(index);
+
+	if (page->nsegments > PGR_INV_MAX_INLINE || page->npending > PGR_INV_MAX_PENDING ||
+		page->nclosed > page->npending ||
+		page->list_segments > (uint64) nblocks * PGR_INV_LIST_SEGMENTS ||
+		page->list_segments > MaxBlockNumber - PGR_INV_MAX_INLINE)
+		list_corrupt(index);
+	for (uint32 i = 0; i < page->npending; i++)
+		if (!extent_fits(&page->pending[i], nblocks))
+			pgr_page_corrupt(index, PGR_META_BLOCK, "an extent of the pending area cannot be");
+	if (!shape_fits(index, page) || !segments_fit(page->segments, page->nsegments, nblocks))
+		pgr_page_corrupt(index, PGR_META_BLOCK, "its numbers do not agree");
+}
+
 /*
  * The segments in the list's pages into dst; false if these are not what the copy of
  * the metapage says, because they have been replaced since.
@@ -43,7 +103,9 @@ read_list(Relation index, const PgrInvMetaPage *page, PgrSegDesc *dst)
 			PgrPageGetOpaque(copy.data)->generation != page->list_generation)
 			return false;
 		here = PgrPageGetUsed(copy.data) / sizeof(PgrSegDesc);
-		if (here == 0 || here > page->list_segments - n)
+		if (here == 0 || here > page->list_segments - n ||
+			!segments_fit((PgrSegDesc *) PgrPageGetData(copy.data), here,
+						  RelationGetNumberOfBlocks(index)))
 			list_corrupt(index);
 		memcpy(dst + n, PgrPageGetData(copy.data), here * sizeof(PgrSegDesc));
 		n += here;
@@ -74,10 +136,7 @@ pgr_inv_meta_copy(Relation index, PgrInvMeta *meta)
 	{
 		pgr_meta_copy_since(index, PGR_INV_MAGIC, PGR_INV_OLDEST_VERSION, PGR_INV_VERSION,
 							page, sizeof(PgrInvMetaPage));
-		if (page->nsegments > PGR_INV_MAX_INLINE || page->npending > PGR_INV_MAX_PENDING ||
-			page->nclosed > page->npending ||
-			page->list_segments > MaxBlockNumber - PGR_INV_MAX_INLINE)
-			list_corrupt(index);
+		check_meta(index, page);
 		meta_from_page(meta, page);
 		meta->nsegments = page->list_segments + page->nsegments;
 		meta->segments = palloc_extended(mul_size(Max(meta->nsegments, 1), sizeof(PgrSegDesc)),
@@ -95,6 +154,18 @@ pgr_inv_meta_copy(Relation index, PgrInvMeta *meta)
 	pfree(page);
 }
 
+const PgrInvMetaPage *
+pgr_inv_meta_read(Relation index, Buffer *buffer)
+{
+	const PgrInvMetaPage *meta;
+
+	*buffer = pgr_page_read(index, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_SHARE);
+	meta = (const PgrInvMetaPage *) PgrPageGetData(BufferGetPage(*buffer));
+	if (meta->npending > PGR_INV_MAX_PENDING || meta->nclosed > meta->npending)
+		list_corrupt(index);
+	return meta;
+}
+
 PgrInvMetaPage *
 pgr_inv_meta_add(PgrWalBatch *batch, Relation index)
 {
@@ -103,6 +174,9 @@ pgr_inv_meta_add(PgrWalBatch *batch, Relation index)
 	Page		page = pgr_wal_add(batch, buffer, false);
 	PgrInvMetaPage *meta = (PgrInvMetaPage *) PgrPageGetData(page);
 
+	/* an index that is being built has no segment, nor pages behind the metapage, yet */
+	if (batch->state != NULL)
+		check_meta(index, meta);
 	meta->head.version = PGR_INV_VERSION;
 	pgr_page_set_used(page, sizeof(PgrInvMetaPage));
 	return meta;

@@ -220,9 +220,9 @@ tail_block(const PgrPendingExtent *e)
 static void
 find_tail(Relation index, Tail *tail)
 {
-	Buffer		buffer = pgr_page_read(index, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_SHARE);
-	PgrInvMetaPage *meta = (PgrInvMetaPage *) PgrPageGetData(BufferGetPage(buffer));
-	PgrPendingExtent *e = open_extent(meta);
+	Buffer		buffer;
+	const PgrInvMetaPage *meta = pgr_inv_meta_read(index, &buffer);
+	const PgrPendingExtent *e = open_extent(unconstify(PgrInvMetaPage *, meta));
 
 	measure(meta, &tail->size);
 	tail->block = tail_block(e);
@@ -342,6 +342,7 @@ next_page(Relation index, BlockNumber old)
 		buffer = pgr_page_read(index, tail, PGR_PAGE_PENDING, BUFFER_LOCK_EXCLUSIVE);
 		PgrPageGetOpaque(pgr_wal_add(&batch, buffer, false))->flags |= PGR_PENDING_CLOSED;
 	}
+	pgr_block_check(index, e->start + e->used, 1);
 	buffer = ReadBufferExtended(index, MAIN_FORKNUM, e->start + e->used,
 								RBM_ZERO_AND_LOCK, NULL);
 	page = pgr_wal_add(&batch, buffer, true);
@@ -369,7 +370,7 @@ make_room(Relation index, const Tail *tail, const Feeder *f)
 static bool
 add_fragment(Relation index, BlockNumber block, uint32 generation, Feeder *f)
 {
-	Buffer		buffer = ReadBuffer(index, block);
+	Buffer		buffer = pgr_page_pin(index, block);
 	PgrWalBatch batch;
 	Feeder		before = *f;
 	Page		page;
@@ -385,6 +386,7 @@ add_fragment(Relation index, BlockNumber block, uint32 generation, Feeder *f)
 		PgrPageGetOpaque(page)->kind == PGR_PAGE_PENDING &&
 		(PgrPageGetOpaque(page)->flags & PGR_PENDING_CLOSED) == 0)
 	{
+		pgr_page_check(index, block, page, PGR_PAGE_PENDING);
 		used = PgrPageGetUsed(page);
 		size = feed(f, PgrPageGetData(page) + used, PGR_PAGE_CAPACITY - used);
 	}

@@ -278,6 +278,9 @@ read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 		bytes = (const char *) p;
 		if ((p = pgr_varint_get32(p + len, end, &n)) == NULL || !is_weight(r, n))
 			return false;
+		/* by their hashes searches pass records over */
+		if (r->terms == NULL && hashes[i] != pgr_pending_hash(bytes, len))
+			return false;
 		if (!term_wanted(r, bytes, len, hashes[i]))
 		{
 			if ((p = skip_occurrences(r, n, p, end)) == NULL)

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "base/chain.h"
 #include "inverted/maintain.h"
 #include "miscadmin.h"
 
@@ -202,6 +203,7 @@ pgr_inv_set_dead(Relation index, uint32 generation, uint32 ndead)
 {
 	PgrWalBatch batch;
 	PgrInvMetaPage *meta;
+	PgrChain	chain = {0};
 	BlockNumber block;
 	bool		found;
 
@@ -218,6 +220,8 @@ pgr_inv_set_dead(Relation index, uint32 generation, uint32 ndead)
 	while (!found && BlockNumberIsValid(block))
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (pgr_chain_cycles(&chain, block))
+			pgr_page_corrupt(index, block, "the list of segments has no end");
 		found = set_dead_in_page(index, block, generation, ndead, &block);
 	}
 	pgr_space_unlock(index);

@@ -112,6 +112,8 @@ extern PgrSegment *pgr_segment_open_map(Relation rel, const PgrSegDesc *desc,
 										const PgrRunMap *map);
 extern void pgr_segment_close(PgrSegment *seg);
 extern const PgrSegDesc *pgr_segment_desc(const PgrSegment *seg);
+/* where its pages are */
+extern const PgrRunMap *pgr_segment_map(const PgrSegment *seg);
 /* Do the tids of documents 0..ndocs-1 ascend? (Known when written.) */
 extern bool pgr_segment_sorted(const PgrSegment *seg);
 

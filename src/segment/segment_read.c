@@ -331,6 +331,12 @@ pgr_segment_desc(const PgrSegment *seg)
 	return &seg->desc;
 }
 
+const PgrRunMap *
+pgr_segment_map(const PgrSegment *seg)
+{
+	return seg->map;
+}
+
 /* --- directory --- */
 
 static const void *

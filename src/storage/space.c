@@ -19,7 +19,7 @@
 #define EXTEND_BATCH 64
 
 /* blocks that may be known and not be in the file; more is damage */
-#define MOST_UNWRITTEN 65536
+#define MOST_UNWRITTEN 24576
 
 void
 pgr_maintenance_lock(Relation rel)
@@ -55,6 +55,17 @@ static PgrSpaceEntry *
 space_entries(Page page)
 {
 	return (PgrSpaceEntry *) PgrPageGetData(page);
+}
+
+/* The page behind a space page; a new one is behind everything that there is. */
+static BlockNumber
+space_next(Relation rel, BlockNumber block, Page page)
+{
+	BlockNumber next = PgrPageGetOpaque(page)->next;
+
+	if (next <= block)
+		pgr_page_corrupt(rel, block, "its list has no end");
+	return next;
 }
 
 void
@@ -206,6 +217,42 @@ space_chain(Relation rel, SpaceLook *look, bool building)
 	look->end = block + 1;
 }
 
+static int
+compare_start(const void *a, const void *b)
+{
+	BlockNumber x = ((const PgrSpaceEntry *) a)->start,
+				y = ((const PgrSpaceEntry *) b)->start;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Raises unless each extent lies behind the fixed blocks and before the next: else what is
+ * free might be somebody's.
+ */
+static void
+space_check(Relation rel)
+{
+	PgrSpaceEntry *e;
+	int			n = pgr_space_entries(rel, &e);
+	uint64		end = PGR_SPACE_BLOCK + 1;
+
+	if (n == 0)
+		return;
+	qsort(e, n, sizeof(PgrSpaceEntry), compare_start);
+	for (int i = 0; i < n; i++)
+	{
+		if (e[i].start < end || (uint64) e[i].start + e[i].count > MaxBlockNumber)
+			ereport(ERROR,
+					(errcode(ERRCODE_INDEX_CORRUPTED),
+					 errmsg("index \"%s\" has an extent at block %u that cannot be",
+							RelationGetRelationName(rel), e[i].start),
+					 errhint("Please REINDEX it.")));
+		end = (uint64) e[i].start + e[i].count;
+	}
+	pfree(e);
+}
+
 /*
  * Looks at all space pages, and sees to it that one of them has room for an entry and
  * that the relation is as long as they say. The space lock is held; what was found
@@ -216,6 +263,7 @@ space_look(Relation rel, uint32 want, bool building, SpaceLook *look)
 {
 	BlockNumber block = PGR_SPACE_BLOCK;
 
+	space_check(rel);
 	look->end = 0;
 	look->room = look->block = InvalidBlockNumber;
 	look->number = look->count = 0;
@@ -226,7 +274,7 @@ space_look(Relation rel, uint32 want, bool building, SpaceLook *look)
 		CHECK_FOR_INTERRUPTS();
 		pgr_page_copy(rel, block, PGR_PAGE_SPACE, 0, copy.data);
 		space_look_at(block, copy.data, want, look);
-		block = PgrPageGetOpaque(copy.data)->next;
+		block = space_next(rel, block, copy.data);
 	}
 	space_fill(rel, look->end);
 	if (!BlockNumberIsValid(look->room))
@@ -304,7 +352,7 @@ space_find_end(Relation rel, BlockNumber end, uint32 *number)
 				return buffer;
 			}
 		}
-		block = PgrPageGetOpaque(page)->next;
+		block = space_next(rel, block, page);
 		UnlockReleaseBuffer(buffer);
 	}
 	return InvalidBuffer;
@@ -334,12 +382,14 @@ pgr_space_trim(Relation rel, BlockNumber end, uint32 drop, bool building)
 	pgr_space_lock(rel);
 	space_look(rel, 1, building, &look);
 	buffer = space_find_end(rel, end, &i);
-	if (!BufferIsValid(buffer))
-		elog(ERROR, "index \"%s\" has no extent that ends at block %u",
-			 RelationGetRelationName(rel), end);
+	if (!BufferIsValid(buffer) || space_entries(BufferGetPage(buffer))[i].count < drop)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" has no extent that ends at block %u",
+						RelationGetRelationName(rel), end),
+				 errhint("Please REINDEX it.")));
 	pgr_wal_begin(&batch, rel, building);
 	page = pgr_wal_add(&batch, buffer, false);
-	Assert(space_entries(page)[i].count >= drop);
 	if (space_entries(page)[i].count == drop)
 		space_entries(page)[i].generation = 0;
 	else
@@ -464,15 +514,6 @@ sweep_entry(PgrSpaceEntry *e, const PgrSweep *sweep, uint64 now)
 	return true;
 }
 
-static int
-compare_start(const void *a, const void *b)
-{
-	BlockNumber x = ((const PgrSpaceEntry *) a)->start,
-				y = ((const PgrSpaceEntry *) b)->start;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Joins free extents of one page that are neighbours. */
 static void
 sweep_join(Page page)
@@ -524,7 +565,7 @@ pgr_space_sweep(Relation rel, PgrSweep *sweep)
 			pgr_page_set_used(page, PgrPageGetUsed(copy.data));
 			pgr_wal_commit(&batch);
 		}
-		block = PgrPageGetOpaque(copy.data)->next;
+		block = space_next(rel, block, copy.data);
 	}
 	pgr_space_unlock(rel);
 }
@@ -551,7 +592,7 @@ pgr_space_entries(Relation rel, PgrSpaceEntry **entries)
 			memcpy(*entries + n, space_entries(copy.data), here * sizeof(PgrSpaceEntry));
 			n += here;
 		}
-		block = PgrPageGetOpaque(copy.data)->next;
+		block = space_next(rel, block, copy.data);
 	}
 	return n;
 }
