@@ -18,8 +18,12 @@
 /* blocks that are added to the file at a time */
 #define EXTEND_BATCH 64
 
-/* blocks that may be known and not be in the file; more is damage */
-#define MOST_UNWRITTEN 24576
+/*
+ * Blocks that may be known and not be in the file: those of one extent of the pending area,
+ * and for each of so many writers an eighth of what there is. More is damage.
+ */
+#define MOST_UNWRITTEN 8192
+#define MOST_WRITERS 3
 
 void
 pgr_maintenance_lock(Relation rel)
@@ -188,8 +192,9 @@ static void
 space_fill(Relation rel, BlockNumber end)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(rel);
+	BlockNumber most = MOST_UNWRITTEN + MOST_WRITERS * Max(nblocks / 8, 16);
 
-	if (end > nblocks && end - nblocks > MOST_UNWRITTEN)
+	if (end > nblocks && end - nblocks > most)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" has an extent that ends at block %u, but only %u blocks",

@@ -20,10 +20,11 @@ my $seed = $ENV{PGR_SEED} // 1;
 my $node = new_server('main', "ignore_checksum_failure = on\nautovacuum = off\nfull_page_writes = off\nrestart_after_crash = on\n");
 $node->safe_psql('postgres', 'CREATE EXTENSION pgretrieve');
 my $copies = damage_setup($node);
+damage_known($node, $copies);
 my ($damages, @faults, %errors) = (0);
 for my $round (0 .. $rounds - 1)
 {
-	push @faults, damage_round($node, $copies, $seed + $round, \%errors, $ENV{PGR_ONLY});
+	push @faults, damage_round($node, $copies, $seed + $round, \%errors, $ENV{PGR_ONLY} || undef);
 	$damages += @$copies;
 	note "$damages damages, " . @faults . ' faults' if $rounds > 10 && $round % 10 == 9;
 }
