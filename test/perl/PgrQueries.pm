@@ -57,6 +57,9 @@ sub words_query
 	return join ' ', @parts;
 }
 
+# Plain words of a text, or a query in the query language.
+sub words_question { return rand() < .3 ? quote(join ' ', map { word() } 1 .. 1 + int rand 4) : "to_rankquery('simple', " . quote(words_query()) . ')' }
+
 # --- methods -----------------------------------------------------------------------
 
 # name; access method; type with DIMS; operator class and operator; a value; exact: rows and
@@ -99,8 +102,8 @@ sub quote { my ($s) = @_; return "'" . $s =~ s/'/''/gr . "'" }
 sub is_open
 {
 	my ($m, $spread) = @_;
-	# squares beyond single precision; cosines that differ by less than it tells
-	return $m->{am} eq 'hnsw' && ($spread eq 'huge' || $spread eq 'off' && $m->{cosine});
+	# cosines that differ by less than single precision tells
+	return $m->{am} eq 'hnsw' && $spread eq 'off' && $m->{cosine};
 }
 
 # One table of a method: what it is like, and the statements that make it.
@@ -146,7 +149,7 @@ sub random_table
 	push @make, 'ANALYZE t';
 	$t{make} = \@make;
 	$t{type} = $type;
-	$t{question} = sub { $m->{query} ? quote(words_query()) : quote(@pool && rand() < .5 ? pick(@pool) : $m->{value}->(\%t)) . "::$type" };
+	$t{question} = sub { $m->{query} ? words_question() : quote(@pool && rand() < .5 ? pick(@pool) : $m->{value}->(\%t)) . "::$type" };
 	return \%t;
 }
 
@@ -176,7 +179,7 @@ sub ordered_query
 	my $plain = "$all ORDER BY $d$tail";
 	my $dice = rand;
 	return [ 'order', $plain, $all, $limit, $offset ] if $dice < .35;
-	return [ 'parameter', "SET plan_cache_mode = " . pick('force_generic_plan', 'force_custom_plan') . "; PREPARE p AS SELECT id, v $m->{op} \$1 AS d FROM t $where ORDER BY v $m->{op} \$1$tail; EXECUTE p($q)", $all, $limit, $offset, 'DEALLOCATE p' ]
+	return [ 'parameter', "SET plan_cache_mode = " . pick('force_generic_plan', 'force_custom_plan') . "; PREPARE p" . ($q =~ /^to_rankquery/ ? '(rankquery)' : '') . " AS SELECT id, v $m->{op} \$1 AS d FROM t $where ORDER BY v $m->{op} \$1$tail; EXECUTE p($q)", $all, $limit, $offset, 'DEALLOCATE p' ]
 	  if $dice < .45;
 	if ($dice < .55)
 	{
@@ -216,7 +219,7 @@ sub whole_query
 		[ 'minimum', "SELECT min($d) FROM t $where" ],
 		[ 'join', "SELECT count(*) FROM (SELECT id FROM t $where ORDER BY $d) x JOIN t y USING (id)" ]);
 	push @shapes, [ 'match', "SELECT id FROM t WHERE v $m->{match} $q ORDER BY id" ], [ 'match and order', "SELECT count(*), sum(id) FROM (SELECT id FROM t WHERE v $m->{match} $q ORDER BY $d) x" ],
-	  [ 'match or', "SELECT id FROM t WHERE v $m->{match} $q OR v $m->{match} " . quote(words_query()) . ' ORDER BY id' ],
+	  [ 'match or', "SELECT id FROM t WHERE v $m->{match} $q OR v $m->{match} " . words_question() . ' ORDER BY id' ],
 	  [ 'score', "SELECT id, round(($d)::numeric, 9) FROM t WHERE v $m->{match} $q ORDER BY id" ],
 	  [ 'not match', "SELECT id FROM t WHERE NOT v $m->{match} $q ORDER BY id" ] if $m->{match};
 	return pick(@shapes);
