@@ -32,37 +32,37 @@ COMMENT ON FUNCTION leg_expr(text, text, anyelement, float8, bigint, float8) IS 
 CREATE FUNCTION hybrid_search(doc anyelement, legs hybrid_leg[], k bigint DEFAULT 10,
 	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
 	method text DEFAULT 'rrf', rrf_k float8 DEFAULT 60, norm text DEFAULT 'tmm',
-	rerank hybrid_leg DEFAULT NULL, key text[] DEFAULT NULL)
-	RETURNS TABLE (hit anyelement, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
+	rerank hybrid_leg DEFAULT NULL, key text[] DEFAULT NULL, rerank_weight float8 DEFAULT NULL)
+	RETURNS TABLE (hit anyelement, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[], mixed_score float8)
 	AS 'MODULE_PATHNAME', 'pgr_hybrid_search_rows' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
-COMMENT ON FUNCTION hybrid_search(anyelement, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg, text[])
+COMMENT ON FUNCTION hybrid_search(anyelement, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg, text[], float8)
 	IS 'the best k rows of the relation whose row type the first argument has (NULL::relation)';
 
 CREATE FUNCTION hybrid_search(relation regclass, key text, legs hybrid_leg[], k bigint DEFAULT 10,
 	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
 	method text DEFAULT 'rrf', rrf_k float8 DEFAULT 60, norm text DEFAULT 'tmm',
-	rerank hybrid_leg DEFAULT NULL)
-	RETURNS TABLE (hit text, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
+	rerank hybrid_leg DEFAULT NULL, rerank_weight float8 DEFAULT NULL)
+	RETURNS TABLE (hit text, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[], mixed_score float8)
 	AS 'MODULE_PATHNAME', 'pgr_hybrid_search_keys' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
-COMMENT ON FUNCTION hybrid_search(regclass, text, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg)
+COMMENT ON FUNCTION hybrid_search(regclass, text, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg, float8)
 	IS 'the best k keys of a relation, as text; the key may be one that several rows share, such as a document of its chunks';
 
 CREATE FUNCTION hybrid_search_sql(doc anyelement, legs hybrid_leg[], k bigint DEFAULT 10,
 	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
 	method text DEFAULT 'rrf', rrf_k float8 DEFAULT 60, norm text DEFAULT 'tmm',
-	rerank hybrid_leg DEFAULT NULL, key text[] DEFAULT NULL)
+	rerank hybrid_leg DEFAULT NULL, key text[] DEFAULT NULL, rerank_weight float8 DEFAULT NULL)
 	RETURNS text
 	AS 'MODULE_PATHNAME', 'pgr_hybrid_search_rows_sql' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000;
-COMMENT ON FUNCTION hybrid_search_sql(anyelement, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg, text[])
+COMMENT ON FUNCTION hybrid_search_sql(anyelement, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg, text[], float8)
 	IS 'the same search as a plain SQL statement';
 
 CREATE FUNCTION hybrid_search_sql(relation regclass, key text, legs hybrid_leg[], k bigint DEFAULT 10,
 	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
 	method text DEFAULT 'rrf', rrf_k float8 DEFAULT 60, norm text DEFAULT 'tmm',
-	rerank hybrid_leg DEFAULT NULL)
+	rerank hybrid_leg DEFAULT NULL, rerank_weight float8 DEFAULT NULL)
 	RETURNS text
 	AS 'MODULE_PATHNAME', 'pgr_hybrid_search_keys_sql' LANGUAGE C STABLE PARALLEL RESTRICTED COST 1000;
-COMMENT ON FUNCTION hybrid_search_sql(regclass, text, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg)
+COMMENT ON FUNCTION hybrid_search_sql(regclass, text, hybrid_leg[], bigint, jsonb, text, text[], text, float8, text, hybrid_leg, float8)
 	IS 'the same search as a plain SQL statement';
 
 -- Profiles: searches without their queries, in a table that is made on request and
@@ -74,16 +74,16 @@ COMMENT ON FUNCTION rank_profile_table(text) IS 'the table rank_profile in a sch
 
 CREATE FUNCTION profile_search(doc anyelement, profile text, queries text[], k bigint DEFAULT NULL,
 	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
-	profile_schema text DEFAULT 'pgretrieve_profiles')
-	RETURNS TABLE (hit anyelement, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
+	profile_schema text DEFAULT 'pgretrieve_profiles', rerank_weight float8 DEFAULT NULL)
+	RETURNS TABLE (hit anyelement, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[], mixed_score float8)
 	AS 'MODULE_PATHNAME', 'pgr_profile_search_rows' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
-COMMENT ON FUNCTION profile_search(anyelement, text, text[], bigint, jsonb, text, text[], text)
+COMMENT ON FUNCTION profile_search(anyelement, text, text[], bigint, jsonb, text, text[], text, float8)
 	IS 'hybrid_search by a stored profile: a query for each leg, in text form, then one for the rerank if it has one';
 
 CREATE FUNCTION profile_search_keys(relation regclass, profile text, queries text[], k bigint DEFAULT NULL,
 	filter jsonb DEFAULT NULL, where_sql text DEFAULT NULL, where_values text[] DEFAULT NULL,
-	profile_schema text DEFAULT 'pgretrieve_profiles')
-	RETURNS TABLE (hit text, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[])
+	profile_schema text DEFAULT 'pgretrieve_profiles', rerank_weight float8 DEFAULT NULL)
+	RETURNS TABLE (hit text, rank integer, score float8, rerank_score float8, leg_ranks integer[], leg_scores float8[], mixed_score float8)
 	AS 'MODULE_PATHNAME', 'pgr_profile_search_keys' LANGUAGE C STABLE PARALLEL RESTRICTED COST 100000 ROWS 10;
-COMMENT ON FUNCTION profile_search_keys(regclass, text, text[], bigint, jsonb, text, text[], text)
+COMMENT ON FUNCTION profile_search_keys(regclass, text, text[], bigint, jsonb, text, text[], text, float8)
 	IS 'the same, giving keys';

@@ -71,6 +71,8 @@ typedef struct PgrHybridSearch
 	List	   *key_names;		/* char *; NIL: the primary key */
 	List	   *legs;			/* PgrHybridLeg *; those without a value too */
 	PgrHybridLeg *rerank;		/* or NULL; depth is how many are reranked */
+	double		rerank_weight;	/* share of the rerank's score in the final one, 0..1; 1
+								 * also orders by the rerank's score alone */
 	int32		k;
 	PgrFuseMethod method;
 	double		rrf_k;
@@ -117,6 +119,12 @@ extern PgrHybridLeg *pgr_hybrid_read_leg(Datum row, const char *what);
 
 extern PgrFuseMethod pgr_hybrid_method(const char *name);
 extern PgrNorm pgr_hybrid_norm(const char *name);
+
+/*
+ * Sets the rerank's weight, after the rerank itself; *weight may be NULL for the default.
+ * 22023 for what is no share, and for a weight without a rerank.
+ */
+extern void pgr_hybrid_set_rerank_weight(PgrHybridSearch *s, const double *weight);
 
 /* Elements of a text[] of column names; NULL elements raise. */
 extern List *pgr_hybrid_read_key(ArrayType *array);

@@ -16,6 +16,12 @@
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
+/*
+ * Share of the rerank's score in the final one where none is given: the best on scifact's
+ * training queries; docs/quality.md has it beside others.
+ */
+#define RERANK_WEIGHT 0.4
+
 /* columns of type hybrid_leg */
 enum
 {
@@ -230,6 +236,26 @@ pgr_hybrid_norm(const char *name)
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("unknown normalisation \"%s\"", name),
 			 errhint("Normalisations are tmm, minmax and dbsf.")));
+}
+
+void
+pgr_hybrid_set_rerank_weight(PgrHybridSearch *s, const double *weight)
+{
+	if (weight == NULL)
+	{
+		s->rerank_weight = RERANK_WEIGHT;
+		return;
+	}
+	if (!(*weight >= 0 && *weight <= 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rerank_weight must be between 0 and 1"),
+				 errdetail("0 keeps the order of the fused scores, 1 puts the rerank's in its place.")));
+	if (s->rerank == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rerank_weight needs a rerank")));
+	s->rerank_weight = *weight;
 }
 
 void

@@ -37,6 +37,7 @@ enum
 	PROFILE_RRF_K,
 	PROFILE_NORM,
 	PROFILE_FILTER,
+	PROFILE_RERANK_WEIGHT,
 	PROFILE_COLUMNS
 };
 
@@ -64,6 +65,7 @@ table_definition(const char *table, const char *types)
 					"norm pg_catalog.text NOT NULL DEFAULT 'tmm', "
 					"filter pg_catalog.jsonb, "
 					"key pg_catalog.text[], "
+					"rerank_weight double precision, "
 					"PRIMARY KEY (relation, name))", table, types, types);
 }
 
@@ -127,6 +129,13 @@ profile_table(const PgrHybridSearch *s, const char *schema)
 	return table;
 }
 
+/* A table made before there were weights: its reranks replace the fused order, as then. */
+static bool
+has_weights(Oid table)
+{
+	return get_attnum(table, "rerank_weight") != InvalidAttrNumber;
+}
+
 /* Columns are cast: a table made by hand may have others, and NULLs. */
 static char *
 profile_query(const PgrHybridSearch *s, Oid table)
@@ -136,10 +145,11 @@ profile_query(const PgrHybridSearch *s, Oid table)
 	return psprintf("SELECT key::pg_catalog.text[], legs::%s[], rerank::%s, "
 					"coalesce(k::bigint, 10::bigint), coalesce(method::pg_catalog.text, 'rrf'), "
 					"coalesce(rrf_k::double precision, 60::double precision), "
-					"coalesce(norm::pg_catalog.text, 'tmm'), filter::pg_catalog.jsonb "
+					"coalesce(norm::pg_catalog.text, 'tmm'), filter::pg_catalog.jsonb, %s::double precision "
 					"FROM %s WHERE relation::pg_catalog.oid OPERATOR(pg_catalog.=) $1 "
 					"AND name::pg_catalog.text OPERATOR(pg_catalog.=) $2",
-					leg, leg, pgr_relation_sql(table, false));
+					leg, leg, has_weights(table) ? "rerank_weight" : "NULL",
+					pgr_relation_sql(table, false));
 }
 
 /* Value of a column of the profile's row, copied to the caller's context. */
@@ -161,9 +171,12 @@ pgr_hybrid_read_profile(PgrHybridSearch *s, const char *schema, const char *prof
 {
 	Oid			types[2] = {OIDOID, TEXTOID};
 	Datum		args[2] = {ObjectIdGetDatum(s->relation), CStringGetTextDatum(profile)};
-	char	   *sql = profile_query(s, profile_table(s, schema));
+	Oid			table = profile_table(s, schema);
+	bool		weighted = has_weights(table);
+	char	   *sql = profile_query(s, table);
 	Datum		d[PROFILE_COLUMNS];
 	bool		nulls[PROFILE_COLUMNS];
+	double		weight = 1;
 
 	SPI_connect();
 	SPI_execute_with_args(sql, 2, types, args, NULL, true, 1);
@@ -185,6 +198,12 @@ pgr_hybrid_read_profile(PgrHybridSearch *s, const char *schema, const char *prof
 	s->legs = pgr_hybrid_read_legs(DatumGetArrayTypeP(d[PROFILE_LEGS]));
 	if (!nulls[PROFILE_RERANK])
 		s->rerank = pgr_hybrid_read_leg(d[PROFILE_RERANK], "rerank");
+	if (!nulls[PROFILE_RERANK_WEIGHT])
+		weight = DatumGetFloat8(d[PROFILE_RERANK_WEIGHT]);
+	if (weighted)
+		pgr_hybrid_set_rerank_weight(s, nulls[PROFILE_RERANK_WEIGHT] ? NULL : &weight);
+	else
+		s->rerank_weight = weight;
 	s->k = pgr_hybrid_count(DatumGetInt64(d[PROFILE_K]));
 	s->method = pgr_hybrid_method(TextDatumGetCString(d[PROFILE_METHOD]));
 	s->rrf_k = DatumGetFloat8(d[PROFILE_RRF_K]);

@@ -32,7 +32,7 @@
 #define TIE_GROWTH 4
 
 /* columns of a result; the statement has one more, the ties */
-#define RESULT_COLUMNS 6
+#define RESULT_COLUMNS 7
 
 /* --- arguments --- */
 
@@ -74,6 +74,26 @@ read_common(FunctionCallInfo fcinfo, int n, PgrHybridSearch *s)
 	s->where_values = PG_ARGISNULL(n + 3) ? NULL : PG_GETARG_ARRAYTYPE_P(n + 3);
 }
 
+/*
+ * The rerank's weight, argument n. The functions of 1.0, which have none, let the rerank
+ * replace the fused order.
+ */
+static void
+read_rerank_weight(FunctionCallInfo fcinfo, int n, PgrHybridSearch *s)
+{
+	double		weight = 1;
+
+	if (PG_NARGS() <= n)
+		s->rerank_weight = weight;
+	else if (PG_ARGISNULL(n))
+		pgr_hybrid_set_rerank_weight(s, NULL);
+	else
+	{
+		weight = PG_GETARG_FLOAT8(n);
+		pgr_hybrid_set_rerank_weight(s, &weight);
+	}
+}
+
 static PgrHybridSearch *
 make_search(FunctionCallInfo fcinfo, bool typed_row)
 {
@@ -96,8 +116,8 @@ make_search(FunctionCallInfo fcinfo, bool typed_row)
 }
 
 /*
- * (row, legs, k, filter, where_sql, where_values, method, rrf_k, norm, rerank, key[])
- * or (relation, key, legs, k, ... rerank)
+ * (row, legs, k, filter, where_sql, where_values, method, rrf_k, norm, rerank, key[],
+ * rerank_weight) or (relation, key, legs, k, ... rerank, rerank_weight)
  */
 static PgrHybridSearch *
 read_search(FunctionCallInfo fcinfo, bool typed_row)
@@ -120,12 +140,13 @@ read_search(FunctionCallInfo fcinfo, bool typed_row)
 	s->norm = pgr_hybrid_norm(needed_text(fcinfo, n + 7, "norm"));
 	if (!PG_ARGISNULL(n + 8))
 		s->rerank = pgr_hybrid_read_leg(PG_GETARG_DATUM(n + 8), "rerank");
+	read_rerank_weight(fcinfo, 11, s);
 	return s;
 }
 
 /*
- * (row | relation, profile, queries, k, filter, where_sql, where_values, profile_schema).
- * The function of 1.0 has no schema; its table is beside it.
+ * (row | relation, profile, queries, k, filter, where_sql, where_values, profile_schema,
+ * rerank_weight). The function of 1.0 ends before the schema; its table is beside it.
  */
 static PgrHybridSearch *
 read_profile_search(FunctionCallInfo fcinfo, bool typed_row)
@@ -150,6 +171,8 @@ read_profile_search(FunctionCallInfo fcinfo, bool typed_row)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("queries must not be null")));
 	pgr_hybrid_set_queries(s, profile, PG_GETARG_ARRAYTYPE_P(2));
+	if (PG_NARGS() > 8 && !PG_ARGISNULL(8))
+		read_rerank_weight(fcinfo, 8, s);
 	read_common(fcinfo, 3, s);
 	return s;
 }

@@ -668,6 +668,22 @@ add_tied(Statement *st)
 	add(st, "] AS tied");
 }
 
+/*
+ * The final score of a reranked row: fused and rerank score, each scaled to 0..1 within
+ * the reranked rows, by weight. A row without a rerank score has 0 of that, as the worst.
+ */
+static void
+add_mixed(Statement *st)
+{
+	PgrHybridSearch *s = st->search;
+	const char *scale = pgr_function_sql(s->schema, "norm_minmax");
+
+	add(st, "(%1$s %2$s coalesce(%3$s(score) OVER (), 0::double precision)) %4$s "
+		"(%5$s %2$s coalesce(%3$s(rerank_score) OVER (), 0::double precision)) AS mixed_score",
+		float_literal(1 - s->rerank_weight), op(st, "*"), scale, op(st, "+"),
+		float_literal(s->rerank_weight));
+}
+
 /* The fused with their rank, by the rerank where there is one. */
 static void
 add_hits(Statement *st)
@@ -677,15 +693,18 @@ add_hits(Statement *st)
 
 	if (!has_rerank(s))
 	{
-		add(st, "\nFROM (SELECT *, NULL::double precision AS rerank_score, "
+		add(st, "\nFROM (SELECT *, NULL::double precision AS rerank_score, NULL::double precision AS mixed_score, "
 			"%s() OVER (ORDER BY score DESC, %s)::integer AS rank\n\tFROM %s) %s",
 			row_number, st->keys, name(st, FUSED), name(st, HIT));
 		return;
 	}
-	add(st, "\nFROM (SELECT *, %s() OVER (ORDER BY rerank_score DESC NULLS LAST, score DESC, %s)::integer AS rank"
-		"\n\tFROM (SELECT *, 0::double precision %s ", row_number, st->keys, op(st, "-"));
+	/* scaling may make equal what is not, and has no place for the infinite */
+	add(st, "\nFROM (SELECT *, %s() OVER (ORDER BY %srerank_score DESC NULLS LAST, score DESC, %s)::integer AS rank"
+		"\n\tFROM (SELECT *, ", row_number, s->rerank_weight < 1 ? "mixed_score DESC, " : "", st->keys);
+	add_mixed(st);
+	add(st, "\n\tFROM (SELECT *, 0::double precision %s ", op(st, "-"));
 	add_distance_of(st, s->rerank, name(st, FUSED));
-	add(st, " AS rerank_score FROM %s) reranked\n\tORDER BY rank LIMIT %d) %s",
+	add(st, " AS rerank_score FROM %s) reranked) mixed\n\tORDER BY rank LIMIT %d) %s",
 		name(st, FUSED), s->k, name(st, HIT));
 }
 
@@ -719,7 +738,7 @@ add_result(Statement *st)
 		add(st, "\nSELECT ROW(%s.*)::%s AS hit", s->alias, s->relation_sql);
 	else
 		add(st, "\nSELECT found.hit");
-	add(st, ", %1$s.rank, %1$s.score, %1$s.rerank_score, %1$s.leg_ranks, %1$s.leg_scores", name(st, HIT));
+	add(st, ", %1$s.rank, %1$s.score, %1$s.rerank_score, %1$s.leg_ranks, %1$s.leg_scores, %1$s.mixed_score", name(st, HIT));
 	if (!s->shown)
 		add_tied(st);
 	add_hits(st);

@@ -52,18 +52,32 @@ WITH s AS (SELECT id, coalesce(ts_rank(words, 'apple | zebra')::float8, 0) AS l,
 SELECT count(*), bool_and((h.hit).id = n.id AND abs(n.s - h.score) < 1e-12 AND leg_scores IS NOT DISTINCT FROM ARRAY[l, v]) AS by_hand, count(*) FILTER (WHERE leg_ranks[1] IS NULL OR leg_ranks[2] IS NULL) > 0 AS filled
 FROM (SELECT *, row_number() OVER (ORDER BY s DESC, id) AS rank FROM n) n
   FULL JOIN hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'apple | zebra', 0.4, 30), leg('embedding', '<=>', '[1,2,3,4,5,6,7,8]', 0.6, 30)], 20, method => 'cc') h USING (rank);
--- rerank by hand: the first 25 fused, by MaxSim; those without tokens last
-SELECT count(*), bool_and((h.hit).id = r.id AND h.rerank_score IS NOT DISTINCT FROM r.m) AS by_hand
-FROM (SELECT id, m, row_number() OVER (ORDER BY m DESC NULLS LAST, score DESC, id) AS rank FROM
-    (SELECT (hit).id, score, -((hit).tokens @# '[[1,2,3,4],[0,1,0,1]]') AS m FROM hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'index'), leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], 25)) x) r
-  JOIN hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'index'), leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], 25, rerank => leg('tokens', '@#', '[[1,2,3,4],[0,1,0,1]]', depth => 25)) h USING (rank);
+-- rerank by hand: the first 25 fused, by fused score and MaxSim, each scaled to 0..1 within them; those without tokens have 0 of it
+CREATE FUNCTION hs_scaled(x float8, low float8, high float8) RETURNS float8 LANGUAGE sql AS $$ SELECT CASE WHEN high > low THEN (x - low) / (high - low) ELSE 1 END $$;
+SELECT method, w, count(*), bool_and((h.hit).id = r.id AND h.score = r.score AND h.rerank_score IS NOT DISTINCT FROM r.m AND abs(h.mixed_score - r.mixed) < 1e-12) AS by_hand, count(*) FILTER (WHERE rerank_score IS NULL) > 0 AS without
+FROM unnest(ARRAY['rrf', 'cc']) method, unnest(ARRAY[0, 0.25, NULL, 0.7, 1]::float8[]) w, LATERAL
+  (SELECT id, score, m, mixed, row_number() OVER (ORDER BY mixed DESC, m DESC NULLS LAST, score DESC, id) AS rank FROM
+    (SELECT *, (1 - coalesce(w, 0.4)) * hs_scaled(score, min(score) OVER (), max(score) OVER ()) + coalesce(w, 0.4) * coalesce(hs_scaled(m, min(m) OVER (), max(m) OVER ()), 0) AS mixed FROM
+      (SELECT (hit).id, score, -((hit).tokens @# '[[1,2,3,4],[0,1,0,1]]') AS m FROM hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'index'), leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], 25, method => method)) x) y) r
+  JOIN LATERAL hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'index'), leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], 25, method => method, rerank => leg('tokens', '@#', '[[1,2,3,4],[0,1,0,1]]', depth => 25), rerank_weight => w) h USING (rank) GROUP BY method, w ORDER BY method, w;
+DROP FUNCTION hs_scaled;
+-- nothing to rerank by, no row but one, all alike, a weight without a query, more rows than are to be reranked; without a rerank nothing is mixed
+SELECT array_agg(rank), array_agg(mixed_score) FROM hybrid_search(NULL::hs_docs, ARRAY[leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], 3, '{"id": [13, 26, 39]}', rerank => leg('tokens', '@#', '[[1,2,3,4],[0,1,0,1]]', depth => 25));
+SELECT (hit).id, score > 0 AS fused, rerank_score IS NULL AS none, mixed_score FROM unnest(ARRAY[12, 13]) i, hybrid_search(NULL::hs_docs, ARRAY[leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], 3, jsonb_build_object('id', i), rerank => leg('tokens', '@#', '[[1,2,3,4],[0,1,0,1]]', depth => 25));
+SELECT array_agg((hit).id ORDER BY rank) = array_agg((hit).id ORDER BY score DESC, (hit).id) AS as_fused, min(rerank_score) = max(rerank_score) AS alike, max(mixed_score) FROM hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'index'), leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], 9, '{"tokens": {"<>": null}}', rerank => leg('tokens', '@#', '[[0,0,0,0]]'));
+SELECT count(mixed_score), count(rerank_score) FROM hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'index'), leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], rerank => leg('tokens', '@#', NULL), rerank_weight => 0.5);
+SELECT count(mixed_score), count(*) FROM hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'index'), leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')], 40, rerank => leg('tokens', '@#', '[[1,2,3,4],[0,1,0,1]]', depth => 25));
+SELECT count(mixed_score), count(*) FROM hybrid_search(NULL::hs_docs, ARRAY[leg('words', 'hs.<@>', 'index'), leg('embedding', '<->', '[1,2,3,4,5,6,7,8]')]);
+SELECT w, try(format('SELECT count(*) FROM hybrid_search(NULL::hs_docs, ARRAY[leg(''place'', ''<->'', ''(0,0)'')], rerank => leg(''tokens'', ''@#'', ''[[1,2,3,4]]''), rerank_weight => %L)', w)),
+  left(try(format('SELECT hybrid_search_sql(''hs_docs'', ''id'', ARRAY[leg(''place'', ''<->'', ''(0,0)'')], rerank => leg(''tokens'', ''@#'', ''[[1,2,3,4]]''), rerank_weight => %L)', w)), 100) FROM unnest(ARRAY[-0.001, 1.001, 'NaN', 'Infinity', '-Infinity', 0, 1, NULL]::float8[]) w;
+SELECT f, try(f || '(NULL::hs_docs, ARRAY[leg(''place'', ''<->'', ''(0,0)'')], rerank_weight => 0.4)') FROM unnest(ARRAY['SELECT count(*) FROM hybrid_search', 'SELECT hybrid_search_sql']) f;
 
 -- the function and its SQL: every kind of leg, method, filter
 SELECT legs, hs_same(format('NULL::hs_docs, ARRAY[%s], 15%s', legs, rest)), rest FROM unnest(ARRAY[
   'leg(''words'', ''hs.<@>'', ''apple'')', 'leg(''sparse'', ''<#>'', ''{3:1,50:1}/50'')', 'leg(''half'', ''<#>'', ''[1,2,3,4,5,6,7,8]'')', 'leg(''embedding'', ''<+>'', ''[1,2,3,4,5,6,7,8]'', depth => 3)',
   'leg(''tokens'', ''@#'', ''[[1,2,3,4]]'')', 'leg(''place'', ''<->'', ''(3,3)'', depth => 20)', 'leg_expr(''subvector(embedding, 1, 4)'', ''<=>'', ''[1,2,3,4]'')',
   'leg(''words'', ''hs.<@>'', ''apple''), leg(''embedding'', ''<=>'', ''[1,2,3,4,5,6,7,8]'', 0.5), leg(''sparse'', ''<#>'', ''{3:1}/50'', 2), leg(''place'', ''<->'', ''(3,3)'', 0)']) legs,
-  unnest(ARRAY['', ', ''{"lang": "en", "year": {">=": 2010}}''', ', method => ''cc''', ', method => ''cc'', norm => ''minmax'', rerank => leg(''tokens'', ''@#'', ''[[1,2,3,4]]'', depth => 20)', ', method => ''cc'', norm => ''dbsf'', where_sql => ''id % 100 = $1'', where_values => ''{3}''']) rest;
+  unnest(ARRAY['', ', ''{"lang": "en", "year": {">=": 2010}}''', ', method => ''cc''', ', method => ''cc'', norm => ''minmax'', rerank => leg(''tokens'', ''@#'', ''[[1,2,3,4]]'', depth => 20)', ', rerank => leg(''tokens'', ''@#'', ''[[1,2,3,4]]''), rerank_weight => 1', ', method => ''cc'', norm => ''dbsf'', where_sql => ''id % 100 = $1'', where_values => ''{3}''']) rest;
 -- legs without a match, without a query; nothing at all
 SELECT hs_same('NULL::hs_docs, ARRAY[leg(''words'', ''hs.<@>'', ''nowhere''), leg(''embedding'', ''<=>'', ''[1,2,3,4,5,6,7,8]'')]'), hs_same('NULL::hs_docs, ARRAY[leg(''words'', ''hs.<@>'', ''nowhere''), leg(''embedding'', ''<=>'', ''[1,2,3,4,5,6,7,8]'')], method => ''cc'''),
   hs_same('NULL::hs_docs, ARRAY[leg(''words'', ''hs.<@>'', NULL), leg(''embedding'', ''<=>'', ''[1,2,3,4,5,6,7,8]'')]'), hs_same('NULL::hs_docs, ARRAY[leg(''words'', ''hs.<@>'', ''nowhere'')]'), hs_same('NULL::hs_docs, ARRAY[leg(''embedding'', ''<=>'', ''[0,0,0,0,0,0,0,0]'')]');
@@ -279,6 +293,17 @@ SELECT array_agg(hit ORDER BY rank) = (SELECT array_agg(hit ORDER BY rank) FROM 
 FROM profile_search_keys('hs_secret', 'near', ARRAY['[1,1]', '[1,1]', '[9,1]'], 3, '{"id": {">": 5}}', profile_schema => 'hs Profiles');
 SELECT array_agg(hit ORDER BY rank) AS one_leg FROM profile_search_keys('hs_secret', 'near', ARRAY['[1,1]', NULL, NULL], 3, where_sql => 'id < $1', where_values => '{20}', profile_schema => 'hs Profiles');
 SELECT c, try('SELECT count(*) FROM profile_search' || c || ', profile_schema => ''hs Profiles'')') FROM unnest(ARRAY['_keys(''hs_secret'', ''nope'', ''{}''', '_keys(''hs_secret'', ''near'', ''{}''', '_keys(''hs_secret'', ''near'', NULL', '_keys(''hs_secret'', NULL, ''{}''', '(NULL::hs_docs, ''near'', ''{}''', '(NULL::hs_secret, ''near'''' OR true --'', ''{}''', '_keys(0::regclass, ''near'', ''{}''', '(7, ''near'', ''{}''']) c;
+-- a profile's weight, the default's, the caller's; none without a rerank
+SET ROLE pgr_hs_owner;
+INSERT INTO "hs Profiles".rank_profile (relation, name, legs, rerank, rerank_weight) SELECT 'hs_secret', n, ARRAY[leg('v', '<->', NULL)], CASE WHEN n NOT LIKE 'none%' THEN leg('v', '<->', NULL, depth => 9) END, w
+FROM unnest(ARRAY['one', 'half', 'default', 'none', 'none_half', 'two'], ARRAY[1, 0.5, NULL, NULL, 0.5, 2]) x(n, w);
+CREATE FUNCTION pg_temp.hs_mixed(profile text, w float8 DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+  SELECT try(format('SELECT array_agg(hit || '':'' || round(mixed_score::numeric, 3) ORDER BY rank) FROM profile_search_keys(''hs_secret'', %L, %L, 4, profile_schema => ''hs Profiles'', rerank_weight => %L)', profile, CASE WHEN profile LIKE 'none%' THEN '{"[1,1]"}' ELSE '{"[1,1]","[9,1]"}' END, w)) $$;
+SELECT n, pg_temp.hs_mixed(n), pg_temp.hs_mixed(n, 1) AS one, pg_temp.hs_mixed(n, 0.5) AS half, pg_temp.hs_mixed(n, 'NaN') AS nan FROM unnest(ARRAY['one', 'half', 'default', 'none', 'none_half', 'two']) n;
+-- a table made before there were weights: the rerank replaces
+ALTER TABLE "hs Profiles".rank_profile DROP rerank_weight;
+SELECT n, pg_temp.hs_mixed(n), pg_temp.hs_mixed(n, 0.5) AS half FROM unnest(ARRAY['one', 'default', 'none']) n;
+DROP FUNCTION pg_temp.hs_mixed;
 RESET ROLE;
 -- one who is neither the caller nor above the relation's owner is not trusted
 CREATE TABLE hs_mine (id int PRIMARY KEY, v vector(2));

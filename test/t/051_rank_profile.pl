@@ -52,6 +52,8 @@ my $old = q{CREATE EXTENSION pgretrieve VERSION '1.0';
 	ALTER TABLE docs OWNER TO owner;
 	INSERT INTO docs SELECT i, ARRAY[i, 1]::vector FROM generate_series(1, 9) i;};
 my $profile = q{INSERT INTO rank_profile (relation, name, legs, k) VALUES ('docs', 'near', ARRAY[leg('v', '<->', NULL, 0.5, 3)], 2);};
+$profile .= q{INSERT INTO rank_profile (relation, name, legs, rerank, k) VALUES ('docs', 'reranked', ARRAY[leg('v', '<->', NULL)], leg('v', '<->', NULL), 3);};
+my $reranked = q{SELECT string_agg(hit, ',' ORDER BY rank) FROM profile_search_keys('docs', 'reranked', '{"[1,1]","[9,1]"}')};
 my $near = q{SELECT string_agg(hit, ',' ORDER BY rank) FROM profile_search_keys('docs', 'near', '{"[7,1]"}')};
 
 # makes a database at 1.0, updates it, returns what the client was told
@@ -73,11 +75,13 @@ is($node->safe_psql('empty', "SELECT count(*) FROM pg_namespace WHERE nspname = 
 like(updated('kept', "$old $profile"), qr/WARNING:  rank profiles are in table pgretrieve_profiles.rank_profile/, 'told where profiles are');
 is($node->safe_psql('kept', $near), '7,6', 'they search as before');
 is($node->safe_psql('kept', "SET ROLE owner; $near"), '7,6', 'for others, too');
+is($node->safe_psql('kept', $reranked), '9,8,7', 'their rerank replaces the fused order, as it did');
+is($node->safe_psql('kept', $reranked =~ s/\)$/, rerank_weight => 0)/r), '1,2,3', 'if no weight is given');
 my ($rc, $out, $err) = $node->psql('kept', 'SET ROLE owner; BEGIN; LOCK TABLE pgretrieve_profiles.rank_profile');
 like($err, qr/permission denied/, 'which may not lock them');
 ($rc, $out, $err) = $node->psql('kept', 'SET ROLE owner; UPDATE pgretrieve_profiles.rank_profile SET k = 1');
 like($err, qr/permission denied/, 'nor change them');
-is($node->safe_psql('kept', 'UPDATE pgretrieve_profiles.rank_profile SET k = 3') . $node->safe_psql('kept', $near), '7,6,8', 'their owner may');
+is($node->safe_psql('kept', q{UPDATE pgretrieve_profiles.rank_profile SET k = 3 WHERE name = 'near'}) . $node->safe_psql('kept', $near), '7,6,8', 'their owner may');
 $node->command_ok([ 'pg_dump', '-p', $node->port, '-f', "$file.3", 'kept' ], 'dump after the update');
 $node->safe_psql('template1', 'CREATE DATABASE kept_copy TEMPLATE template0');
 $node->command_ok([ 'psql', '-q', '-X', '-v', 'ON_ERROR_STOP=1', '-f', "$file.3", '-p', $node->port, '-d', 'kept_copy' ], 'restore of it');
@@ -90,6 +94,7 @@ $node->safe_psql('waiting', "$old $profile");
 is($node->safe_psql('waiting', "SET ROLE owner; $near"), '7,6', 'before the update profiles search, too');
 is($node->safe_psql('waiting', q{SELECT string_agg(hit, ',' ORDER BY rank) FROM hybrid_search('docs', 'id', ARRAY[leg('v', '<->', '[7,1]', depth => 2)], 2)}),
 	'7,6', 'and so does a search');
+is($node->safe_psql('waiting', $reranked), '9,8,7', 'whose rerank replaces the fused order');
 
 # the schema is somebody else's: profiles stay where they are
 like(updated('taken', "$old $profile CREATE SCHEMA pgretrieve_profiles AUTHORIZATION owner;"),

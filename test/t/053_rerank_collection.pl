@@ -45,16 +45,19 @@ $node->safe_psql('postgres', qq{
 	CREATE INDEX ON docs USING bm25 (words) WITH (config = 'english');
 	INSERT INTO run SELECT 'indexed', q.id, h.hit, h.rank FROM queries q, hybrid_search('docs', 'id', ARRAY[leg('words', '<@>', q.words)]) h;
 	INSERT INTO run SELECT 'reranked', q.id, h.hit, h.rank FROM queries q,
+		hybrid_search('docs', 'id', ARRAY[leg('bm25', '<#>', q.bm25)], rerank => leg('tokens', '@#', q.tokens, depth => 100), rerank_weight => 1) h;
+	INSERT INTO run SELECT 'mixed', q.id, h.hit, h.rank FROM queries q,
 		hybrid_search('docs', 'id', ARRAY[leg('bm25', '<#>', q.bm25)], rerank => leg('tokens', '@#', q.tokens, depth => 100)) h;
 	INSERT INTO run SELECT 'exact', q.id, h.hit, h.rank FROM queries q, hybrid_search('docs', 'id', ARRAY[leg('tokens', '@#', q.tokens)]) h});
 is($node->safe_psql('postgres', 'SELECT count(*) FROM docs'), scalar @docs, 'all documents are there');
 my %ndcg = map { split /\|/ } split /\n/, $node->safe_psql('postgres', q{
 	SELECT name, round(avg(ndcg)::numeric, 4) FROM (
 		SELECT name, topic, ndcg(doc, -rank, grade, 10) FROM (SELECT DISTINCT name FROM run) n CROSS JOIN qrels FULL JOIN run USING (name, topic, doc) GROUP BY name, topic) t GROUP BY name});
-note "nDCG\@10: BM25 $ndcg{bm25}, by its index $ndcg{indexed}, its first hundred reranked $ndcg{reranked}, exact MaxSim $ndcg{exact}";
+note "nDCG\@10: BM25 $ndcg{bm25}, by its index $ndcg{indexed}, its first hundred reranked $ndcg{reranked}, mixed $ndcg{mixed}, exact MaxSim $ndcg{exact}";
 cmp_ok(abs($ndcg{exact} - .949), '<', .003, 'exact MaxSim has the known nDCG@10');
 cmp_ok(abs($ndcg{indexed} - $ndcg{bm25}), '<=', .01, 'BM25 by its index is BM25 as a sparse inner product');
 cmp_ok($ndcg{reranked}, '>', $ndcg{bm25} + .01, 'reranking gains over BM25');
+cmp_ok($ndcg{mixed}, '>', $ndcg{bm25}, 'so does mixing');
 cmp_ok($ndcg{reranked}, '>', $ndcg{exact} - .02, 'and is near exact MaxSim');
 $node->stop;
 done_testing();

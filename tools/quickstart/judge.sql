@@ -35,7 +35,7 @@ UPDATE started SET at = clock_timestamp();
 \set name '5 RRF, then MaxSim'
 INSERT INTO run SELECT :'name', topic, hit, rank
 FROM questions, hybrid_search('docs', 'id', ARRAY[:words, :vectors], 100,
-    rerank => leg('tokens', '@#', qtokens, depth => 100));
+    rerank => leg('tokens', '@#', qtokens, depth => 100), rerank_weight => 1);
 INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
 UPDATE started SET at = clock_timestamp();
 
