@@ -442,6 +442,9 @@ pgr_hnsw_search_take(PgrHnswSearch *s, const PgrHnswId *ids, uint32 n, bool *con
 
 	hits_reserve(s, ix->meta.nodes_per_page);
 	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
+	/* pages of lists, and further parts of nodes, lie between those of nodes */
+	s->no_nodes = page == NULL &&
+		(!BufferIsValid(buffer) || (ix->filters == NULL && ix->meta.parts == 1));
 	for (i = 0; !stop && i < n && PGR_HNSW_BLOCK(&ix->meta, ids[i]) == block; i++)
 	{
 		const PgrHnswNode *node;

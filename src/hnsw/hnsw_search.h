@@ -78,6 +78,9 @@ struct PgrHnswSearch
 	bool		has_wanted;		/* the next of them */
 	PgrHnswId	next_wanted;
 	PgrHnswId  *page_ids;		/* scratch, nodes_per_page */
+	bool		no_nodes;		/* the page last read has none, and no reason that is known */
+	BlockNumber *missing;		/* such pages that the sweep has met, ascending */
+	uint32		nmissing;
 
 	uint64		visited;
 	char	   *scratch;		/* a node's record, of large nodes */

@@ -205,6 +205,84 @@ next_page(PgrHnswSearch *s, uint32 *n)
 	return block;
 }
 
+/* Keeps a page without nodes in mind; raises if the lists have named nodes of it. */
+static void
+note_missing(PgrHnswSearch *s, BlockNumber block)
+{
+	uint32		n = s->nmissing;
+
+	if (s->wanted != NULL)
+		UnlockReleaseBuffer(pgr_page_read(s->ix->rel, block, PGR_PAGE_HNSW_NODE,
+										  BUFFER_LOCK_SHARE));
+	if (s->missing == NULL)
+		s->missing = MemoryContextAlloc(s->context, 64 * sizeof(BlockNumber));
+	else if (n >= 64 && (n & (n - 1)) == 0)
+		s->missing = repalloc_huge(s->missing, mul_size(n, 2 * sizeof(BlockNumber)));
+	s->missing[s->nmissing++] = block;
+}
+
+static bool
+is_missing(const PgrHnswSearch *s, BlockNumber block)
+{
+	uint32		low = 0;
+	uint32		high = s->nmissing;
+
+	while (low < high)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (s->missing[middle] < block)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < s->nmissing && s->missing[low] == block;
+}
+
+/* A missing page that an edge of one page's nodes leads to, or InvalidBlockNumber. */
+static BlockNumber
+named_missing(PgrHnswSearch *s, BlockNumber block)
+{
+	const PgrHnswMeta *meta = &s->ix->meta;
+	BlockNumber found = InvalidBlockNumber;
+	Page		page;
+	Buffer		buffer = pgr_hnsw_node_page(s->ix, block, BUFFER_LOCK_SHARE, &page);
+
+	for (uint32 slot = 0; page != NULL && slot < meta->nodes_per_page; slot++)
+	{
+		const PgrHnswNode *node = pgr_hnsw_node_links_at(s->ix, page,
+														 block * meta->nodes_per_page + slot,
+														 s->scratch);
+
+		for (uint32 i = 0; node->flags == PGR_HNSW_USED && i < node->nedges; i++)
+			if (is_missing(s, PGR_HNSW_BLOCK(meta, PGR_HNSW_EDGE(meta, node, i)->id)))
+				found = PGR_HNSW_BLOCK(meta, PGR_HNSW_EDGE(meta, node, i)->id);
+	}
+	if (BufferIsValid(buffer))
+		UnlockReleaseBuffer(buffer);
+	return found;
+}
+
+/*
+ * Pages without nodes may be what a crash has left behind when it came after the file was
+ * extended. Then no edge leads to them; else nodes were lost, and this raises.
+ */
+static void
+check_missing(PgrHnswSearch *s)
+{
+	BlockNumber blocks = RelationGetNumberOfBlocks(s->ix->rel);
+
+	for (BlockNumber block = s->ix->meta.node_block; block < blocks; block++)
+	{
+		BlockNumber found = named_missing(s, block);
+
+		CHECK_FOR_INTERRUPTS();
+		if (found != InvalidBlockNumber)
+			UnlockReleaseBuffer(pgr_page_read(s->ix->rel, found, PGR_PAGE_HNSW_NODE,
+											  BUFFER_LOCK_SHARE));
+	}
+}
+
 bool
 pgr_hnsw_search_rest(PgrHnswSearch *s)
 {
@@ -216,10 +294,15 @@ pgr_hnsw_search_rest(PgrHnswSearch *s)
 		if (s->wanted != NULL)
 			pgr_hnsw_sort_end(s->wanted);
 		s->wanted = NULL;
+		if (s->nmissing > 0)
+			check_missing(s);
+		s->nmissing = 0;
 		return false;
 	}
 	for (uint32 i = 0; i < n;)
 		i += pgr_hnsw_search_take(s, s->page_ids + i, n - i, NULL);
+	if (n > 0 && s->no_nodes)
+		note_missing(s, block);
 	s->visited += n;
 	return true;
 }
