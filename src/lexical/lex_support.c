@@ -34,6 +34,7 @@
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "lexical/lex_trace.h"
 #include "lexical/rankquery.h"
 #include "nodes/makefuncs.h"
@@ -347,10 +348,38 @@ notice_unbound_words(PlannerInfo *root, Oid operator, List *args)
 					   "Use OR, or any_of(config, words).");
 }
 
+/*
+ * The last share in this statement: the planner asks again for each partition, and the
+ * answer is that of all of them together.
+ */
+static double
+share_of(Oid index, const PgrRankQuery *rq, const PgrQuery *query)
+{
+	static struct
+	{
+		TimestampTz statement;
+		Oid			index;
+		uint64		query;
+		double		share;
+	}			last;
+	TimestampTz now = GetCurrentStatementStartTimestamp();
+	uint64		hash = hash_bytes_extended((const unsigned char *) rq, (int) VARSIZE(rq), 0);
+
+	if (last.statement != now || last.index != index || last.query != hash)
+	{
+		last.share = pgr_selectivity_hook(index, query);
+		last.statement = now;
+		last.index = index;
+		last.query = hash;
+	}
+	return last.share;
+}
+
 /* The share of rows that match a query whose value is known, or -1. */
 static double
 known_share(PlannerInfo *root, Oid operator, List *args, const Const *value)
 {
+	PgrRankQuery *rq;
 	PgrQuery   *query;
 	Oid			index;
 
@@ -361,9 +390,10 @@ known_share(PlannerInfo *root, Oid operator, List *args, const Const *value)
 		notice_unbound_words(root, operator, args);
 		return -1;
 	}
-	query = pgr_query_unpack(DatumGetRankQuery(value->constvalue));
+	rq = DatumGetRankQuery(value->constvalue);
+	query = pgr_query_unpack(rq);
 	index = pgr_query_index_if_allowed(query);
-	return OidIsValid(index) && pgr_selectivity_hook ? pgr_selectivity_hook(index, query) : -1;
+	return OidIsValid(index) && pgr_selectivity_hook ? share_of(index, rq, query) : -1;
 }
 
 PG_FUNCTION_INFO_V1(pgr_rankquery_sel);
