@@ -153,6 +153,21 @@ pgr_index_check_access(Oid index)
 }
 
 void
+pgr_table_check_access(Oid table)
+{
+	Oid			schema = get_rel_namespace(table);
+	Oid			user = GetUserId();
+
+	if (!OidIsValid(schema))
+		return;
+	if (pgr_schema_aclcheck(schema, user, ACL_USAGE) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_SCHEMA, get_namespace_name(schema));
+	if (pg_class_aclcheck(table, user, ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck_all(table, user, ACL_SELECT, ACLMASK_ANY) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, relation_name(table));
+}
+
+void
 pgr_index_check_owner(Oid index)
 {
 	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(index)) &&

@@ -32,6 +32,12 @@ extern bool pgr_index_may_access(Oid index);
  */
 extern Relation pgr_index_open_table(Oid index);
 
+/*
+ * For a table whose columns a query will read, which then checks each: 42501 for users who
+ * may read none of them. Before the table is locked to find out what to ask.
+ */
+extern void pgr_table_check_access(Oid table);
+
 /* 42501 unless the current user owns the index; takes no lock either. */
 extern void pgr_index_check_owner(Oid index);
 

@@ -13,6 +13,7 @@
 #include "access/relation.h"
 #include "access/sysattr.h"
 #include "base/deparse.h"
+#include "base/index_access.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_amop.h"
@@ -578,6 +579,7 @@ pgr_hybrid_resolve(PgrHybridSearch *s)
 	ListCell   *lc;
 	int			number = 0;
 
+	pgr_table_check_access(s->relation);
 	s->relation_sql = pgr_relation_sql(s->relation, s->shown);
 	s->alias = pstrdup(quote_identifier(get_rel_name(s->relation)));
 	s->bare = s->shown && catalog_is_first();

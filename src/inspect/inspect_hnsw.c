@@ -24,6 +24,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "hnsw/hnsw.h"
+#include "inspect/inspect.h"
 #include "inspect/rowset.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -629,6 +630,7 @@ open_hnsw(Oid oid)
 
 	pgr_index_check_access(oid);
 	index = index_open(oid, AccessShareLock);
+	pgr_inspect_refuse_partitioned(index);
 	if (index->rd_indam->ambuild != pgr_hnsw_build)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),

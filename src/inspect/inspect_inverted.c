@@ -21,6 +21,16 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+void
+pgr_inspect_refuse_partitioned(Relation index)
+{
+	if (index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a partitioned index", RelationGetRelationName(index)),
+				 errhint("Name the index of a partition.")));
+}
+
 Relation
 pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner)
 {
@@ -36,6 +46,7 @@ pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("index with OID %u does not exist", oid)));
+	pgr_inspect_refuse_partitioned(index);
 	if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == NULL ||
 		index->rd_indam->ambuild != pgr_inv_build)
 		ereport(ERROR,

@@ -93,6 +93,21 @@ SELECT index_recall('regress_pgr.notes_whose', 3, 5);
 SELECT index_recall('regress_pgr.notes_whose', 3, ARRAY['[1,2]'::vector]);
 SELECT current_user = session_user AS back, current_setting('search_path') AS path;
 
+-- a partitioned index: its partitions' sums, for who may read the partitioned table
+CREATE TABLE regress_pgr.parts (id int, body text) PARTITION BY RANGE (id);
+CREATE INDEX parts_body ON regress_pgr.parts USING bm25 (body) WITH (config = 'simple');
+CREATE INDEX parts_hash ON regress_pgr.parts USING hash (body);
+SELECT documents, avg_length, owned_pages FROM bm25_stats('regress_pgr.parts_body');
+CREATE TABLE regress_pgr.parts_1 PARTITION OF regress_pgr.parts FOR VALUES FROM (0) TO (10);
+CREATE TABLE regress_pgr.parts_2 PARTITION OF regress_pgr.parts FOR VALUES FROM (10) TO (20);
+INSERT INTO regress_pgr.parts SELECT i, repeat('word ', i % 3 + 1) FROM generate_series(1, 19) i;
+SELECT documents, sum_length, documents = (SELECT sum(s.documents) FROM pg_inherits, bm25_stats(inhrelid) s WHERE inhparent = 'regress_pgr.parts_body'::regclass) AS summed FROM bm25_stats('regress_pgr.parts_body');
+GRANT SELECT ON regress_pgr.parts TO regress_pgr_reader;
+SET ROLE regress_pgr_reader;
+SELECT try('SELECT documents FROM bm25_stats(''regress_pgr.parts_body'')'), try('SELECT documents FROM bm25_stats(''regress_pgr.parts_1_body_idx'')');
+RESET ROLE;
+SELECT c, try('SELECT count(*) FROM ' || c) FROM unnest(ARRAY['bm25_stats(''regress_pgr.parts_hash'')', 'bm25_stats(''regress_pgr.parts'')', 'bm25_stats(0)', 'bm25_terms(''regress_pgr.parts_body'')', 'bm25_check(''regress_pgr.parts_body'')', 'bm25_merge(''regress_pgr.parts_body'')', 'hnsw_stats(''regress_pgr.parts_body'')', 'hnsw_check(''regress_pgr.parts_body'')']) c;
+
 DROP SCHEMA regress_pgr CASCADE;
 REVOKE CREATE ON SCHEMA public FROM regress_pgr_owner;
 DROP ROLE regress_pgr_reader, regress_pgr_owner;

@@ -39,19 +39,28 @@ $primary->safe_psql('postgres', q{
 		ELSIF ranked IS DISTINCT FROM truth THEN
 			RAISE 'ranking of %: other rows than the % that have it', word, cardinality(truth);
 		END IF;
+	END $$;
+	CREATE FUNCTION look_for_faults() RETURNS void LANGUAGE plpgsql AS $$
+	DECLARE faults text := (SELECT string_agg(f, '; ') FROM (SELECT f FROM bm25_check('docs_body') f LIMIT 5) x);
+	BEGIN
+		IF faults IS NOT NULL THEN
+			RAISE 'faults: %', faults;
+		END IF;
 	END $$});
 caught_up($primary, $standby);
 
 my $look = "\\set n random(1, 300)\nBEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT look('w' || :n);\nCOMMIT;";
+# the checker runs beside all of it and finds nothing
+my $check = "SELECT look_for_faults();";
 my $search = "SELECT id, body <@> 'w1 w5 w300' FROM docs ORDER BY body <@> 'w1 w5 w300' LIMIT 20;";
 my $writers = start_bench($primary, 'postgres', 8, $seconds, {
 	"INSERT INTO docs (body) SELECT random_words(40);" => 10,
 	"INSERT INTO docs (body) SELECT random_words(20) FROM generate_series(1, 30);" => 1,
 	"\\set n random(1, 3000)\nUPDATE docs SET body = random_words(20) WHERE id = :n;" => 5,
 	"\\set n random(1, 9000)\nDELETE FROM docs WHERE id = :n;" => 5,
-	$search => 5, $look => 5,
+	$search => 5, $look => 5, $check => 2,
 	"VACUUM docs;" => 1, "SELECT bm25_merge('docs_body');" => 1 });
-my $readers = start_bench($standby, 'postgres', 2, $seconds, { $look => 1, $search => 1 });
+my $readers = start_bench($standby, 'postgres', 2, $seconds, { $look => 2, $search => 2, $check => 1 });
 for ([ 'primary', $writers ], [ 'standby', $readers ])
 {
 	my ($rc, $out) = finish_bench($_->[1]);
