@@ -36,7 +36,7 @@ typedef struct PgrHybridLeg
 
 	/* resolved */
 	Oid			operator;
-	Oid			match;			/* operator that tells if a row matches, or InvalidOid */
+	Oid			match;			/* operator for a condition that a row match, or InvalidOid */
 	bool		is_float8;		/* the operator's result; else it is cast */
 	Oid			left_cast;		/* what the column is cast to, or InvalidOid */
 	Oid			right_type;		/* what value is read as, or cast to */
@@ -85,8 +85,6 @@ typedef struct PgrHybridSearch
 	char	   *relation_sql;	/* schema.name */
 	char	   *alias;			/* name, as columns are qualified */
 	bool		bare;			/* names of pg_catalog need no schema */
-	bool		filtered;		/* rows may be kept out of a leg: conditions, row-level
-								 * security, those of a view */
 	List	   *key_attnums;	/* int */
 	bool		key_is_unique;	/* an index says so */
 	List	   *key_equal;		/* Oid of each key's = */

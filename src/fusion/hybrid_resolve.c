@@ -45,7 +45,7 @@
 #define NOTICE_BLOCKS 128
 
 /* partitions looked at for indexes; the first ones stand for all */
-#define NOTICE_PARTITIONS 8
+#define LOOKED_AT 8
 
 char *
 pgr_hybrid_column(const PgrHybridSearch *s, const char *name)
@@ -418,51 +418,68 @@ index_can_order(Oid index, const PgrHybridLeg *leg, AttrNumber attnum)
 	return found;
 }
 
-/* Whether a search of this table reads all of it, and that is worth saying. */
+/* Whether an index of the table has the leg's order; of what a view reads, perhaps. */
 static bool
-table_is_scanned(Oid table, const PgrHybridLeg *leg)
+table_has_order(Relation rel, const PgrHybridLeg *leg)
 {
-	Relation	rel = try_relation_open(table, AccessShareLock);
-	AttrNumber	attnum;
-	List	   *indexes;
-	ListCell   *lc;
-	bool		scanned;
-
-	if (rel == NULL)
-		return false;
 	/* an expression is attribute 0 of an index; children number columns anew */
-	attnum = leg->is_expression ? 0 : get_attnum(table, leg->target);
-	scanned = RELKIND_HAS_STORAGE(rel->rd_rel->relkind) &&
-		RelationGetNumberOfBlocks(rel) >= NOTICE_BLOCKS;
-	indexes = scanned ? RelationGetIndexList(rel) : NIL;
-	foreach(lc, indexes)
+	AttrNumber	attnum = leg->is_expression ? 0 :
+		get_attnum(RelationGetRelid(rel), leg->target);
+	ListCell   *lc;
+
+	if (rel->rd_rel->relkind == RELKIND_VIEW)
+		return true;
+	foreach(lc, RelationGetIndexList(rel))
 	{
 		if (index_can_order(lfirst_oid(lc), leg, attnum))
-			scanned = false;
+			return true;
 	}
-	relation_close(rel, NoLock);
-	return scanned;
+	return false;
 }
 
-/* tables: the relation and its partitions or children */
-static void
-notice_scan(List *tables, const PgrHybridLeg *leg, int number)
+/* Whether a search of this table reads all of it, and that is worth saying. */
+static bool
+table_is_scanned(Relation rel, const PgrHybridLeg *leg)
+{
+	return RELKIND_HAS_STORAGE(rel->rd_rel->relkind) &&
+		RelationGetNumberOfBlocks(rel) >= NOTICE_BLOCKS && !table_has_order(rel, leg);
+}
+
+/* The first of the tables of which that is true, by name; NULL if there is none. */
+static char *
+any_table(List *tables, const PgrHybridLeg *leg, bool (*is) (Relation, const PgrHybridLeg *))
 {
 	ListCell   *lc;
 	int			seen = 0;
 
 	foreach(lc, tables)
 	{
-		if (seen++ > NOTICE_PARTITIONS)
+		Relation	rel;
+		char	   *found = NULL;
+
+		if (seen++ > LOOKED_AT)
 			break;
-		if (table_is_scanned(lfirst_oid(lc), leg))
-		{
-			ereport(NOTICE,
-					(errmsg("leg %d reads all of table \"%s\": no index orders it by %s",
-							number, get_rel_name(lfirst_oid(lc)), leg->operator_name)));
-			break;
-		}
+		rel = try_relation_open(lfirst_oid(lc), AccessShareLock);
+		if (rel == NULL)
+			continue;
+		if (is(rel, leg))
+			found = pstrdup(RelationGetRelationName(rel));
+		relation_close(rel, NoLock);
+		if (found != NULL)
+			return found;
 	}
+	return NULL;
+}
+
+static void
+notice_scan(List *tables, const PgrHybridLeg *leg, int number)
+{
+	char	   *table = any_table(tables, leg, table_is_scanned);
+
+	if (table != NULL)
+		ereport(NOTICE,
+				(errmsg("leg %d reads all of table \"%s\": no index orders it by %s",
+						number, table, leg->operator_name)));
 }
 
 /* --- keys --- */
@@ -577,13 +594,15 @@ pgr_hybrid_resolve(PgrHybridSearch *s)
 {
 	List	   *tables;
 	ListCell   *lc;
+	bool		filtered;
 	int			number = 0;
 
 	pgr_table_check_access(s->relation);
 	s->relation_sql = pgr_relation_sql(s->relation, s->shown);
 	s->alias = pstrdup(quote_identifier(get_rel_name(s->relation)));
 	s->bare = s->shown && catalog_is_first();
-	s->filtered = s->filters != NIL || s->where_sql != NULL ||
+	/* rows may be kept out of a leg */
+	filtered = s->filters != NIL || s->where_sql != NULL ||
 		get_rel_relkind(s->relation) == RELKIND_VIEW ||
 		check_enable_rls(s->relation, InvalidOid, true) == RLS_ENABLED;
 	resolve_key(s);
@@ -596,6 +615,9 @@ pgr_hybrid_resolve(PgrHybridSearch *s)
 		resolve_leg(s, leg, psprintf("leg %d", number));
 		if (leg->value != NULL)
 			notice_scan(tables, leg, number);
+		/* a condition only for the sake of an index, which ends its search by it */
+		if (!filtered || !any_table(tables, leg, table_has_order))
+			leg->match = InvalidOid;
 	}
 	if (s->rerank != NULL)
 		resolve_leg(s, s->rerank, "rerank");

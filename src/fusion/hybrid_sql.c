@@ -328,7 +328,7 @@ write_distance(Statement *st, PgrHybridLeg *leg)
 	leg->distance_sql = psprintf(leg->is_float8 ? "%s %s %s" : "(%s %s %s)::double precision",
 								 left, pgr_operator_sql(leg->operator, s->shown), right);
 	/* what does not match is no result, and need not be walked through to fill a limit */
-	if (OidIsValid(leg->match) && s->filtered)
+	if (OidIsValid(leg->match))
 		leg->match_sql = psprintf("%s %s %s", left, pgr_operator_sql(leg->match, s->shown), right);
 }
 

@@ -71,3 +71,23 @@ RESET hnsw.ef_search;
 DROP TABLE hi_docs, hi_parts;
 DROP ROLE pgr_hi_reader;
 DROP FUNCTION hi_same, hi_find;
+
+-- a lexical leg under a filter does not walk through rows that do not match, to fill its depth
+CREATE TABLE hi_walk (id int PRIMARY KEY, tenant int, body text);
+INSERT INTO hi_walk SELECT i, i % 300, 'common ' || CASE WHEN i % 10 = 0 THEN 'word' ELSE 'other' END FROM generate_series(1, 3000) i;
+CREATE INDEX hi_walk_body ON hi_walk USING bm25 (body) WITH (config = 'simple');
+VACUUM ANALYZE hi_walk;
+SET enable_seqscan = off;
+SET enable_sort = off;
+BEGIN;
+SELECT pg_stat_get_xact_tuples_fetched('hi_walk_body'::regclass) AS before \gset
+SELECT count(*), min(hit::int % 300) FROM hybrid_search('hi_walk', 'id', ARRAY[leg('body', '<@>', 'word')], 20, '{"tenant": [0, 1, 2]}');
+SELECT pg_stat_get_xact_tuples_fetched('hi_walk_body'::regclass) - :before < 400 AS only_matches_read;
+ROLLBACK;
+-- the condition is there for an index alone, and only where something keeps rows out
+SELECT f, i, conditions FROM (SELECT f, i, (length(s) - length(replace(s, '@@@', ''))) / 3 AS conditions FROM
+	(VALUES (NULL, 'body'), ('{"tenant": 1}', 'body'), ('{"tenant": 1}', 'upper')) v (f, i),
+	LATERAL hybrid_search_sql('hi_walk', 'id', ARRAY[CASE i WHEN 'body' THEN leg('body', '<@>', 'word') ELSE leg_expr('upper(body)', '<@>', 'word') END], filter => f::jsonb) s) x;
+RESET enable_seqscan;
+RESET enable_sort;
+DROP TABLE hi_walk;
