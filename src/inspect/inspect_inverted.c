@@ -21,6 +21,21 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+static bool
+is_inverted(Relation index)
+{
+	return index->rd_indam != NULL && index->rd_indam->ambuild == pgr_inv_build;
+}
+
+PGR_NORETURN static void
+not_inverted(Relation index)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is not an index of access method bm25 or inverted",
+					RelationGetRelationName(index))));
+}
+
 void
 pgr_inspect_refuse_partitioned(Relation index)
 {
@@ -47,12 +62,8 @@ pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("index with OID %u does not exist", oid)));
 	pgr_inspect_refuse_partitioned(index);
-	if (index->rd_rel->relkind != RELKIND_INDEX || index->rd_indam == NULL ||
-		index->rd_indam->ambuild != pgr_inv_build)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index of access method bm25 or inverted",
-						RelationGetRelationName(index))));
+	if (index->rd_rel->relkind != RELKIND_INDEX || !is_inverted(index))
+		not_inverted(index);
 	if (RELATION_IS_OTHER_TEMP(index))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -140,13 +151,24 @@ is_partitioned(Oid oid)
 	return true;
 }
 
+static Relation
+open_partitioned(Oid oid)
+{
+	Relation	index = relation_open(oid, AccessShareLock);
+
+	if (!is_inverted(index))
+		not_inverted(index);
+	return index;
+}
+
 PG_FUNCTION_INFO_V1(pgr_bm25_stats);
 Datum
 pgr_bm25_stats(PG_FUNCTION_ARGS)
 {
 	Oid			oid = PG_GETARG_OID(0);
 	bool		parent = is_partitioned(oid);
-	Relation	index = parent ? pgr_inv_open(oid) : pgr_inspect_open(oid, AccessShareLock, false);
+	Relation	index = parent ? open_partitioned(oid) :
+		pgr_inspect_open(oid, AccessShareLock, false);
 	IndexTotals t = {0};
 	TupleDesc	desc;
 	Datum		values[11];
