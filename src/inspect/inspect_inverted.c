@@ -94,17 +94,20 @@ add_totals(IndexTotals *t, Relation index)
 	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
 	PgrPendingDocs pending;
 	PgrSegShape shape;
+	PgrLexTerm	no_term = {0};
 	PgrSpaceStats space;
 
 	pgr_inv_meta_copy(index, meta);
 	shape = pgr_inv_pending_shape(meta);
-	pgr_pending_read(index, &shape, meta->sparse, meta->pending, meta->npending, NULL,
-					 NULL, 0, &pending);
+	/* counts only: no document has one of no terms */
+	pgr_pending_read(&(PgrPendingArea) {
+					 .index = index, .shape = &shape, .sparse = meta->sparse,
+					 .extents = meta->pending, .nextents = meta->npending, .terms = &no_term
+					 }, 0, &pending);
 	t->ndocs += pending.ndocs;
 	t->nnulls += pending.nnulls;
 	t->length += pending.sum_length;
-	for (uint32 i = 0; i < pending.n; i++)
-		t->ndead += pending.docs[i].dead;
+	t->ndead += pending.ndead;
 	for (uint32 i = 0; i < meta->nsegments; i++)
 	{
 		t->ndocs += meta->segments[i].ndocs;
@@ -222,33 +225,48 @@ compare_lex_terms(const void *a, const void *b)
 	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
 }
 
-/* All terms of pending documents that begin with the prefix, sorted. */
-static PgrLexTerm *
-pending_terms(const PgrPendingDocs *pending, const char *prefix, uint32 len, int *n)
+/* Terms of pending documents that begin with a prefix. */
+typedef struct PendingTerms
 {
-	int			size = 64;
-	PgrLexTerm *terms = palloc(size * sizeof(PgrLexTerm));
+	const char *prefix;
+	uint32		len;
+	PgrLexTerm *terms;
+	int			n;
+	int			size;
+} PendingTerms;
 
-	*n = 0;
-	for (uint32 i = 0; i < pending->n; i++)
+static void
+add_pending_terms(void *arg, const PgrPendingDoc *d)
+{
+	PendingTerms *p = arg;
+
+	for (int t = 0; t < d->doc.nterms; t++)
 	{
-		const PgrLexDoc *doc = &pending->docs[i].doc;
+		const PgrLexTerm *term = &d->doc.terms[t];
 
-		for (int t = 0; t < doc->nterms; t++)
+		if (term->len < p->len || memcmp(term->bytes, p->prefix, p->len) != 0)
+			continue;
+		if (p->n == p->size)
 		{
-			if (doc->terms[t].len < len || memcmp(doc->terms[t].bytes, prefix, len) != 0)
-				continue;
-			if (*n == size)
-			{
-				size *= 2;
-				terms = repalloc_huge(terms, mul_size(size, sizeof(PgrLexTerm)));
-			}
-			terms[(*n)++] = doc->terms[t];
+			p->size *= 2;
+			p->terms = repalloc_huge(p->terms, mul_size(p->size, sizeof(PgrLexTerm)));
 		}
+		p->terms[p->n] = *term;
+		p->terms[p->n++].bytes = pnstrdup(term->bytes, term->len);
 	}
-	if (*n > 0)
-		qsort(terms, *n, sizeof(PgrLexTerm), compare_lex_terms);
-	return terms;
+}
+
+/* All of them, sorted. */
+static PgrLexTerm *
+pending_terms(PgrInvView *view, const char *prefix, uint32 len, int *n)
+{
+	PendingTerms p = {prefix, len, palloc(64 * sizeof(PgrLexTerm)), 0, 64};
+
+	pgr_view_pending(view, add_pending_terms, &p);
+	if (p.n > 0)
+		qsort(p.terms, p.n, sizeof(PgrLexTerm), compare_lex_terms);
+	*n = p.n;
+	return p.terms;
 }
 
 static void
@@ -285,7 +303,7 @@ pgr_bm25_terms(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("index \"%s\" is not of access method bm25",
 						RelationGetRelationName(index))));
-	pending = pending_terms(&view->pending, p, plen, &npending);
+	pending = pending_terms(view, p, plen, &npending);
 	sources = palloc0(Max(view->meta.nsegments, 1) * sizeof(TermSource));
 	for (uint32 i = 0; i < view->meta.nsegments; i++)
 	{

@@ -114,6 +114,7 @@ pgr_inv_rows_collect(PgrInvRows *r)
 
 	for (uint32 i = 0; i < view->meta.nsegments; i++)
 		add_segment(r, i);
+	pgr_view_hold_pending(view);
 	for (uint32 i = 0; i < view->pending.n; i++)
 	{
 		const PgrPendingDoc *d = &view->pending.docs[i];

@@ -256,11 +256,14 @@ typedef struct PgrPendingDoc
 
 typedef struct PgrPendingDocs
 {
+	bool		held;			/* false: there was no memory to hold them; n = 0 */
 	uint32		n;				/* in docs */
 	PgrPendingDoc *docs;
+	MemoryContext context;		/* of docs */
 	/* of the whole area, documents not in docs included; dead ones too */
 	uint32		ndocs;
 	uint32		nnulls;
+	uint32		ndead;			/* of both */
 	uint64		sum_length;
 	uint64		field_sum_length[PGR_MAX_FIELDS];
 } PgrPendingDocs;
@@ -273,25 +276,36 @@ typedef struct PgrPendingEnd
 } PgrPendingEnd;
 
 /*
- * Reads extents of the pending area in the current memory context. terms (n of
- * them; NULL: all) limits both the documents returned, to those with at least
- * one of the terms, and the terms of each. Dead documents are returned marked.
- * end (may be NULL): records behind it are left out; set by the first reading.
+ * What to read. Documents without any of the terms (nterms of them; NULL: all terms are
+ * wanted) are left out, and other terms of those with one. Records behind `end` (may be
+ * NULL) are left out; the first reading sets it.
  */
-extern void pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
-							 const PgrPendingExtent *extents, int nextents,
-							 PgrPendingEnd *end, const PgrLexTerm *terms, int nterms,
-							 PgrPendingDocs *out);
+typedef struct PgrPendingArea
+{
+	Relation	index;
+	const PgrSegShape *shape;	/* of pending records */
+	bool		sparse;
+	const PgrPendingExtent *extents;
+	int			nextents;
+	PgrPendingEnd *end;
+	const PgrLexTerm *terms;
+	int			nterms;
+} PgrPendingArea;
+
+/*
+ * Reads documents, dead ones marked, into memory, within the budget (bytes; 0: none), in
+ * a context below the current one.
+ */
+extern void pgr_pending_read(const PgrPendingArea *area, Size budget, PgrPendingDocs *out);
 
 typedef void (*PgrPendingCallback) (void *arg, const PgrPendingDoc *doc);
 
 /*
  * Calls back with each document, dead ones too, whose first fragment is in the first
- * npages pages of the extents, which are final: with all its terms, and valid during the
- * call. In memory at a time are only documents whose fragments interleave.
+ * npages pages: valid during the call. In memory at a time are only documents whose
+ * fragments interleave.
  */
-extern void pgr_pending_stream(Relation index, const PgrSegShape *shape, bool sparse,
-							   const PgrPendingExtent *extents, int nextents, uint32 npages,
+extern void pgr_pending_stream(const PgrPendingArea *area, uint32 npages,
 							   PgrPendingCallback callback, void *arg);
 
 /* Marks condemned documents dead; returns how many newly; *live: documents left. */
@@ -328,6 +342,8 @@ typedef struct PgrInvView
 	PgrSegShape shape;
 	PgrSegShape pending_shape;
 	PgrSegment **segments;		/* [meta.nsegments], largest first */
+	PgrLexTerm *terms;			/* as opened with, where documents are not held; NULL: all */
+	int			nterms;
 	PgrPendingDocs pending;
 } PgrInvView;
 
@@ -339,7 +355,8 @@ typedef struct PgrInvState
 } PgrInvState;
 
 /*
- * Opens in the current memory context. terms as in pgr_pending_read. With a state,
+ * Opens in the current memory context. terms as in PgrPendingArea; pending documents
+ * are held within work_mem. With a state,
  * what the index was then, which must be since a snapshot that is in use, or one of
  * the same content.
  */
@@ -349,6 +366,15 @@ extern PgrInvView *pgr_view_open_at(Relation index, const PgrInvState *state,
 /* One palloc'd chunk of *size bytes. */
 extern PgrInvState *pgr_view_state(const PgrInvView *view, Size *size);
 extern void pgr_view_close(PgrInvView *view);
+
+/* Calls back with each pending document that has one of the view's terms, with these. */
+extern void pgr_view_pending(PgrInvView *view, PgrPendingCallback callback, void *arg);
+
+/* The same with every pending document, and all of its terms. */
+extern void pgr_view_pending_whole(PgrInvView *view, PgrPendingCallback callback, void *arg);
+
+/* Reads the pending documents into memory whatever they need, where they are not. */
+extern void pgr_view_hold_pending(PgrInvView *view);
 
 /* The plain terms of queries, sorted, for pgr_view_open; *all: all terms are needed. */
 extern PgrLexTerm *pgr_query_terms(PgrQuery **queries, int n, int *nterms, bool *all);

@@ -143,21 +143,18 @@ enter_segment(Filler *f, PgrInvView *view, uint32 segment, uint32 from, uint32 t
 }
 
 static void
-enter_pending(Filler *f, PgrInvView *view)
+enter_pending_doc(void *arg, const PgrPendingDoc *d)
 {
-	for (uint32 i = 0; i < view->pending.n; i++)
-	{
-		PgrPendingDoc *d = &view->pending.docs[i];
-		double		score;
-		bool		match;
+	Filler	   *f = arg;
+	double		score;
+	bool		match;
 
-		CHECK_FOR_INTERRUPTS();
-		if (d->null)
-			continue;
-		score = pgr_score_document(f->pinned, &d->doc, &match);
-		if (match)
-			pgr_memo_put(f->pinned, d->doc.hash, score, PGR_MEMO_MATCH);
-	}
+	CHECK_FOR_INTERRUPTS();
+	if (d->null)
+		return;
+	score = pgr_score_document(f->pinned, &d->doc, &match);
+	if (match)
+		pgr_memo_put(f->pinned, d->doc.hash, score, PGR_MEMO_MATCH);
 }
 
 /* --- the two ways --- */
@@ -171,7 +168,7 @@ hits_of_index(Relation index, void *arg)
 	for (uint32 i = 0; i < view->meta.nsegments && !f->inexact; i++)
 		enter_segment(f, view, i, 0, view->meta.segments[i].ndocs);
 	if (!f->inexact)
-		enter_pending(f, view);
+		pgr_view_pending(view, enter_pending_doc, f);
 	pgr_view_close(view);
 }
 
@@ -187,7 +184,7 @@ range_of_index(Relation index, void *arg)
 		return;
 	view = pgr_pins_view(index, f->terms, f->nterms);
 	if (fill->segment == 0 && fill->doc == 0)
-		enter_pending(f, view);
+		pgr_view_pending(view, enter_pending_doc, f);
 	while (f->left > 0 && fill->segment < view->meta.nsegments && !f->inexact)
 	{
 		uint32		ndocs = view->meta.segments[fill->segment].ndocs;

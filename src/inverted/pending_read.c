@@ -38,9 +38,10 @@ typedef struct Reader
 	Relation	index;
 	const PgrSegShape *shape;
 	bool		sparse;
-	const PgrLexTerm *terms;	/* wanted, ascending; NULL: all */
+	const PgrLexTerm *terms;	/* wanted; NULL: all */
 	int			nterms;
 	uint32	   *hashes;			/* of terms */
+	PgrPendingEnd *end;			/* of the area for this reader, or NULL */
 	OpenDoc    *open;
 	int			nopen;
 	int			open_size;
@@ -49,7 +50,6 @@ typedef struct Reader
 	/* collecting */
 	PgrPendingDocs *out;
 	uint32		size;			/* of out->docs */
-	PgrPendingEnd *end;			/* of the area for this reader, or NULL */
 
 	/* handing over */
 	PgrPendingCallback callback;
@@ -142,6 +142,8 @@ count_doc(Reader *r, const PgrPendingRecord *rec)
 {
 	const uint32 *lengths = (const uint32 *) (rec + 1);
 
+	if (rec->flags & PGR_PENDING_DEAD)
+		r->out->ndead++;
 	if (rec->flags & PGR_PENDING_NULL)
 	{
 		r->out->nnulls++;
@@ -353,15 +355,21 @@ close_open(Reader *r, OpenDoc *o)
 	*o = r->open[--r->nopen];
 }
 
+/* Has a fragment anything that is wanted? */
+static bool
+fragment_wanted(const Reader *r, const PgrPendingRecord *rec, const uint32 *hashes)
+{
+	if (r->terms == NULL)
+		return true;
+	return (rec->flags & PGR_PENDING_NULL) == 0 && record_wanted(r, hashes, rec->nterms);
+}
+
 /* Collects what is wanted of a fragment; o: its open document, NULL if it is whole. */
 static bool
-collect_fragment(Reader *r, const PgrPendingRecord *rec, const uint32 *hashes, OpenDoc *o)
+collect_fragment(Reader *r, const PgrPendingRecord *rec, OpenDoc *o)
 {
 	uint32		number = o ? o->number : NO_NUMBER;
 
-	if (r->terms != NULL &&
-		((rec->flags & PGR_PENDING_NULL) || !record_wanted(r, hashes, rec->nterms)))
-		return true;
 	/* the first fragments may have held no wanted term */
 	if (number == NO_NUMBER)
 		number = collect_doc(r, rec);
@@ -417,6 +425,8 @@ read_record(Reader *r, const PgrPendingRecord *rec)
 		return true;
 	if (first && r->out)
 		count_doc(r, rec);
+	if (r->out && !r->out->held)
+		return true;
 	if (!first)
 	{
 		/* of a document that a seal has taken whole: see PGR_PENDING_FIRST */
@@ -426,7 +436,8 @@ read_record(Reader *r, const PgrPendingRecord *rec)
 	}
 	else if (!last)
 		o = add_open(r, rec);
-	good = r->callback ? hand_over_fragment(r, rec, o) : collect_fragment(r, rec, hashes, o);
+	good = !fragment_wanted(r, rec, hashes) ? true :
+		r->callback ? hand_over_fragment(r, rec, o) : collect_fragment(r, rec, o);
 	if (o && last && good)
 		close_open(r, o);
 	return good;
@@ -464,61 +475,104 @@ read_page(Reader *r, BlockNumber block, uint32 generation, bool last)
 	}
 }
 
-void
-pgr_pending_read(Relation index, const PgrSegShape *shape, bool sparse,
-				 const PgrPendingExtent *extents, int nextents, PgrPendingEnd *end,
-				 const PgrLexTerm *terms, int nterms, PgrPendingDocs *out)
+static void
+begin_reading(Reader *r, const PgrPendingArea *area)
 {
-	Reader		r = {0};
-
-	memset(out, 0, sizeof(*out));
-	r.index = index;
-	r.shape = shape;
-	r.sparse = sparse;
-	r.terms = terms;
-	r.nterms = nterms;
-	r.out = out;
-	r.end = end;
-	if (terms)
+	memset(r, 0, sizeof(*r));
+	r->index = area->index;
+	r->shape = area->shape;
+	r->sparse = area->sparse;
+	r->end = area->end;
+	r->terms = area->terms;
+	r->nterms = area->nterms;
+	if (r->terms)
 	{
-		r.hashes = palloc(Max(nterms, 1) * sizeof(uint32));
-		for (int i = 0; i < nterms; i++)
-			r.hashes[i] = pgr_pending_hash(terms[i].bytes, terms[i].len);
-	}
-	while (nextents > 0 && extents[nextents - 1].used == 0)
-		nextents--;
-	for (int i = 0; i < nextents; i++)
-	{
-		for (uint32 page = 0; page < extents[i].used; page++)
-			read_page(&r, extents[i].start + page, extents[i].generation,
-					  i == nextents - 1 && page == extents[i].used - 1);
+		r->hashes = palloc(Max(r->nterms, 1) * sizeof(uint32));
+		for (int i = 0; i < r->nterms; i++)
+			r->hashes[i] = pgr_pending_hash(r->terms[i].bytes, r->terms[i].len);
 	}
 }
 
+/* Extents up to the last one with a page in use. */
+static int
+used_extents(const PgrPendingArea *area)
+{
+	int			n = area->nextents;
+
+	while (n > 0 && area->extents[n - 1].used == 0)
+		n--;
+	return n;
+}
+
+/* From here on documents are counted only. */
+static void
+give_up_holding(Reader *r)
+{
+	MemoryContextReset(r->out->context);
+	r->out->held = false;
+	r->out->n = 0;
+	r->out->docs = NULL;
+	r->nopen = r->open_size = 0;
+	r->open = NULL;
+}
+
 void
-pgr_pending_stream(Relation index, const PgrSegShape *shape, bool sparse,
-				   const PgrPendingExtent *extents, int nextents, uint32 npages,
+pgr_pending_read(const PgrPendingArea *area, Size budget, PgrPendingDocs *out)
+{
+	Reader		r;
+	int			nextents = used_extents(area);
+	MemoryContext old;
+
+	begin_reading(&r, area);
+	memset(out, 0, sizeof(*out));
+	out->held = true;
+	if (nextents == 0)
+		return;
+	out->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve pending documents",
+										 ALLOCSET_DEFAULT_SIZES);
+	r.out = out;
+	old = MemoryContextSwitchTo(out->context);
+	for (int i = 0; i < nextents; i++)
+	{
+		const PgrPendingExtent *e = &area->extents[i];
+
+		for (uint32 page = 0; page < e->used; page++)
+		{
+			read_page(&r, e->start + page, e->generation,
+					  i == nextents - 1 && page == e->used - 1);
+			if (budget > 0 && out->held &&
+				MemoryContextMemAllocated(out->context, true) > budget)
+				give_up_holding(&r);
+		}
+	}
+	MemoryContextSwitchTo(old);
+}
+
+void
+pgr_pending_stream(const PgrPendingArea *area, uint32 npages,
 				   PgrPendingCallback callback, void *arg)
 {
-	Reader		r = {0};
+	Reader		r;
+	int			nextents = used_extents(area);
 
-	r.index = index;
-	r.shape = shape;
-	r.sparse = sparse;
+	begin_reading(&r, area);
 	r.callback = callback;
 	r.arg = arg;
 	r.scratch = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve pending document",
 									  ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < nextents; i++)
 	{
-		for (uint32 page = 0; page < extents[i].used; page++)
+		const PgrPendingExtent *e = &area->extents[i];
+
+		for (uint32 page = 0; page < e->used; page++)
 		{
 			r.complete_only = npages == 0;
 			if (npages > 0)
 				npages--;
 			else if (r.nopen == 0)
 				break;
-			read_page(&r, extents[i].start + page, extents[i].generation, false);
+			read_page(&r, e->start + page, e->generation,
+					  i == nextents - 1 && page == e->used - 1);
 		}
 	}
 	/* whoever put these failed between two fragments, or they are of format version 1 */

@@ -25,40 +25,20 @@
 
 /* --- collecting ------------------------------------------------------------------------- */
 
+/* Adds df and cf of a term in an index's segments. */
 static void
-pending_term(const PgrPendingDocs *pending, const char *term, uint32 len, double *df, double *cf)
+add_segments(PgrInvView *view, const PgrQueryNode *term, double *df, double *cf)
 {
-	for (uint32 i = 0; i < pending->n; i++)
-	{
-		const PgrLexDoc *doc = &pending->docs[i].doc;
-
-		for (int t = 0; t < doc->nterms; t++)
-		{
-			if (doc->terms[t].len == len && memcmp(doc->terms[t].bytes, term, len) == 0)
-			{
-				*df += 1;
-				*cf += doc->terms[t].tf;
-			}
-		}
-	}
-}
-
-/* df and cf of a term in one index */
-static void
-term_numbers(PgrInvView *view, const char *term, uint32 len, double *df, double *cf)
-{
-	*df = *cf = 0;
 	for (uint32 i = 0; i < view->meta.nsegments; i++)
 	{
 		PgrTermInfo info;
 
-		if (pgr_segment_find(view->segments[i], term, len, &info))
+		if (pgr_segment_find(view->segments[i], term->term, term->termlen, &info))
 		{
 			*df += info.df;
 			*cf += info.cf;
 		}
 	}
-	pending_term(&view->pending, term, len, df, cf);
 }
 
 /* Numbers of each term of a phrase, [nterms]; of other leaves one pair. */
@@ -73,7 +53,7 @@ typedef struct LeafNumbers
 
 typedef struct ExpandedTerm
 {
-	const char *bytes;
+	char	   *bytes;
 	uint32		len;
 	double		df;
 	double		cf;
@@ -88,12 +68,53 @@ typedef struct Expansion
 
 #define MAX_EXPANDED 64			/* terms that count for the score */
 
+/* entries that are added up before there is room for twice as many */
+#define EXPANSION_ROOM 4096
+
+static int
+compare_bytes(const void *a, const void *b)
+{
+	const ExpandedTerm *x = a,
+			   *y = b;
+
+	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
+}
+
+/* Adds up the entries of equal terms, and sorts them by their bytes. */
+static void
+expansion_combine(Expansion *x)
+{
+	int			n = 0;
+
+	if (x->n > 0)
+		qsort(x->terms, x->n, sizeof(ExpandedTerm), compare_bytes);
+	for (int i = 0; i < x->n; i++)
+	{
+		if (n > 0 && compare_bytes(&x->terms[n - 1], &x->terms[i]) == 0)
+		{
+			x->terms[n - 1].df += x->terms[i].df;
+			x->terms[n - 1].cf += x->terms[i].cf;
+			pfree(x->terms[i].bytes);
+		}
+		else
+			x->terms[n++] = x->terms[i];
+	}
+	x->n = n;
+}
+
 static void
 expansion_add(Expansion *x, const char *bytes, uint32 len, double df, double cf)
 {
 	char	   *copy = palloc(Max(len, 1));
+	bool		grow = x->n == x->size;
 
-	if (x->n == x->size)
+	/* terms that occur again and again take no more room */
+	if (x->n == x->size && x->n >= EXPANSION_ROOM)
+	{
+		expansion_combine(x);
+		grow = x->n > x->size / 2;
+	}
+	if (grow)
 	{
 		x->size = Max(x->size * 2, 64);
 		x->terms = x->terms ? repalloc_huge(x->terms, mul_size(x->size, sizeof(ExpandedTerm)))
@@ -113,15 +134,6 @@ expansion_found(void *arg, const char *term, uint32 len, const PgrTermInfo *info
 	expansion_add(arg, term, len, info->df, info->cf);
 }
 
-static int
-compare_bytes(const void *a, const void *b)
-{
-	const ExpandedTerm *x = a,
-			   *y = b;
-
-	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
-}
-
 /* highest df first, then by bytes, so that the choice is reproducible */
 static int
 compare_df(const void *a, const void *b)
@@ -134,41 +146,14 @@ compare_df(const void *a, const void *b)
 	return compare_bytes(a, b);
 }
 
-static void
-expand_view(PgrInvView *view, const PgrQueryNode *leaf, Expansion *x)
-{
-	for (uint32 i = 0; i < view->meta.nsegments; i++)
-		pgr_expand_leaf(view->segments[i], leaf, expansion_found, x);
-	for (uint32 i = 0; i < view->pending.n; i++)
-	{
-		const PgrLexDoc *doc = &view->pending.docs[i].doc;
-
-		for (int t = 0; t < doc->nterms; t++)
-		{
-			if (pgr_leaf_accepts(leaf, doc->terms[t].bytes, doc->terms[t].len))
-				expansion_add(x, doc->terms[t].bytes, doc->terms[t].len, 1, doc->terms[t].tf);
-		}
-	}
-}
-
 /* Adds up equal terms, keeps copies of the most frequent ones. */
 static void
 finish_expansion(Expansion *x, PgrLeafStats *stats)
 {
-	int			n = 0;
+	int			n;
 
-	if (x->n > 0)
-		qsort(x->terms, x->n, sizeof(ExpandedTerm), compare_bytes);
-	for (int i = 0; i < x->n; i++)
-	{
-		if (n > 0 && compare_bytes(&x->terms[n - 1], &x->terms[i]) == 0)
-		{
-			x->terms[n - 1].df += x->terms[i].df;
-			x->terms[n - 1].cf += x->terms[i].cf;
-		}
-		else
-			x->terms[n++] = x->terms[i];
-	}
+	expansion_combine(x);
+	n = x->n;
 	if (n > 0)
 		qsort(x->terms, n, sizeof(ExpandedTerm), compare_df);
 	n = Min(n, MAX_EXPANDED);
@@ -186,20 +171,88 @@ finish_expansion(Expansion *x, PgrLeafStats *stats)
 
 /* --- one index's contribution ----------------------------------------------------------- */
 
-/* Adds its numbers; returns the view they are of, open, in the context `keep`. */
-static PgrInvView *
-add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext keep)
+static bool
+is_expanded(const PgrQueryNode *leaf)
 {
-	int			nterms;
-	bool		all;
-	PgrQuery   *query = pinned->query;
-	PgrLexTerm *terms = pgr_query_terms(&query, 1, &nterms, &all);
-	MemoryContext old = MemoryContextSwitchTo(keep);
-	PgrInvView *view = pgr_pins_view(index, all ? NULL : terms, all ? 0 : nterms);
-	PgrCollection *c = &pinned->collection;
+	return leaf->kind == PGR_NODE_TERM && (leaf->prefix || leaf->fuzzy > 0);
+}
 
-	MemoryContextSwitchTo(old);
+/* The words of a leaf: those of a phrase, or itself. */
+static int
+leaf_words(const PgrQueryNode *leaf)
+{
+	return leaf->kind == PGR_NODE_PHRASE ? leaf->nchildren : 1;
+}
 
+static const PgrQueryNode *
+leaf_word(const PgrQueryNode *leaf, int i)
+{
+	return leaf->kind == PGR_NODE_PHRASE ? leaf->children[i] : leaf;
+}
+
+/* What a term of a pending document adds to the numbers of a leaf. */
+static void
+add_pending_term(const PgrQueryNode *leaf, LeafNumbers *numbers, const PgrLexTerm *t)
+{
+	if (is_expanded(leaf))
+	{
+		if (pgr_leaf_accepts(leaf, t->bytes, t->len))
+			expansion_add(numbers->expansion, t->bytes, t->len, 1, t->tf);
+		return;
+	}
+	for (int i = 0; i < leaf_words(leaf); i++)
+	{
+		const PgrQueryNode *word = leaf_word(leaf, i);
+
+		if (word->termlen == t->len && memcmp(word->term, t->bytes, t->len) == 0)
+		{
+			numbers->df[i] += 1;
+			numbers->cf[i] += t->tf;
+		}
+	}
+}
+
+typedef struct PendingNumbers
+{
+	const PgrQuery *query;
+	LeafNumbers *numbers;
+} PendingNumbers;
+
+static void
+add_pending_doc(void *arg, const PgrPendingDoc *d)
+{
+	PendingNumbers *p = arg;
+
+	for (int t = 0; t < d->doc.nterms; t++)
+	{
+		for (int i = 0; i < p->query->nleaves; i++)
+			add_pending_term(p->query->leaves[i], &p->numbers[i], &d->doc.terms[t]);
+	}
+}
+
+/* Adds what its segments have of a query's leaves. */
+static void
+add_leaves(PgrInvView *view, const PgrQuery *query, LeafNumbers *numbers)
+{
+	for (int i = 0; i < query->nleaves; i++)
+	{
+		const PgrQueryNode *leaf = query->leaves[i];
+
+		if (is_expanded(leaf))
+		{
+			for (uint32 s = 0; s < view->meta.nsegments; s++)
+				pgr_expand_leaf(view->segments[s], leaf, expansion_found, numbers[i].expansion);
+			continue;
+		}
+		for (int t = 0; t < leaf_words(leaf); t++)
+			add_segments(view, leaf_word(leaf, t), &numbers[i].df[t], &numbers[i].cf[t]);
+	}
+}
+
+/* Adds how many documents an index has, and how long they are. */
+static void
+add_collection(PgrInvView *view, PgrCollection *c)
+{
 	c->ndocs += view->pending.ndocs;
 	c->sum_length += view->pending.sum_length;
 	for (int f = 0; f < view->shape.nfields; f++)
@@ -215,27 +268,24 @@ add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext
 		for (int f = 0; f < view->shape.nfields; f++)
 			c->field_sum_length[f] += sums[f];
 	}
-	for (int i = 0; i < query->nleaves; i++)
-	{
-		PgrQueryNode *leaf = query->leaves[i];
-		int			n = leaf->kind == PGR_NODE_PHRASE ? leaf->nchildren : 1;
+}
 
-		if (leaf->kind == PGR_NODE_TERM && (leaf->prefix || leaf->fuzzy > 0))
-		{
-			expand_view(view, leaf, numbers[i].expansion);
-			continue;
-		}
-		for (int t = 0; t < n; t++)
-		{
-			PgrQueryNode *term = leaf->kind == PGR_NODE_PHRASE ? leaf->children[t] : leaf;
-			double		df,
-						cf;
+/* Adds its numbers; returns the view they are of, open, in the context `keep`. */
+static PgrInvView *
+add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext keep)
+{
+	int			nterms;
+	bool		all;
+	PgrQuery   *query = pinned->query;
+	PgrLexTerm *terms = pgr_query_terms(&query, 1, &nterms, &all);
+	PendingNumbers pending = {query, numbers};
+	MemoryContext old = MemoryContextSwitchTo(keep);
+	PgrInvView *view = pgr_pins_view(index, all ? NULL : terms, all ? 0 : nterms);
 
-			term_numbers(view, term->term, term->termlen, &df, &cf);
-			numbers[i].df[t] += df;
-			numbers[i].cf[t] += cf;
-		}
-	}
+	MemoryContextSwitchTo(old);
+	add_collection(view, &pinned->collection);
+	add_leaves(view, query, numbers);
+	pgr_view_pending(view, add_pending_doc, &pending);
 	return view;
 }
 

@@ -257,26 +257,21 @@ pending_matches(PgrInvScan *s, const PgrPendingDoc *d)
 	return true;
 }
 
+/* A pending document as a candidate; arg: the scan. */
 static void
-search_pending(PgrInvScan *s)
+search_pending(void *arg, const PgrPendingDoc *d)
 {
-	PgrPendingDocs *pending = &s->view->pending;
+	PgrInvScan *s = arg;
+	PgrHit		hit = {0};
 
-	for (uint32 i = 0; i < pending->n; i++)
-	{
-		PgrPendingDoc *d = &pending->docs[i];
-		PgrHit		hit;
-
-		if (d->dead || d->null || !pending_matches(s, d))
-			continue;
-		hit.score = pgr_score_document(s->pinned, &d->doc, NULL);
-		hit.tid = d->tid;
-		hit.doc = i;
-		hit.source = s->view->meta.nsegments;
-		hit.hash = d->doc.hash;
-		if (hit.score > 0 && pgr_topk_may_enter(&s->top, hit.score))
-			pgr_topk_add(&s->top, &hit);
-	}
+	if (d->dead || d->null || !pending_matches(s, d))
+		return;
+	hit.score = pgr_score_document(s->pinned, &d->doc, NULL);
+	hit.tid = d->tid;
+	hit.source = s->view->meta.nsegments;
+	hit.hash = d->doc.hash;
+	if (hit.score > 0 && pgr_topk_may_enter(&s->top, hit.score))
+		pgr_topk_add(&s->top, &hit);
 }
 
 void
@@ -333,7 +328,7 @@ next_batch(PgrInvScan *s)
 	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
 		pgr_search_segment(s->view->segments[i], i, &s->view->shape, s->pinned,
 						   s->filters, s->nfilters, &s->top, &s->recheck);
-	search_pending(s);
+	pgr_view_pending(s->view, search_pending, s);
 	pgr_topk_finish(&s->top);
 	MemoryContextSwitchTo(old);
 	s->at = 0;
@@ -389,6 +384,7 @@ typedef struct CollectState
 	PgrInvScan *s;
 	PgrSegment *seg;
 	const uint64 *returned;		/* leave these out; NULL: none */
+	bool		unmarked;		/* pending rows: no hits */
 	PgrTidList *list;
 } CollectState;
 
@@ -404,34 +400,23 @@ collect_doc(void *arg, uint32 doc)
 	pgr_tids_add(c->list, &tid, c->list->with_hashes ? pgr_segment_hash(c->seg, doc) : 0);
 }
 
-/*
- * Pending rows, with all their terms: the view may hold only those with a term of
- * the query.
- */
+/* A pending row; arg: CollectState. */
 static void
-collect_pending(PgrInvScan *s, bool unmarked, PgrTidList *list)
+collect_pending(void *arg, const PgrPendingDoc *d)
 {
-	PgrPendingDocs docs;
+	CollectState *c = arg;
 
-	pgr_pending_read(s->view->index, &s->view->pending_shape, s->source.sparse,
-					 s->view->meta.pending, s->view->meta.npending, &s->view->end, NULL, 0,
-					 &docs);
-	for (uint32 i = 0; i < docs.n; i++)
-	{
-		PgrPendingDoc *d = &docs.docs[i];
-
-		if (d->dead || d->null || !pending_matches(s, d))
-			continue;
-		if (unmarked && s->pinned && pgr_score_document(s->pinned, &d->doc, NULL) > 0)
-			continue;
-		pgr_tids_add(list, &d->tid, d->doc.hash);
-	}
+	if (d->dead || d->null || !pending_matches(c->s, d))
+		return;
+	if (c->unmarked && c->s->pinned && pgr_score_document(c->s->pinned, &d->doc, NULL) > 0)
+		return;
+	pgr_tids_add(c->list, unconstify(ItemPointerData *, &d->tid), d->doc.hash);
 }
 
 void
 pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 {
-	CollectState c = {s, NULL, NULL, list};
+	CollectState c = {.s = s, .unmarked = unmarked, .list = list};
 	const PgrSegDesc *desc;
 	uint32		end;
 
@@ -439,7 +424,8 @@ pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 	if (s->rest_source == s->view->meta.nsegments)
 	{
 		s->rest_source++;
-		collect_pending(s, unmarked, list);
+		/* with all their terms: the view has those with a term of the query */
+		pgr_view_pending_whole(s->view, collect_pending, &c);
 		return;
 	}
 	c.seg = s->view->segments[s->rest_source];
@@ -467,11 +453,16 @@ pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 	}
 }
 
+static void
+collect_pending_null(void *arg, const PgrPendingDoc *d)
+{
+	if (d->null && !d->dead)
+		pgr_tids_add(arg, unconstify(ItemPointerData *, &d->tid), 0);
+}
+
 void
 pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 {
-	PgrPendingDocs docs;
-
 	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
 	{
 		PgrSegment *seg = s->view->segments[i];
@@ -487,16 +478,8 @@ pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 			pgr_tids_add(list, &tid, 0);
 		}
 	}
-	if (s->view->pending.nnulls == 0)
-		return;
-	pgr_pending_read(s->view->index, &s->view->pending_shape, s->source.sparse,
-					 s->view->meta.pending, s->view->meta.npending, &s->view->end, NULL, 0,
-					 &docs);
-	for (uint32 i = 0; i < docs.n; i++)
-	{
-		if (docs.docs[i].null && !docs.docs[i].dead)
-			pgr_tids_add(list, &docs.docs[i].tid, 0);
-	}
+	if (s->view->pending.nnulls > 0)
+		pgr_view_pending_whole(s->view, collect_pending_null, list);
 }
 
 /* The next row of the current list; refilled source by source. */

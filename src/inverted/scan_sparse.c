@@ -116,61 +116,67 @@ pgr_sparse_end(PgrInvScan *s)
 
 /* --- candidates --------------------------------------------------------------------- */
 
-/* The inner product with a pending document, whose terms are the query's only. */
-static double
-pending_product(const PgrSparseScan *x, const PgrLexDoc *doc, double *magnitude)
+/* The query's term of a pending document's, NULL if it has none of that dimension. */
+static const PgrSparseTerm *
+term_of_key(const PgrSparseScan *x, const char *bytes)
 {
-	double		sum = 0;
+	const unsigned char *key = (const unsigned char *) bytes;
+	uint32		dim = (uint32) key[0] << 24 | key[1] << 16 | key[2] << 8 | key[3];
+	int			lo = 0,
+				hi = x->nterms;
 
-	*magnitude = 0;
-	for (int t = 0; t < doc->nterms; t++)
+	while (lo < hi)
 	{
-		const unsigned char *key = (const unsigned char *) doc->terms[t].bytes;
-		uint32		dim = (uint32) key[0] << 24 | key[1] << 16 | key[2] << 8 | key[3];
-		float		value;
-		int			lo = 0,
-					hi = x->nterms - 1;
+		int			mid = (lo + hi) / 2;
 
-		memcpy(&value, &doc->terms[t].tf, sizeof(float));
-		if (key[4])
-			value = -value;
-		while (lo < hi)
-		{
-			int			mid = (lo + hi) / 2;
-
-			if (x->terms[mid].dim < dim)
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		sum += (double) value * x->terms[lo].weight;
-		*magnitude += fabs((double) value * x->terms[lo].weight);
+		if (x->terms[mid].dim < dim)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	return sum;
+	return lo < x->nterms && x->terms[lo].dim == dim ? &x->terms[lo] : NULL;
 }
 
-static void
-search_pending(PgrInvScan *s, PgrSparseScan *x)
+/* The inner product with a pending document; false: no dimension is the query's. */
+static bool
+pending_product(const PgrSparseScan *x, const PgrLexDoc *doc, double *product, double *magnitude)
 {
-	PgrPendingDocs *pending = &s->view->pending;
+	bool		touched = false;
 
-	for (uint32 i = 0; i < pending->n; i++)
+	*product = *magnitude = 0;
+	for (int t = 0; t < doc->nterms; t++)
 	{
-		PgrPendingDoc *d = &pending->docs[i];
-		double		magnitude;
-		PgrHit		hit = {0};
+		const PgrSparseTerm *term = term_of_key(x, doc->terms[t].bytes);
+		float		value;
 
-		if (d->dead || d->null)
+		if (term == NULL)
 			continue;
-		hit.score = pending_product(x, &d->doc, &magnitude);
-		hit.tid = d->tid;
-		hit.doc = i;
-		hit.source = s->view->meta.nsegments;
-		/* single-precision sums in the kernel: far below this */
-		x->error = Max(x->error, magnitude * 1e-4);
-		if (pgr_topk_may_enter(&s->top, hit.score))
-			pgr_topk_add(&s->top, &hit);
+		memcpy(&value, &doc->terms[t].tf, sizeof(float));
+		if (doc->terms[t].bytes[4])
+			value = -value;
+		*product += (double) value * term->weight;
+		*magnitude += fabs((double) value * term->weight);
+		touched = true;
 	}
+	return touched;
+}
+
+/* A pending document as a candidate; arg: the scan. */
+static void
+search_pending(void *arg, const PgrPendingDoc *d)
+{
+	PgrInvScan *s = arg;
+	double		magnitude;
+	PgrHit		hit = {0};
+
+	if (d->dead || d->null || !pending_product(s->sparse, &d->doc, &hit.score, &magnitude))
+		return;
+	hit.tid = d->tid;
+	hit.source = s->view->meta.nsegments;
+	/* single-precision sums in the kernel: far below this */
+	s->sparse->error = Max(s->sparse->error, magnitude * 1e-4);
+	if (pgr_topk_may_enter(&s->top, hit.score))
+		pgr_topk_add(&s->top, &hit);
 }
 
 static void
@@ -203,7 +209,7 @@ next_batch(PgrInvScan *s, PgrSparseScan *x)
 		pgr_search_sparse(s->view->segments[i], i, x->terms, x->nterms, &s->top, &error);
 		x->error = Max(x->error, error);
 	}
-	search_pending(s, x);
+	pgr_view_pending(s->view, search_pending, s);
 	pgr_topk_finish(&s->top);
 	MemoryContextSwitchTo(old);
 	x->exhausted = s->top.n == 0;
@@ -254,35 +260,16 @@ mark_touched(PgrInvScan *s, PgrSparseScan *x)
 	}
 }
 
-/* Pending rows without any of the query's dimensions. */
+/* A pending row, if it has none of the query's dimensions; arg: the scan. */
 static void
-collect_pending_zeros(PgrInvScan *s)
+collect_pending_zero(void *arg, const PgrPendingDoc *d)
 {
-	PgrPendingDocs docs;
-	PgrPendingDocs *touched = &s->view->pending;
+	PgrInvScan *s = arg;
+	double		product,
+				magnitude;
 
-	pgr_pending_read(s->view->index, &s->view->pending_shape, true,
-					 s->view->meta.pending, s->view->meta.npending, &s->view->end, NULL, 0,
-					 &docs);
-	for (uint32 i = 0, j = 0; i < docs.n; i++)
-	{
-		PgrPendingDoc *d = &docs.docs[i];
-		bool		seen = false;
-
-		if (d->dead || d->null)
-			continue;
-		/* both lists are in page order, the first a part of the second */
-		for (uint32 k = j; k < touched->n && !seen; k++)
-		{
-			if (ItemPointerEquals(&touched->docs[k].tid, &d->tid) && !touched->docs[k].dead)
-			{
-				seen = true;
-				j = k == j ? j + 1 : j;
-			}
-		}
-		if (!seen)
-			pgr_tids_add(&s->tids, &d->tid, 0);
-	}
+	if (!d->dead && !d->null && !pending_product(s->sparse, &d->doc, &product, &magnitude))
+		pgr_tids_add(&s->tids, unconstify(ItemPointerData *, &d->tid), 0);
 }
 
 static bool
@@ -308,7 +295,7 @@ next_zero(IndexScanDesc scan, PgrInvScan *s, PgrSparseScan *x)
 		else
 		{
 			s->rest_source++;
-			collect_pending_zeros(s);
+			pgr_view_pending_whole(s->view, collect_pending_zero, s);
 		}
 	}
 	scan->xs_heaptid = s->tids.tids[s->tids.at++];

@@ -40,10 +40,13 @@ seal_pages(Relation index, const PgrInvMeta *meta, uint32 npages, PgrSegDesc *de
 	PgrSegShape pending_shape = pgr_inv_pending_shape(meta);
 	uint32		generation = pgr_inv_new_generation(index, PGR_INV_SEAL);
 	PgrSpill   *spill = pgr_spill_begin(&shape, meta->sparse, (Size) maintenance_work_mem * 1024);
+	PgrPendingArea area = {
+		.index = index, .shape = &pending_shape, .sparse = meta->sparse,
+		.extents = meta->pending, .nextents = meta->nclosed
+	};
 
 	memset(desc, 0, sizeof(*desc));
-	pgr_pending_stream(index, &pending_shape, meta->sparse, meta->pending, meta->nclosed,
-					   npages, seal_doc, spill);
+	pgr_pending_stream(&area, npages, seal_doc, spill);
 	pgr_spill_finish(spill, index, generation, PGR_RUN_LOGGED, desc);
 	return desc->ndocs + desc->nnulls > 0;
 }

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "inverted/inverted.h"
+#include "miscadmin.h"
 #include "storage/shmem.h"
 
 static int
@@ -24,11 +25,37 @@ compare_size(const void *a, const void *b)
 	return x->generation < y->generation ? -1 : x->generation > y->generation;
 }
 
+static PgrPendingArea
+pending_area(PgrInvView *view, const PgrLexTerm *terms, int nterms)
+{
+	PgrPendingArea area = {
+		.index = view->index, .shape = &view->pending_shape, .sparse = view->meta.sparse,
+		.extents = view->meta.pending, .nextents = view->meta.npending, .end = &view->end,
+		.terms = terms, .nterms = nterms
+	};
+
+	return area;
+}
+
+/* The pending area will be read again, when the caller's terms may be gone. */
+static void
+copy_terms(PgrInvView *view, const PgrLexTerm *terms, int nterms)
+{
+	view->terms = palloc0(Max(nterms, 1) * sizeof(PgrLexTerm));
+	view->nterms = nterms;
+	for (int i = 0; i < nterms; i++)
+	{
+		view->terms[i].bytes = memcpy(palloc(Max(terms[i].len, 1)), terms[i].bytes, terms[i].len);
+		view->terms[i].len = terms[i].len;
+	}
+}
+
 /* Opens what view->meta lists. */
 static void
 open_parts(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 {
 	Relation	index = view->index;
+	PgrPendingArea area;
 
 	view->shape = pgr_inv_shape(&view->meta);
 	view->pending_shape = pgr_inv_pending_shape(&view->meta);
@@ -38,9 +65,10 @@ open_parts(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 	view->segments = palloc0(Max(view->meta.nsegments, 1) * sizeof(PgrSegment *));
 	for (uint32 i = 0; i < view->meta.nsegments; i++)
 		view->segments[i] = pgr_segment_open(index, &view->meta.segments[i], &view->shape);
-	pgr_pending_read(index, &view->pending_shape, view->meta.sparse,
-					 view->meta.pending, view->meta.npending, &view->end, terms, nterms,
-					 &view->pending);
+	area = pending_area(view, terms, nterms);
+	pgr_pending_read(&area, (Size) work_mem * 1024, &view->pending);
+	if (!view->pending.held && terms != NULL)
+		copy_terms(view, terms, nterms);
 }
 
 PgrInvView *
@@ -90,6 +118,34 @@ pgr_view_close(PgrInvView *view)
 {
 	for (uint32 i = 0; i < view->meta.nsegments; i++)
 		pgr_segment_close(view->segments[i]);
+}
+
+void
+pgr_view_pending(PgrInvView *view, PgrPendingCallback callback, void *arg)
+{
+	PgrPendingArea area = pending_area(view, view->terms, view->nterms);
+
+	for (uint32 i = 0; i < view->pending.n; i++)
+		callback(arg, &view->pending.docs[i]);
+	if (!view->pending.held)
+		pgr_pending_stream(&area, PG_UINT32_MAX, callback, arg);
+}
+
+void
+pgr_view_pending_whole(PgrInvView *view, PgrPendingCallback callback, void *arg)
+{
+	PgrPendingArea area = pending_area(view, NULL, 0);
+
+	pgr_pending_stream(&area, PG_UINT32_MAX, callback, arg);
+}
+
+void
+pgr_view_hold_pending(PgrInvView *view)
+{
+	PgrPendingArea area = pending_area(view, view->terms, view->nterms);
+
+	if (!view->pending.held)
+		pgr_pending_read(&area, 0, &view->pending);
 }
 
 /* --- the terms of queries --------------------------------------------------------- */
