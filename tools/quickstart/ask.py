@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Asks the quick start's database and prints the answers, or how good they are.
 
-    ask.py MODEL.npz [--explain] QUESTION...
-    ask.py MODEL.npz --judge QUESTIONS.tsv QRELS.tsv
+    ask.py VECTORS_DIR [--explain] QUESTION...
+    ask.py VECTORS_DIR --judge QUESTIONS.tsv QRELS.tsv
 
 A question runs hybrid.sql through psql (connection from the environment). The time of
 each step comes from EXPLAIN ANALYZE of the same search as plain SQL. --judge
@@ -90,13 +90,14 @@ def leg_text(name, rank, score):
 
 
 def show(row):
-    rank, title, ident, ranks, scores, score, max_sim, snippet = row
+    rank, title, ident, ranks, scores, score, max_sim, mixed, snippet = row
     ranks, scores = array(ranks, int), array(scores, float)
     # cosine distance to similarity
     scores[1] = None if scores[1] is None else 1 + scores[1]
     print("%s %s" % (style("1", "%2s." % rank), style("1", textwrap.shorten(title, WIDTH - 4, placeholder=" ..."))))
     facts = [leg_text(*leg) for leg in zip(("BM25", "cosine"), ranks, scores)]
-    facts += ["RRF %.4f" % float(score)] + ["MaxSim %.2f" % float(max_sim)] * bool(max_sim)
+    facts += ["RRF %.4f" % float(score)] + ["MaxSim %.2f" % float(max_sim or 0)] * bool(max_sim)
+    facts += ["mixed %.2f" % float(mixed or 0)] * bool(mixed)
     print("    %s   %s" % (style("36", "   ".join(facts)), style("2", ident)))
     for line in textwrap.wrap(" ".join(snippet.split()), WIDTH - 4)[:2]:
         if TTY:
@@ -109,7 +110,7 @@ def ask(encoder, question, explain):
     print(style("1;32", "? " + question))
     qvec, qtokens = encoder.encode(question)
     if not qvec:
-        print("  No word of the question is in the vectors' dictionary: that leg and the rerank are left out.")
+        print("  The question has no vector (no word that is known): that leg and the rerank are left out.")
     variables = {"question": question, "qvec": qvec, "qtokens": qtokens}
     search = sql_file("hybrid.sql")
     rows = list(csv.reader(io.StringIO(psql(search + ";", "--csv", **variables))))
@@ -149,16 +150,16 @@ def judge(encoder, questions, qrels):
     psql("""CREATE TABLE questions (topic text PRIMARY KEY, question text, qvec vector, qtokens multivector);
 CREATE TABLE qrels (topic text, doc text, grade int, PRIMARY KEY (topic, doc));
 """ + copy_rows("questions", asked) + copy_rows("qrels", judged))
-    print(style("1", "   %-22s %8s %10s %11s %12s" % ("", "nDCG@10", "recall@10", "recall@100", "ms a search")))
+    print(style("1", "   %-25s %8s %10s %11s %12s" % ("", "nDCG@10", "recall@10", "recall@100", "ms a search")))
     for line in psql(sql_file("judge.sql")).splitlines():
-        print("   %-22s %8s %10s %11s %12s" % tuple(line.split("|")))
+        print("   %-25s %8s %10s %11s %12s" % tuple(line.split("|")))
 
 
 def main():
     args = [a for a in sys.argv[1:] if a != "--explain"]
     if len(args) < 2:
         sys.exit(__doc__)
-    encoder = embed.Encoder(args[0])
+    encoder = embed.load_encoder(args[0])
     if args[1] == "--judge":
         judge(encoder, *args[2:])
         return

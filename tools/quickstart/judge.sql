@@ -32,10 +32,24 @@ FROM questions, hybrid_search('docs', 'id', ARRAY[:words, :vectors], 100, method
 INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
 UPDATE started SET at = clock_timestamp();
 
-\set name '5 RRF, then MaxSim'
+\set name '5 RRF, then MaxSim alone'
 INSERT INTO run SELECT :'name', topic, hit, rank
 FROM questions, hybrid_search('docs', 'id', ARRAY[:words, :vectors], 100,
     rerank => leg('tokens', '@#', qtokens, depth => 100), rerank_weight => 1);
+INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
+UPDATE started SET at = clock_timestamp();
+
+\set name '6 RRF mixed with MaxSim'
+INSERT INTO run SELECT :'name', topic, hit, rank
+FROM questions, hybrid_search('docs', 'id', ARRAY[:words, :vectors], 100,
+    rerank => leg('tokens', '@#', qtokens, depth => 100));
+INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
+UPDATE started SET at = clock_timestamp();
+
+\set name '7 CC mixed with MaxSim'
+INSERT INTO run SELECT :'name', topic, hit, rank
+FROM questions, hybrid_search('docs', 'id', ARRAY[:words, :vectors], 100, method => 'cc',
+    rerank => leg('tokens', '@#', qtokens, depth => 100));
 INSERT INTO spent SELECT :'name', clock_timestamp() - at FROM started;
 UPDATE started SET at = clock_timestamp();
 

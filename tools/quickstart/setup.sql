@@ -1,4 +1,5 @@
--- The table of the quick start. One row a section of the manual.
+-- The table of the quick start. One row a section of the manual. psql variable: width
+-- (of a section's vector).
 CREATE EXTENSION pgretrieve;
 
 CREATE TABLE docs (
@@ -6,6 +7,6 @@ CREATE TABLE docs (
     title     text NOT NULL,
     body      text NOT NULL,
     words     text NOT NULL,          -- what is searched: title and body
-    embedding vector(256),            -- one vector a section
-    tokens    multivector(128, f16)   -- one vector a word, for MaxSim
+    embedding vector(:width),           -- one vector a section
+    tokens    multivector(128, i8)    -- one vector a word (or piece of one), for MaxSim
 );
