@@ -1,0 +1,93 @@
+# clients/encoder/embed_table.py against a server: all rows, changed rows, --follow, --uninstall,
+# what is refused. Its model is a tiny one of random weights, made here. Skips where Python or a
+# package of it is missing; PGR_PYTHON names another Python.
+use strict;
+use warnings;
+use FindBin;
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use PgrTest;
+
+my $python = $ENV{PGR_PYTHON} // 'python3';
+my $client = "$FindBin::Bin/../../clients/encoder";
+plan skip_all => "$python lacks numpy, onnx, onnxruntime, tokenizers or psycopg"
+	if !IPC::Run::run([ $python, '-c', 'import numpy, onnx, onnxruntime, tokenizers, psycopg' ], '>', \my $ignored, '2>', \my $why);
+
+my $model = PostgreSQL::Test::Utils::tempdir();
+ok(IPC::Run::run([ $python, "$client/test_model.py", $model ]), 'a model');
+my $node = new_server('main');
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pgretrieve;
+	CREATE SCHEMA "My Notes";
+	CREATE ROLE writer LOGIN;
+	CREATE TABLE "My Notes"."Note" ("Key" text PRIMARY KEY, title text, body text, v vector(16), t multivector(16, i8));
+	GRANT USAGE ON SCHEMA "My Notes" TO writer;
+	GRANT SELECT, INSERT, UPDATE, DELETE ON "My Notes"."Note" TO writer;
+	INSERT INTO "My Notes"."Note" SELECT 'k''' || i, 'apple', CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN ' ' ELSE 'banana zebra ' || i END FROM generate_series(1, 50) i});
+
+my @arguments = ('--table', '"My Notes"."Note"', '--key', 'Key', '--model', $model,
+	'--text', q{nullif(title || format('%s', ''), '') || CASE WHEN btrim(body) <> '' THEN body END}, '--dense', 'v', '--tokens', 't', '--rows', '7');
+my @program = ($python, "$client/embed_table.py");
+local $ENV{PGHOST} = $node->host;
+local $ENV{PGPORT} = $node->port;
+local $ENV{PGDATABASE} = 'postgres';
+
+sub ask { return $node->safe_psql('postgres', shift) }
+my $queue = '"My Notes"."Note_to_embed"';
+my $state = qq{SELECT (SELECT count(v) FROM "My Notes"."Note"), (SELECT count(t) FROM "My Notes"."Note"), (SELECT count(*) FROM $queue)};
+
+$node->command_ok([ @program, @arguments ], 'all rows');
+is(ask($state), '30|30|0', 'those with text have vectors, the queue is empty');
+is(ask(q{SELECT DISTINCT round(vector_norm(v)::numeric, 4), token_count(t) FROM "My Notes"."Note" WHERE v IS NOT NULL}), '1.0000|3', 'of unit length, a vector a token');
+$node->command_ok([ @program, @arguments ], 'again');
+is(ask($state), '30|30|0', 'and nothing was to do');
+
+# what changes is queued, by whoever may write the table; what keeps its text is not
+ask(q{SET ROLE writer; UPDATE "My Notes"."Note" SET title = title; UPDATE "My Notes"."Note" SET v = v});
+is(ask("SELECT count(*) FROM $queue"), '0', 'the same text is not queued');
+ask(q{SET ROLE writer; SET search_path = pg_temp; UPDATE "My Notes"."Note" SET body = 'cherry' WHERE "Key" = 'k''2';
+	UPDATE "My Notes"."Note" SET body = NULL WHERE "Key" = 'k''3'; INSERT INTO "My Notes"."Note" VALUES ('new', 'index', 'search');
+	INSERT INTO "My Notes"."Note" VALUES ('gone', 'index', 'search'); DELETE FROM "My Notes"."Note" WHERE "Key" = 'gone'});
+is(ask(qq{SELECT string_agg(key, ' ' ORDER BY key) FROM $queue}), q{gone k'2 k'3 new}, 'another text is');
+my $before = ask(q{SELECT v FROM "My Notes"."Note" WHERE "Key" = 'k''2'});
+$node->command_ok([ @program, @arguments ], 'what changed');
+is(ask($state), '30|30|0', 'one more, one less');
+isnt(ask(q{SELECT v FROM "My Notes"."Note" WHERE "Key" = 'k''2'}), $before, 'another vector');
+is(ask(q{SELECT v IS NULL AND t IS NULL FROM "My Notes"."Note" WHERE "Key" = 'k''3'}), 't', 'no text, no vectors');
+
+# a change is not held up by a batch, and its vector is that of the text
+my ($in, $out, $err) = ('', '', '');
+my $following = IPC::Run::start([ @program, @arguments, '--follow' ], '<', \$in, '>', \$out, '2>', \$err);
+ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%LISTEN%' OR query LIKE '%to_embed%' AND pid <> pg_backend_pid())}), 'it follows');
+ask(q{UPDATE "My Notes"."Note" SET body = 'fusion search' WHERE "Key" = 'new'; INSERT INTO "My Notes"."Note" VALUES ('late', 'fusion', 'zebra')});
+ok($node->poll_query_until('postgres', q{SELECT v IS NOT NULL FROM "My Notes"."Note" WHERE "Key" = 'late'}), 'and embeds what comes');
+$following->kill_kill;
+is(ask("SELECT count(*) FROM $queue"), '0', 'stopped, it leaves nothing half done');
+
+$node->command_ok([ @program, '--table', '"My Notes"."Note"', '--uninstall' ], 'uninstall');
+is(ask(q{SELECT (SELECT count(*) FROM pg_class WHERE relname LIKE '%embed'), (SELECT count(*) FROM pg_proc WHERE proname LIKE '%embed'), (SELECT count(*) FROM pg_trigger WHERE tgname LIKE '%embed')}), '0|0|0', 'nothing is left');
+
+# a SPLADE model's weights, found through their index
+my $splade = PostgreSQL::Test::Utils::tempdir();
+ok(IPC::Run::run([ $python, "$client/test_model.py", $splade, 16, 'splade' ]), 'a SPLADE model');
+ask('CREATE TABLE plain (id int PRIMARY KEY, body text, w sparsevec(12)); INSERT INTO plain VALUES (1, \'apple\'), (2, \'zebra index\'), (3, NULL)');
+$node->command_ok([ @program, '--table', 'plain', '--key', 'id', '--text', 'body', '--model', $splade, '--sparse', 'w' ], 'sparse weights');
+is(ask('CREATE INDEX ON plain USING inverted (w); SELECT count(w), min(l2_norm(w)) > 0 FROM plain'), '2|t', 'of each text');
+
+for (
+	[ 'no such table', qr/there is no table nope/, '--table', 'nope', '--key', 'id', '--text', 'x', '--model', $model, '--dense', 'v' ],
+	[ 'no such column', qr/has no column w/, @arguments, '--dense', 'w' ],
+	[ 'no column named', qr/name at least one/, '--table', 'x', '--key', 'id', '--text', 'x', '--model', $model ],
+	[ 'not a SPLADE model', qr/is not a SPLADE model/, '--table', '"My Notes"."Note"', '--key', 'Key', '--text', 'body', '--model', $model, '--sparse', 'v' ],
+	[ 'no rows', qr/at least 1/, @arguments, '--rows', '0' ])
+{
+	my ($name, $message, @with) = @$_;
+	my $ok = IPC::Run::run([ @program, @with ], '>', \my $printed, '2>', \my $said);
+	ok(!$ok, "$name: refused");
+	like($said, $message, "$name: said");
+}
+is(ask(q{SELECT count(*) FROM pg_class WHERE relname LIKE 'Note_%embed'}), '0', 'and nothing was made');
+$node->stop;
+done_testing();
