@@ -257,6 +257,23 @@ is_weight(const Reader *r, uint32 n)
 	return r->sparse ? value > 0 && isfinite(value) : n > 0;
 }
 
+/* How many of a record's terms there are up to the last one that may be wanted. */
+static uint32
+terms_to_read(const Reader *r, const uint32 *hashes, uint32 n)
+{
+	if (r->terms == NULL)
+		return n;
+	for (; n > 0; n--)
+	{
+		for (int q = 0; q < r->nterms; q++)
+		{
+			if (hashes[n - 1] == r->hashes[q])
+				return n;
+		}
+	}
+	return 0;
+}
+
 /* The terms of one record into a document; the page is a private copy. */
 static bool
 read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
@@ -265,8 +282,9 @@ read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 		((const char *) rec + pgr_pending_header_size(r->shape));
 	const uint8 *p = (const uint8 *) (hashes + rec->nterms);
 	const uint8 *end = (const uint8 *) rec + rec->size;
+	uint32		nterms = terms_to_read(r, hashes, rec->nterms);
 
-	for (uint32 i = 0; i < rec->nterms; i++)
+	for (uint32 i = 0; i < nterms; i++)
 	{
 		PgrLexDoc  *doc = &d->doc;
 		PgrLexTerm *t;
