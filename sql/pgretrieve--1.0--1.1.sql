@@ -14,38 +14,39 @@ CREATE FUNCTION hnsw_counters(OUT scans bigint, OUT nodes_read bigint, OUT codes
 COMMENT ON FUNCTION hnsw_counters() IS 'work of the hnsw scans that this session has ended: nodes read, neighbours scored by code, rows ranked by their values, continued searches, rows left out because they were found late, nodes sorted for want of memory';
 -- Rank profiles: no table belongs to the extension. One with rows becomes the user's,
 -- in the schema where profile_search looks, off everybody's search_path; who could read
--- it still can, only its owner writes it. An empty one goes.
+-- it still can, only its owner writes it. An empty one goes. Operators and functions
+-- are named with their schema: in that of the extension others may have made better fits.
 DROP TRIGGER rank_profile_check ON rank_profile;
 DROP FUNCTION rank_profile_check();
 DO $$
 DECLARE
-	owner oid;
-	place text;
+	owner pg_catalog.oid;
+	place pg_catalog.text;
 BEGIN
-	EXECUTE (SELECT format('ALTER EXTENSION %I DROP TABLE rank_profile', e.extname) FROM pg_extension e JOIN pg_depend d
-		ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-		WHERE d.classid = 'pg_class'::regclass AND d.objid = 'rank_profile'::regclass);
+	EXECUTE (SELECT pg_catalog.format('ALTER EXTENSION %I DROP TABLE rank_profile', e.extname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_depend d
+		ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid OPERATOR(pg_catalog.=) e.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
+		WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid OPERATOR(pg_catalog.=) 'rank_profile'::pg_catalog.regclass);
 	IF NOT EXISTS (SELECT FROM rank_profile) THEN
 		DROP TABLE rank_profile;
 		RETURN;
 	END IF;
 	REVOKE ALL ON rank_profile FROM PUBLIC;
 	GRANT SELECT ON rank_profile TO PUBLIC;
-	SELECT relowner, relnamespace::regnamespace INTO owner, place FROM pg_class WHERE oid = 'rank_profile'::regclass;
-	IF to_regnamespace('pgretrieve_profiles') IS NULL THEN
-		EXECUTE format('CREATE SCHEMA pgretrieve_profiles AUTHORIZATION %I', pg_get_userbyid(owner));
-		EXECUTE (SELECT format('ALTER EXTENSION %I DROP SCHEMA pgretrieve_profiles', e.extname) FROM pg_extension e JOIN pg_depend d
-			ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid AND d.deptype = 'e'
-			WHERE d.classid = 'pg_namespace'::regclass AND d.objid = 'pgretrieve_profiles'::regnamespace);
+	SELECT relowner, relnamespace::pg_catalog.regnamespace INTO owner, place FROM pg_catalog.pg_class WHERE oid OPERATOR(pg_catalog.=) 'rank_profile'::pg_catalog.regclass;
+	IF pg_catalog.to_regnamespace('pgretrieve_profiles') IS NULL THEN
+		EXECUTE pg_catalog.format('CREATE SCHEMA pgretrieve_profiles AUTHORIZATION %I', pg_catalog.pg_get_userbyid(owner));
+		EXECUTE (SELECT pg_catalog.format('ALTER EXTENSION %I DROP SCHEMA pgretrieve_profiles', e.extname) FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_depend d
+			ON d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid OPERATOR(pg_catalog.=) e.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'
+			WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass AND d.objid OPERATOR(pg_catalog.=) 'pgretrieve_profiles'::pg_catalog.regnamespace);
 		GRANT USAGE ON SCHEMA pgretrieve_profiles TO PUBLIC;
 	END IF;
 	-- not into a schema of somebody else's, who could drop it there
-	IF to_regclass('pgretrieve_profiles.rank_profile') IS NULL AND
-		(SELECT nspowner = owner FROM pg_namespace WHERE nspname = 'pgretrieve_profiles') THEN
+	IF pg_catalog.to_regclass('pgretrieve_profiles.rank_profile') IS NULL AND
+		(SELECT nspowner OPERATOR(pg_catalog.=) owner FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) 'pgretrieve_profiles') THEN
 		ALTER TABLE rank_profile SET SCHEMA pgretrieve_profiles;
 		place := 'pgretrieve_profiles';
 	END IF;
-	RAISE WARNING 'rank profiles are in table %.rank_profile, which belongs to % and not to the extension', place, pg_get_userbyid(owner)
+	RAISE WARNING 'rank profiles are in table %.rank_profile, which belongs to % and not to the extension', place, pg_catalog.pg_get_userbyid(owner)
 		USING HINT = 'GRANT to those who shall write profiles, or make tables of their own with rank_profile_table().';
 END $$;
 

@@ -81,5 +81,23 @@ is(differing($fresh, $node->safe_psql('updated', $described)), '', '1.0 updated 
 is($node->safe_psql('updated', q{SELECT extversion FROM pg_extension WHERE extname = 'pgretrieve'}),
 	$node->safe_psql('fresh', q{SELECT extversion FROM pg_extension WHERE extname = 'pgretrieve'}), 'and its version');
 
+# Others may have made operators and functions in the extension's schema that fit better
+# than those of pg_catalog. A superuser runs the script, which must call none of them.
+$node->safe_psql('postgres', 'CREATE DATABASE hostile');
+$node->safe_psql('hostile', q{
+	CREATE EXTENSION pgretrieve VERSION '1.0';
+	CREATE TABLE docs (v vector(2), q rankquery);
+	CREATE INDEX ON docs USING hash (q);
+	INSERT INTO rank_profile (relation, name, legs) VALUES ('docs', 'near', ARRAY[leg('v', '<->', NULL)]);
+	CREATE FUNCTION stranger(oid, regclass) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE ''a stranger was called''; END';
+	CREATE FUNCTION stranger(oid, regnamespace) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE ''a stranger was called''; END';
+	CREATE FUNCTION format(text, name) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE ''a stranger was called''; END';
+	CREATE FUNCTION format(text, regclass) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE ''a stranger was called''; END';
+	CREATE OPERATOR = (LEFTARG = oid, RIGHTARG = regclass, FUNCTION = stranger);
+	CREATE OPERATOR = (LEFTARG = oid, RIGHTARG = regnamespace, FUNCTION = stranger)});
+my ($rc, $out, $err) = $node->psql('hostile', 'ALTER EXTENSION pgretrieve UPDATE');
+unlike($err, qr/stranger|ERROR/, 'the script calls nothing that others made');
+is($node->safe_psql('hostile', 'SELECT name FROM pgretrieve_profiles.rank_profile'), 'near', 'and is through');
+
 $node->stop;
 done_testing();
