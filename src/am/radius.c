@@ -292,16 +292,28 @@ radius_of_within(const OrderedBy *by, FuncExpr *call)
 	return lthird(call->args);
 }
 
+/* Known to be Infinity or NaN: above all distances. */
+static bool
+bounds_nothing(Node *radius)
+{
+	double		known;
+
+	return known_number(radius, &known) && (isnan(known) || known == INFINITY);
+}
+
+/* The radius that a clause gives, or NULL. */
 static Node *
 radius_of_clause(PlannerInfo *root, const OrderedBy *by, const RestrictInfo *rinfo)
 {
+	Node	   *radius = NULL;
+
 	if (rinfo->pseudoconstant)
 		return NULL;
 	if (IsA(rinfo->clause, OpExpr))
-		return radius_of_comparison(root, by, (OpExpr *) rinfo->clause);
-	if (IsA(rinfo->clause, FuncExpr))
-		return radius_of_within(by, (FuncExpr *) rinfo->clause);
-	return NULL;
+		radius = radius_of_comparison(root, by, (OpExpr *) rinfo->clause);
+	else if (IsA(rinfo->clause, FuncExpr))
+		radius = radius_of_within(by, (FuncExpr *) rinfo->clause);
+	return radius == NULL || bounds_nothing(radius) ? NULL : radius;
 }
 
 /* ----------
@@ -390,7 +402,7 @@ is_registered(const IndexPath *path)
 
 /*
  * The path with a radius for each clause that gives one, or where all rows are wanted with
- * an infinite one that says so; NULL if there is nothing to add. Its estimated rows are
+ * one of NaN that says so; NULL if there is nothing to add. Its estimated rows are
  * those within the radius: of a comparison of two numbers core takes a third.
  */
 static Path *
@@ -421,7 +433,7 @@ path_with_radius(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 	}
 	if (clauses == NIL && wants_all(root, path))
 		clauses = list_make1(radius_clause(root, path, op, NULL,
-										   float8_const(get_float8_infinity()), 1));
+										   float8_const(get_float8_nan()), 1));
 	if (clauses == NIL)
 		return NULL;
 	/* clauses are in the order of their columns */
@@ -477,10 +489,12 @@ pgr_radius_take(const ScanKeyData *keys, int nkeys, PgrRadius *radius, ScanKey r
 		if (radius->none)
 			continue;
 		r = DatumGetFloat8(keys[i].sk_argument);
-		/* NaN is above all numbers */
+		/* of the planner; or a parameter, which bounds nothing: it is above all numbers */
 		if (isnan(r))
+		{
+			radius->whole = true;
 			continue;
-		radius->whole |= isinf(r) && r > 0;
+		}
 		radius->at_most = Min(radius->at_most, r + ROUNDING * fabs(r) + DBL_MIN);
 	}
 	return n;

@@ -261,8 +261,9 @@ start_query(IndexScanDesc scan, HnswScan *s)
 }
 
 /*
- * Radius and conditions; the query is known. Where there is nothing to be near to, no
- * distance is below any radius.
+ * Radius and conditions; the query is known. No distance from NULL is below any radius. From
+ * a query without direction it is NaN, which some clauses let pass (1 - distance > 0): what
+ * bounds numbers says nothing then.
  */
 static void
 start_conditions(IndexScanDesc scan, HnswScan *s)
@@ -271,6 +272,11 @@ start_conditions(IndexScanDesc scan, HnswScan *s)
 	int			n = pgr_radius_take(scan->keyData, scan->numberOfKeys, &s->radius, keys);
 	bool		bounded = !isinf(s->radius.at_most);
 
+	if (s->query == NULL && !(scan->orderByData[0].sk_flags & SK_ISNULL))
+	{
+		s->radius.at_most = INFINITY;
+		bounded = false;
+	}
 	s->ended = s->radius.none || (bounded && s->query == NULL) ||
 		(s->radius.at_most < 0 && s->ix->cls->kind != PGR_DISTANCE_NEG_IP);
 	s->radius_code = bounded && !s->ended && s->ix->cls->exact

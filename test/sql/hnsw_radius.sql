@@ -44,7 +44,7 @@ BEGIN
   EXECUTE format('SELECT array_agg(x::text ORDER BY d, id) FROM (%s) x WHERE d <> ''NaN''', query) INTO by_scan;
   RETURN coalesce(cardinality(by_scan), 0) ||
     CASE WHEN by_index IS DISTINCT FROM by_scan THEN ', other rows: ' || coalesce(cardinality(by_index), 0) ELSE '' END ||
-    CASE WHEN plan !~ 'Order By' THEN ', no index scan' WHEN plan !~ '~<= ' OR plan ~ '~<= ''Infinity' THEN ', no radius' ELSE '' END;
+    CASE WHEN plan !~ 'Order By' THEN ', no index scan' WHEN plan !~ '~<= ' OR plan ~ '~<= ''NaN' THEN ', no radius' ELSE '' END;
 END $$;
 SELECT cond, threshold(cond, 'v <-> uniform(5, 8)') FROM (VALUES (1, 'v <-> uniform(5, 8) < 1'), (2, 'v <-> uniform(5, 8) <= 1.2'), (3, '1.2 > v <-> uniform(5, 8)'),
   (4, '1.2::real >= v <-> uniform(5, 8)'), (5, 'uniform(5, 8) <-> v < 1.2'), (6, 'l2_distance(v, uniform(5, 8)) < 1.2'), (7, 'v <-> uniform(5, 8) BETWEEN 1 AND 1.2'),
@@ -69,6 +69,12 @@ SELECT threshold('b <~> 5::bit(32) < 12', 'b <~> 5::bit(32)'), threshold('1 - (b
 SELECT threshold('subvector(v, 1, 4)::vector(4) <-> ''[0,0,0,0]'' < .6', 'subvector(v, 1, 4)::vector(4) <-> ''[0,0,0,0]''');
 -- a query without a distance
 SELECT threshold('v <=> ''[0,0,0,0,0,0,0,0]'' < .5', 'v <=> ''[0,0,0,0,0,0,0,0]'''), threshold('v <-> NULL < .5', 'v <-> NULL');
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT count(*) FROM (SELECT id FROM r WHERE 1 - (v <=> '[0,0,0,0,0,0,0,0]') > .5 ORDER BY v <=> '[0,0,0,0,0,0,0,0]' LIMIT 5) x;
+SELECT count(*) FROM (SELECT id FROM r WHERE 1 - (v <=> NULL) > .5 ORDER BY v <=> NULL LIMIT 5) x;
+RESET enable_seqscan;
+RESET enable_sort;
 -- parameters
 PREPARE p(vector, float8) AS SELECT count(*), max(d) < 1.2 AS nearer FROM (SELECT v <-> $1 AS d FROM r WHERE v <-> $1 < $2 ORDER BY v <-> $1) x;
 PREPARE q(vector, float8) AS SELECT id FROM r WHERE 1 - (v <=> $1) > $2 AND name = 'n1' ORDER BY v <=> $1 LIMIT 5;
@@ -134,6 +140,9 @@ SELECT n <= l2 AS l2, m <= l2 AS within, l1 <= 4 * l2 AS l1, e <= l2 AS nothing 
   nodes('SELECT id FROM many WHERE v <+> uniform(77, 16) < 1 ORDER BY v <+> uniform(77, 16) LIMIT 10') AS l1,
   nodes('SELECT id FROM many WHERE v <-> uniform(77, 16) < -.5 ORDER BY v <-> uniform(77, 16) LIMIT 10') AS e,
   nodes('SELECT id FROM many ORDER BY v <-> uniform(77, 16) LIMIT 10') AS l2) x;
+-- as where the threshold is one that bounds nothing
+SELECT nodes('SELECT id FROM many WHERE v <-> uniform(77, 16) < ''Infinity'' ORDER BY v <-> uniform(77, 16) LIMIT 10') < 1000 AS constant,
+  nodes('SELECT id FROM many WHERE v <-> uniform(77, 16) < (SELECT ''Infinity''::float8) ORDER BY v <-> uniform(77, 16) LIMIT 10') < 1000 AS parameter;
 -- more rows within the radius than ef_search
 SELECT count(*) BETWEEN .99 * max(all_rows) AND max(all_rows) AS about_all FROM (SELECT id FROM many WHERE v <-> uniform(77, 16) < 2 ORDER BY v <-> uniform(77, 16) LIMIT 1000) x,
   (SELECT count(*) AS all_rows FROM many WHERE within(v, uniform(77, 16), 2)) y;
