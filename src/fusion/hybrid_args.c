@@ -17,8 +17,8 @@
 #include "utils/typcache.h"
 
 /*
- * Share of the rerank's score in the final one where none is given: the best on scifact's
- * training queries; docs/quality.md has it beside others.
+ * Share of the rerank's score in the final one where none is given: the least that is as good
+ * as the best on scifact's training queries; docs/quality.md has it beside others.
  */
 #define RERANK_WEIGHT 0.4
 
