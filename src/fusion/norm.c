@@ -104,6 +104,15 @@ list_stats(WindowObject win)
 	return s;
 }
 
+/* (x - from) / (to - from), to above from; their difference may be no finite number */
+static double
+share_between(double x, double from, double to)
+{
+	if (isinf(to - from))
+		return (x / 2 - from / 2) / (to / 2 - from / 2);
+	return (x - from) / (to - from);
+}
+
 /* (s - min) / (max - min); 1 in a list of equal scores */
 PG_FUNCTION_INFO_V1(pgr_norm_minmax);
 Datum
@@ -115,7 +124,7 @@ pgr_norm_minmax(PG_FUNCTION_ARGS)
 
 	if (!current_score(win, &x))
 		PG_RETURN_NULL();
-	PG_RETURN_FLOAT8(s->max > s->min ? (x - s->min) / (s->max - s->min) : 1);
+	PG_RETURN_FLOAT8(s->max > s->min ? share_between(x, s->min, s->max) : 1);
 }
 
 /* (s - mean) / sd; 0 in a list of equal scores */
@@ -150,7 +159,7 @@ pgr_norm_dbsf(PG_FUNCTION_ARGS)
 static double
 above_floor(double x, double max, double floor)
 {
-	return max > floor ? (x - floor) / (max - floor) : 0;
+	return max > floor ? share_between(x, floor, max) : 0;
 }
 
 static double

@@ -34,6 +34,7 @@ SELECT x, norm_minmax(x) OVER () AS minmax, norm_zscore(x) OVER () AS zscore, no
 SELECT norm_minmax(x) OVER () AS minmax, norm_zscore(x) OVER () AS zscore, norm_dbsf(x) OVER () AS dbsf, norm_tmm(x, 0) OVER () AS tmm, norm_tmm(x, 0.1) OVER () AS at_floor FROM unnest('{0.1,0.1,0.1}'::float8[]) x;
 SELECT norm_minmax(5) OVER () AS minmax, norm_zscore(5) OVER () AS zscore, norm_dbsf(5) OVER () AS dbsf, norm_tmm(5, -2) OVER () AS tmm;
 SELECT try('SELECT norm_tmm(1, ' || f || ') OVER ()') FROM unnest(ARRAY['NULL', '''NaN''', '''-Infinity''']) f;
+SELECT norm_minmax(x) OVER (), norm_tmm(x, -1.7e308) OVER () FROM unnest(ARRAY[-1.7e308, 0, 1.7e308]) x;
 
 -- autocut: where the score falls most
 CREATE FUNCTION fb_cut(scores float8[], jumps int) RETURNS bigint LANGUAGE sql AS $$
