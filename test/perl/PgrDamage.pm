@@ -173,6 +173,13 @@ sub damage
 	my $set = sub { my ($where, $what) = @_; substr($bytes, $where, length $what) = $what; return sprintf('page %d, byte %d: %s', $where / PAGE, $where % PAGE, unpack('H*', $what)) };
 	my $any = sub { return join '', map { chr int rand 256 } 1 .. $_[0] };
 
+	if ($dice < .04)
+	{
+		# much of it, or of what comes first on its pages
+		my ($n, $most) = (20 + int rand 2000, pick(28, PAGE - HEAD - TAIL));
+		$set->(int(rand $pages) * PAGE + HEAD + int rand $most, $any->(1)) for 1 .. $n;
+		return ($bytes, "$n bytes, of the first $most of each page");
+	}
 	return ($set->($at, $any->(1)), $bytes)[1, 0] if $dice < .25;
 	if ($dice < .35)
 	{
