@@ -138,8 +138,8 @@ sub faults_found
 		}
 		else
 		{
-			$ask->('nearest', "SELECT CASE WHEN found < .9 THEN 'recall ' || found END FROM (SELECT avg((w.id = ANY (near))::int) AS found FROM (SELECT id, v FROM $t ORDER BY id LIMIT 20) w, " .
-				  "LATERAL (SELECT array_agg(id) AS near FROM (SELECT id FROM $t ORDER BY v $x->{op} w.v LIMIT 10) y) z) f") if $x->{op} eq '<->';
+			$ask->('nearest', "SELECT CASE WHEN found < .9 THEN 'recall ' || found END FROM (SELECT avg((nearest = 0)::int) AS found FROM (SELECT v FROM $t ORDER BY random() LIMIT 30) w, " .
+				  "LATERAL (SELECT v $x->{op} w.v AS nearest FROM $t ORDER BY v $x->{op} w.v LIMIT 1) y) f") if $x->{op} eq '<->';
 		}
 	}
 	return @faults;
