@@ -49,7 +49,7 @@ parts_exist(const PgrHnswMeta *meta, BlockNumber nblocks)
 		(meta->main_frame != PGR_HNSW_NO_FRAME && meta->main_frame >= meta->nframes))
 		return false;
 	if (meta->entry_pages == 0 || meta->entry_pages > PGR_HNSW_MAX_ENTRY_PAGES ||
-		meta->node_block > nblocks)
+		meta->node_block > nblocks || meta->list_frame >= Max(meta->nframes, 1))
 		return false;
 	for (uint32 i = 0; i < meta->entry_pages; i++)
 		if (meta->entry_block[i] >= nblocks || meta->entry_frame[i] >= Max(meta->nframes, 1))

@@ -272,6 +272,7 @@ my @known_damages = (
 	[ 'a document that there is not', 'words', sub { $_[0] =~ s/zzzq(.)\x10(.)../zzzq$1\x10$2\xff\x7f/gs }, q{SELECT count(*) FROM NAME WHERE body @@@ to_rankquery('simple', 'zz*')} ],
 	[ 'a node that goes on nowhere', 'wide', sub { each_page($_[0], 0x21, PAGE - 12, pack('V', 0xFFFFFFFF)) }, 'SELECT count(*) FROM (SELECT id FROM NAME ORDER BY v <-> (SELECT v FROM NAME WHERE id = 7) LIMIT 10) x' ],
 	[ 'a row that no table has', 'full', sub { each_page($_[0], 0x21, HEAD + 28, pack('V', 0xFFFFFFFF)) }, 'SELECT count(*) FROM (SELECT id FROM NAME ORDER BY v <=> (SELECT v FROM NAME WHERE id = 7)) x' ],
+	[ 'digests of a frame that there is not', 'filtered', sub { substr($_[0], HEAD + 78, 2) = pack('v', 0xFFFF); 1 }, 'INSERT INTO NAME SELECT 7000, v, tag, lang FROM NAME WHERE id = 7' ],
 	[ 'a metapage that lists too much', 'bags', sub { substr($_[0], HEAD + 20, 8) = pack('VV', 1000, 1000); 1 }, q{INSERT INTO NAME VALUES (7000, 'w1')} ]);
 
 # Writes bytes at a place of all pages of a kind.
