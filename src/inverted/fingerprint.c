@@ -42,11 +42,13 @@ typedef struct KnownFingerprint
 #define MAX_FINGERPRINTS 32
 static KnownFingerprint known[MAX_FINGERPRINTS];
 static int	nknown = 0;
+static uint64 forgotten = 0;	/* how often */
 
 static void
 forget_fingerprints(Datum arg, int cacheid, uint32 hashvalue)
 {
 	nknown = 0;
+	forgotten++;
 }
 
 void
@@ -163,6 +165,7 @@ compute_fingerprint(const PgrAnalyzer *analyzer)
 PgrFingerprint
 pgr_fingerprint(const PgrAnalyzer *analyzer)
 {
+	uint64		before = forgotten;
 	PgrFingerprint value;
 
 	for (int i = 0; i < nknown; i++)
@@ -171,6 +174,9 @@ pgr_fingerprint(const PgrAnalyzer *analyzer)
 			return known[i].value;
 	}
 	value = compute_fingerprint(analyzer);
+	/* what changed meanwhile may be in it or not */
+	if (forgotten != before)
+		return value;
 	if (nknown == MAX_FINGERPRINTS)
 		nknown = 0;
 	known[nknown].config = analyzer->config;
