@@ -235,6 +235,7 @@ typedef struct PgrPendingSize
 {
 	uint32		pages;
 	uint32		extents;
+	uint32		added;			/* pages, about, that the document just put takes */
 } PgrPendingSize;
 
 /* Adds a document (NULL: a row without one). *size: about what is pending then. */

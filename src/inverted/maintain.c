@@ -5,11 +5,11 @@
  * Tiers: a segment of n documents is of tier log8(n / 2048), at least 0. When a
  * tier holds MERGE_FANOUT segments they become one. VACUUM does all that is due, and
  * also rewrites segments with many dead documents. An insert that finds the pending
- * area over its limit seals a part as large as the limit, and merges segments that
- * together have no more pages than a few such parts: its work is in proportion to
- * what inserts add. It waits for nobody, but, where inserts add faster than one seals,
- * for a seal. Should vacuum not come, there are more and more segments: searches get
- * slower, inserts do not.
+ * area over its limit seals a part as large as the limit and what it has put itself
+ * (a document may be larger than the limit), and merges segments that together have
+ * no more pages than a few limits: its work is in proportion to what inserts add. It
+ * waits for nobody, but, where inserts add faster than one seals, for a seal. Should
+ * vacuum not come, there are more and more segments: searches get slower, inserts do not.
  */
 #include "postgres.h"
 
@@ -269,8 +269,9 @@ pgr_inv_after_insert(Relation index, const PgrPendingSize *size)
 	else if (!ConditionalLockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock))
 		return;
 	pgr_pending_size(index, &now);
+	/* a document may be larger than the limit: less would not keep up with such */
 	if (is_due(&now, limit))
-		pgr_inv_seal_part(index, limit, &sealed);
+		pgr_inv_seal_part(index, limit + size->added, &sealed);
 	UnlockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
 	if (sealed && ConditionalLockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock))
 	{

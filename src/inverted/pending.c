@@ -196,7 +196,7 @@ typedef struct Tail
 static void
 measure(const PgrInvMetaPage *meta, PgrPendingSize *size)
 {
-	size->pages = 0;
+	size->pages = size->added = 0;
 	size->extents = meta->npending;
 	for (uint32 i = 0; i < meta->npending; i++)
 		size->pages += meta->pending[i].used;
@@ -407,6 +407,7 @@ pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
 {
 	Feeder		f = {0};
 	Tail		tail;
+	uint32		added = 0;
 
 	f.shape = shape;
 	f.sparse = sparse;
@@ -420,10 +421,14 @@ pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
 		find_tail(index, &tail);
 		if (!BlockNumberIsValid(tail.block) ||
 			!add_fragment(index, tail.block, tail.generation, &f))
+		{
 			make_room(index, &tail, &f);
+			added++;
+		}
 	}
 	UnlockPage(index, PGR_INV_FRAGMENTS_LOCK, ShareLock);
 	*size = tail.size;
+	size->added = added;
 }
 
 /* --- closing -------------------------------------------------------------------- */

@@ -59,3 +59,11 @@ SELECT * FROM bm25_check('pend_b');
 SELECT * FROM bm25_check('pend_v');
 DROP TABLE pend, pend_sparse, pend_answers;
 DROP FUNCTION pend_ask;
+
+-- documents larger than the limit: inserts seal as much as they add
+CREATE TABLE pend_large (t text);
+CREATE INDEX pend_large_b ON pend_large USING bm25 (t) WITH (config = 'simple', pending_limit = '64kB');
+INSERT INTO pend_large SELECT (SELECT string_agg('w' || d * 10000 + g, ' ') FROM generate_series(1, 10000) g) FROM generate_series(1, 12) d;
+SELECT documents, pending_documents, pending_pages < 16 AS few_pages FROM bm25_stats('pend_large_b');
+SELECT * FROM bm25_check('pend_large_b');
+DROP TABLE pend_large;
