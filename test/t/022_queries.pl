@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $rounds = $ENV{PGR_ROUNDS} // (thorough() ? 5000 : $ENV{PGR_BRIEF} ? 50 : 200);
+my $rounds = $ENV{PGR_ROUNDS} // (thorough() ? 5000 : $ENV{PGR_BRIEF} ? 50 : 180);
 my $seed = $ENV{PGR_SEED} // 1;
 my $only = $ENV{PGR_ONLY} // '';
 my @methods = grep { index($_->{name}, $only) >= 0 } query_methods();
