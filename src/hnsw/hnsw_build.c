@@ -429,7 +429,8 @@ init_shared(PgrHnswBuildShared *shared, const PgrHnswIndex *ix)
 {
 	memset(shared, 0, sizeof(PgrHnswBuildShared));
 	shared->meta = ix->meta;
-	memcpy(shared->centre, ix->frames, PGR_HNSW_FRAMES_SIZE(&ix->meta));
+	if (ix->meta.nframes > 0)
+		memcpy(shared->centre, ix->frames, PGR_HNSW_FRAMES_SIZE(&ix->meta));
 	BarrierInit(&shared->barrier, 0);
 	pg_atomic_init_u64(&shared->taken, 0);
 }

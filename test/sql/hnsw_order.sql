@@ -173,7 +173,15 @@ SELECT count(*) FROM (SELECT id FROM nn WHERE v IS NULL ORDER BY v::halfvec(3) <
 PREPARE nulls(vector) AS SELECT id FROM nn WHERE v IS NULL ORDER BY v <-> $1 LIMIT 3;
 SET plan_cache_mode = force_generic_plan;
 EXECUTE nulls('[1,1,1]');
-EXPLAIN (COSTS OFF) EXECUTE nulls('[1,1,1]');
+CREATE FUNCTION is_ordered_by_index(statement text) RETURNS bool LANGUAGE plpgsql AS $$
+DECLARE line text;
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN ' || statement LOOP
+    IF line ~ 'Order By' THEN RETURN true; END IF;
+  END LOOP;
+  RETURN false;
+END $$;
+SELECT is_ordered_by_index($$EXECUTE nulls('[1,1,1]')$$) AS null_by_index, is_ordered_by_index($$SELECT id FROM nn ORDER BY v <-> '[1,1,1]' LIMIT 3$$) AS all_by_index;
 -- others have the index, and of them it is a condition
 EXPLAIN (COSTS OFF) SELECT id FROM nn WHERE v IS NOT NULL AND tag IS NULL ORDER BY v <-> '[1,1,1]' LIMIT 3;
 SELECT count(*) BETWEEN 1780 AND 1800 FROM (SELECT id FROM nn WHERE NOT (v IS NULL) ORDER BY v <-> '[1,1,1]') x;
