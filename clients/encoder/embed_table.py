@@ -31,11 +31,14 @@ import sys
 import numpy as np
 
 WAIT = 60           # seconds between looks at the queue, should a notification be lost
+SUFFIX = "_to_embed"
+MOST_BYTES = 63     # of a name
 
 # The text of OLD and NEW is that of the same expression over one row, so that --text is written
 # once, with the table's own column names. The function runs as its owner: who may write the
-# table need not be able to write the queue. No key of the queue is unique: else whoever changes
-# a row that is being embedded would wait for the batch.
+# table need not be able to write the queue. Nobody else may make a trigger of it: over a table of
+# theirs, --text would run their types' casts with the owner's rights. No key of the queue is
+# unique: else whoever changes a row that is being embedded would wait for the batch.
 INSTALL = """
 CREATE TABLE IF NOT EXISTS {queue} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key {key_type} NOT NULL,
     queued timestamptz NOT NULL DEFAULT now());
@@ -49,6 +52,7 @@ BEGIN
     PERFORM pg_notify({channel}, '');
     RETURN NULL;
 END $pgr_body$;
+REVOKE ALL ON FUNCTION {queue}() FROM PUBLIC;
 CREATE OR REPLACE TRIGGER {trigger} AFTER INSERT OR UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {queue}();
 INSERT INTO {queue} (key) SELECT {key} FROM {table} AS {alias} WHERE ({missing}) AND {key} IS NOT NULL
     AND ({text})::text ~ '[^[:space:]]' AND NOT EXISTS (SELECT FROM {queue} q WHERE q.key = {alias}.{key});
@@ -115,12 +119,24 @@ class Names:
             " WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p')", (args.table,)).fetchone()
         if found is None:
             sys.exit("there is no table %s" % args.table)
-        schema, table, queue = quoted(connection, *found, found[1] + "_to_embed")
+        # cut by the server, the queue's name could be the table's own
+        if len((found[1] + SUFFIX).encode()) > MOST_BYTES:
+            sys.exit("the name of table %s is too long: with %s it has more than %d bytes" % (args.table, SUFFIX, MOST_BYTES))
+        schema, table, queue = quoted(connection, *found, found[1] + SUFFIX)
         self.parts = {"table": schema + "." + table, "alias": table, "queue": schema + "." + queue, "trigger": queue}
         self.arrays = ""
-        self.channel = found[1] + "_to_embed"
+        self.channel = found[1] + SUFFIX
         if not args.uninstall:
+            self.refuse_foreign_queue(connection)
             self.add_columns(connection, args)
+
+    def refuse_foreign_queue(self, connection):
+        """Whoever owns the queue may have triggers on it, which the trigger function would run as its owner."""
+        if connection.execute(
+                "SELECT FROM pg_class q, pg_class t WHERE q.oid = to_regclass(%s) AND t.oid = to_regclass(%s)"
+                " AND q.relowner NOT IN (t.relowner, (SELECT oid FROM pg_roles WHERE rolname = current_user))",
+                (self.parts["queue"], self.parts["table"])).fetchone() is not None:
+            sys.exit("%s exists and belongs to another role" % self.parts["queue"])
 
     def add_columns(self, connection, args):
         columns = [c for c in (args.dense, args.tokens, args.sparse) if c]

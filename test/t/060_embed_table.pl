@@ -44,6 +44,11 @@ is(ask(q{SELECT DISTINCT round(vector_norm(v)::numeric, 4), token_count(t) FROM 
 $node->command_ok([ @program, @arguments ], 'again');
 is(ask($state), '30|30|0', 'and nothing was to do');
 
+# the function runs as its owner, so nobody else may have it run over a table of theirs
+my ($status, $said, $error) = $node->psql('postgres', qq{SET ROLE writer; CREATE TEMP TABLE mine ("Key" text, title text, body text);
+	CREATE TRIGGER t AFTER INSERT ON mine FOR EACH ROW EXECUTE FUNCTION $queue()});
+like($error, qr/permission denied for function/, 'no trigger of it for others');
+
 # what changes is queued, by whoever may write the table; what keeps its text is not
 ask(q{SET ROLE writer; UPDATE "My Notes"."Note" SET title = title; UPDATE "My Notes"."Note" SET v = v});
 is(ask("SELECT count(*) FROM $queue"), '0', 'the same text is not queued');
@@ -59,10 +64,15 @@ is(ask(q{SELECT v IS NULL AND t IS NULL FROM "My Notes"."Note" WHERE "Key" = 'k'
 
 # a change is not held up by a batch, and its vector is that of the text
 my ($in, $out, $err) = ('', '', '');
+local $ENV{PGAPPNAME} = 'follower';
 my $following = IPC::Run::start([ @program, @arguments, '--follow' ], '<', \$in, '>', \$out, '2>', \$err);
-ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE '%LISTEN%' OR query LIKE '%to_embed%' AND pid <> pg_backend_pid())}), 'it follows');
+delete $ENV{PGAPPNAME};
+# the first look at the queue comes after LISTEN and ends with a COMMIT
+ok($node->poll_query_until('postgres', q{SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'follower' AND state = 'idle' AND query = 'COMMIT')}), 'it follows');
+my $changed = time;
 ask(q{UPDATE "My Notes"."Note" SET body = 'fusion search' WHERE "Key" = 'new'; INSERT INTO "My Notes"."Note" VALUES ('late', 'fusion', 'zebra')});
 ok($node->poll_query_until('postgres', q{SELECT v IS NOT NULL FROM "My Notes"."Note" WHERE "Key" = 'late'}), 'and embeds what comes');
+cmp_ok(time - $changed, '<', 50, 'when it is told, before it looks by itself');
 $following->kill_kill;
 is(ask("SELECT count(*) FROM $queue"), '0', 'stopped, it leaves nothing half done');
 
@@ -76,7 +86,16 @@ ask('CREATE TABLE plain (id int PRIMARY KEY, body text, w sparsevec(12)); INSERT
 $node->command_ok([ @program, '--table', 'plain', '--key', 'id', '--text', 'body', '--model', $splade, '--sparse', 'w' ], 'sparse weights');
 is(ask('CREATE INDEX ON plain USING inverted (w); SELECT count(w), min(l2_norm(w)) > 0 FROM plain'), '2|t', 'of each text');
 
+my ($long, $longer) = ('n' x 54, 'n' x 63);
+ask("CREATE TABLE $_ (id int PRIMARY KEY, body text, v vector(16))") for 'squatted', $long, $longer;
+ask('CREATE TABLE squatted_to_embed (id int, key int); ALTER TABLE squatted_to_embed OWNER TO writer');
+my @plain = ('--key', 'id', '--text', 'body', '--model', $model, '--dense', 'v');
+$node->command_ok([ @program, '--table', $long, @plain ], 'the longest name');
+$node->command_ok([ @program, '--table', $long, '--uninstall' ], 'its end');
 for (
+	[ 'too long a name', qr/is too long/, '--table', $longer, @plain ],
+	[ 'its end', qr/is too long/, '--table', $longer, '--uninstall' ],
+	[ 'another\'s queue', qr/belongs to another role/, '--table', 'squatted', @plain ],
 	[ 'no such table', qr/there is no table nope/, '--table', 'nope', '--key', 'id', '--text', 'x', '--model', $model, '--dense', 'v' ],
 	[ 'no such column', qr/has no column w/, @arguments, '--dense', 'w' ],
 	[ 'no column named', qr/name at least one/, '--table', 'x', '--key', 'id', '--text', 'x', '--model', $model ],
@@ -84,10 +103,10 @@ for (
 	[ 'no rows', qr/at least 1/, @arguments, '--rows', '0' ])
 {
 	my ($name, $message, @with) = @$_;
-	my $ok = IPC::Run::run([ @program, @with ], '>', \my $printed, '2>', \my $said);
+	my $ok = IPC::Run::run([ @program, @with ], '>', \my $printed, '2>', \my $complaint);
 	ok(!$ok, "$name: refused");
-	like($said, $message, "$name: said");
+	like($complaint, $message, "$name: said");
 }
-is(ask(q{SELECT count(*) FROM pg_class WHERE relname LIKE 'Note_%embed'}), '0', 'and nothing was made');
+is(ask(qq{SELECT count(*) FROM pg_class WHERE relname LIKE 'Note_%embed' OR relname = '$longer'}), '1', 'nothing was made, and no table is gone');
 $node->stop;
 done_testing();
