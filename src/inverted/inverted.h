@@ -217,7 +217,6 @@ typedef struct PgrSpill PgrSpill;
 /* What is more than budget bytes goes to temporary files. In the current memory context. */
 extern PgrSpill *pgr_spill_begin(const PgrSegShape *shape, bool sparse, Size budget);
 extern void pgr_spill_add(PgrSpill *spill, ItemPointer tid, const PgrLexDoc *doc);
-extern uint64 pgr_spill_ndocs(PgrSpill *spill); /* NULL rows included */
 
 /* Writes the segment, unless there is no document; ends the spill. */
 extern void pgr_spill_finish(PgrSpill *spill, Relation index, uint32 generation,

@@ -36,12 +36,6 @@ pgr_spill_begin(const PgrSegShape *shape, bool sparse, Size budget)
 	return spill;
 }
 
-uint64
-pgr_spill_ndocs(PgrSpill *spill)
-{
-	return spill->ndocs;
-}
-
 void
 pgr_spill_merge(Relation index, const PgrSegShape *shape, PgrSegDesc *descs, PgrRunMap **maps,
 				int n, uint32 generation, PgrRunTarget target, PgrSegDesc *desc, PgrRunMap **map)

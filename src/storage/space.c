@@ -231,15 +231,28 @@ compare_start(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Appends a space page's entries to n that there are already, palloc'd; returns how many then. */
+static int
+space_gather(Page page, PgrSpaceEntry **entries, int n)
+{
+	uint32		here = space_count(page);
+	Size		size = mul_size(n + here, sizeof(PgrSpaceEntry));
+
+	if (here > 0)
+	{
+		*entries = *entries ? repalloc(*entries, size) : palloc(size);
+		memcpy(*entries + n, space_entries(page), here * sizeof(PgrSpaceEntry));
+	}
+	return n + here;
+}
+
 /*
- * Raises unless each extent lies behind the fixed blocks and before the next: else what is
- * free might be somebody's.
+ * Sorts n entries by their start. Raises unless each extent lies behind the fixed blocks
+ * and before the next: else what is free might be somebody's.
  */
 static void
-space_check(Relation rel)
+space_check(Relation rel, PgrSpaceEntry *e, int n)
 {
-	PgrSpaceEntry *e;
-	int			n = pgr_space_entries(rel, &e);
 	uint64		end = PGR_SPACE_BLOCK + 1;
 
 	if (n == 0)
@@ -255,7 +268,6 @@ space_check(Relation rel)
 					 errhint("Please REINDEX it.")));
 		end = (uint64) e[i].start + e[i].count;
 	}
-	pfree(e);
 }
 
 /*
@@ -267,8 +279,9 @@ static void
 space_look(Relation rel, uint32 want, bool building, SpaceLook *look)
 {
 	BlockNumber block = PGR_SPACE_BLOCK;
+	PgrSpaceEntry *entries = NULL;
+	int			n = 0;
 
-	space_check(rel);
 	look->end = 0;
 	look->room = look->block = InvalidBlockNumber;
 	look->number = look->count = 0;
@@ -279,8 +292,12 @@ space_look(Relation rel, uint32 want, bool building, SpaceLook *look)
 		CHECK_FOR_INTERRUPTS();
 		pgr_page_copy(rel, block, PGR_PAGE_SPACE, 0, copy.data);
 		space_look_at(block, copy.data, want, look);
+		n = space_gather(copy.data, &entries, n);
 		block = space_next(rel, block, copy.data);
 	}
+	space_check(rel, entries, n);
+	if (entries)
+		pfree(entries);
 	space_fill(rel, look->end);
 	if (!BlockNumberIsValid(look->room))
 		space_chain(rel, look, building);
@@ -585,18 +602,9 @@ pgr_space_entries(Relation rel, PgrSpaceEntry **entries)
 	while (BlockNumberIsValid(block))
 	{
 		PGAlignedBlock copy;
-		uint32		here;
 
 		pgr_page_copy(rel, block, PGR_PAGE_SPACE, 0, copy.data);
-		here = space_count(copy.data);
-		if (here > 0)
-		{
-			Size		size = mul_size(n + here, sizeof(PgrSpaceEntry));
-
-			*entries = *entries ? repalloc(*entries, size) : palloc(size);
-			memcpy(*entries + n, space_entries(copy.data), here * sizeof(PgrSpaceEntry));
-			n += here;
-		}
+		n = space_gather(copy.data, entries, n);
 		block = space_next(rel, block, copy.data);
 	}
 	return n;
