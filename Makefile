@@ -40,7 +40,7 @@ src/quant/rotate.o: CFLAGS += $(CFLAGS_VECTORIZE)
 $(OBJS): $(sort $(wildcard $(S)src/*/*.h))
 $(OBJS): | objdirs
 
-.PHONY: objdirs expected-link unit
+.PHONY: objdirs expected-link unit check-style
 objdirs:
 	@mkdir -p $(sort $(dir $(OBJS))) sql
 
@@ -76,3 +76,7 @@ uninstall-vector-alias:
 # C unit tests of src/kernel and src/quant; they need no server.
 unit:
 	$(MAKE) -C $(S)test/unit check
+
+# The rules of the house that a compiler does not enforce (test/README).
+check-style:
+	for rule in layers circles comments format; do $(S)test/check_$$rule $(or $(VPATH),.) || exit 1; done

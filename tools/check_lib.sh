@@ -142,9 +142,9 @@ count_tap() {
 # --- static checks, unit tests, compilers -------------------------------------
 
 check_static() {
-	pgr_step "layers and format"
-	run_test "layers" "$SRC/test/check_layers" "$SRC"
-	run_test "format" "$SRC/test/check_format" "$SRC"
+	local rule
+	pgr_step "layers, circles, comments, format"
+	for rule in layers circles comments format; do run_test $rule "$SRC/test/check_$rule" "$SRC"; done
 }
 
 # check_unit TARGET: check, check-asan or check-neon of test/unit
