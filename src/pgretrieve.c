@@ -14,7 +14,6 @@
 #include "base/debug_point.h"
 #include "exact/nearest.h"
 #include "hnsw/hnsw.h"
-#include "inspect/inspect.h"
 #include "inverted/inverted_init.h"
 #include "types/types.h"
 #include "utils/guc.h"
@@ -35,7 +34,6 @@ _PG_init(void)
 	pgr_hnsw_init();
 	pgr_exact_init();
 	pgr_inverted_init();
-	pgr_inspect_init();
 	pgr_debug_point_init();
 
 	/*

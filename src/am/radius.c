@@ -15,7 +15,6 @@
 #include <math.h>
 
 #include "access/stratnum.h"
-#include "am/am_paths.h"
 #include "am/radius.h"
 #include "am/vecclass.h"
 #include "base/compat.h"
@@ -43,12 +42,6 @@
 
 /* A smaller LIMIT is about what the first step of a search finds. */
 #define LARGE_LIMIT 100
-
-#define MAX_METHODS 4
-
-static amcostestimate_function methods[MAX_METHODS];
-static int	nmethods = 0;
-static set_rel_pathlist_hook_type next_hook = NULL;
 
 /* ----------
  * From a clause to a radius
@@ -391,22 +384,13 @@ wants_all(const PlannerInfo *root, const IndexPath *path)
 		(limit >= LARGE_LIMIT && limit >= path->path.rows && path->indexclauses != NIL);
 }
 
-static bool
-is_registered(const IndexPath *path)
-{
-	for (int i = 0; i < nmethods; i++)
-		if ((amcostestimate_function) path->indexinfo->amcostestimate == methods[i])
-			return true;
-	return false;
-}
-
 /*
  * The path with a radius for each clause that gives one, or where all rows are wanted with
  * one of NaN that says so; NULL if there is nothing to add. Its estimated rows are
  * those within the radius: of a comparison of two numbers core takes a third.
  */
-static Path *
-path_with_radius(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
+Path *
+pgr_radius_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 {
 	List	   *clauses = NIL;
 	double		rows = path->path.rows;
@@ -415,7 +399,7 @@ path_with_radius(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 	ListCell   *lc;
 	Oid			op;
 
-	if (!is_registered(path) || !ordered_by(path, &by, &op))
+	if (!ordered_by(path, &by, &op))
 		return NULL;
 	foreach(lc, path->indexinfo->indrestrictinfo)
 	{
@@ -443,26 +427,6 @@ path_with_radius(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 							   false, PATH_REQ_OUTER(&path->path), 1, false);
 	result->path.rows = clamp_row_est(rows);
 	return (Path *) result;
-}
-
-static void
-add_radius_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
-{
-	if (next_hook != NULL)
-		next_hook(root, rel, rti, rte);
-	pgr_replace_paths(root, rel, path_with_radius);
-}
-
-void
-pgr_radius_register(amcostestimate_function cost)
-{
-	Assert(nmethods < MAX_METHODS);
-	if (nmethods == 0)
-	{
-		next_hook = set_rel_pathlist_hook;
-		set_rel_pathlist_hook = add_radius_paths;
-	}
-	methods[nmethods++] = cost;
 }
 
 /* ----------

@@ -8,7 +8,6 @@
 
 #include "postgres.h"
 
-#include "access/amapi.h"
 #include "access/skey.h"
 #include "nodes/pathnodes.h"
 
@@ -19,11 +18,10 @@
 #define PGR_RADIUS_STRATEGY 2
 
 /*
- * Paths of the access method with this cost function, ordered by a distance, get
- * conditions on it from the query's clauses. Once for each access method, when the
- * library is loaded; the first installs the planner's hook.
+ * An ordered path's better, with conditions on its distance from the query's clauses, in the
+ * planner's memory context; NULL if no clause bounds it. See plan.h.
  */
-extern void pgr_radius_register(amcostestimate_function cost);
+extern Path *pgr_radius_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *path);
 
 /* Whether a condition of a path is such a radius, and the share of rows within it. */
 extern bool pgr_is_radius(const IndexClause *clause);

@@ -11,6 +11,7 @@
 
 #include "access/amapi.h"
 #include "access/genam.h"
+#include "am/counters.h"
 #include "am/filtercol.h"
 #include "am/vecclass.h"
 #include "base/chain.h"
@@ -48,7 +49,7 @@ extern int	pgr_hnsw_max_scan_tuples;
 extern double pgr_hnsw_scan_mem_multiplier;
 extern bool pgr_hnsw_rerank;
 
-/* What index scans did, all counts. */
+/* What index scans did, all counts; pgr_hnsw_counter_set names them. */
 typedef struct PgrHnswCounters
 {
 	uint64		scans;			/* started, rescans too */
@@ -62,6 +63,7 @@ typedef struct PgrHnswCounters
 
 /* of this session's scans that have ended; hnsw_scan.c */
 extern PgrHnswCounters pgr_hnsw_counters;
+extern const PgrCounterSet pgr_hnsw_counter_set;
 
 /* bytes of a digest; less where there are not so many coordinates */
 #define PGR_HNSW_MAX_DIGEST 22
@@ -540,17 +542,6 @@ extern bool pgr_hnsw_search_again(PgrHnswSearch *s, PgrHnswId id, uint16 generat
 /* Forgets all hits but the first n. */
 extern void pgr_hnsw_search_forget(PgrHnswSearch *s, uint32 n);
 
-/* Pairs sorted by their key, ascending, in work_mem and beyond it on disk. */
-typedef struct PgrHnswSort PgrHnswSort;
-
-/* Memory in the current context; pgr_hnsw_sort_end must come before its end. */
-extern PgrHnswSort *pgr_hnsw_sort_begin(void);
-extern void pgr_hnsw_sort_put(PgrHnswSort *sort, double key, uint64 value);
-
-/* The next pair, false if there is none; none can be put after the first call. */
-extern bool pgr_hnsw_sort_next(PgrHnswSort *sort, double *key, uint64 *value);
-extern void pgr_hnsw_sort_end(PgrHnswSort *sort);
-
 /* --- hnsw_edge.c: which edges a node keeps --- */
 
 /* Puts an edge into a record; false if all that it has are worth more. */
@@ -657,9 +648,6 @@ extern void pgr_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
 extern bool pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
 extern void pgr_hnsw_end_scan(IndexScanDesc scan);
 
-/* what a scan has done so far, with all its rescans */
-extern const PgrHnswCounters *pgr_hnsw_scan_counters(IndexScanDesc scan);
-
 /* --- hnsw_vacuum.c --- */
 
 extern IndexBulkDeleteResult *pgr_hnsw_bulk_delete(IndexVacuumInfo *info,
@@ -673,11 +661,6 @@ extern IndexBulkDeleteResult *pgr_hnsw_vacuum_cleanup(IndexVacuumInfo *info,
 extern void pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 						  Cost *startup, Cost *total, Selectivity *selectivity,
 						  double *correlation, double *pages);
-
-/* --- hnsw_plan.c --- */
-
-/* registers the planner's hook, where one is needed */
-extern void pgr_hnsw_plan_init(void);
 
 /* --- hnsw_am.c --- */
 

@@ -18,6 +18,7 @@
 #include "access/relscan.h"
 #include "am/heapvalue.h"
 #include "am/radius.h"
+#include "am/sort.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "lib/pairingheap.h"
@@ -90,11 +91,11 @@ typedef struct HnswScan
 	uint32		taken;			/* hits that were put into the heap */
 	ScanHeap	hits;
 	ScanHeap	rows;
-	PgrHnswSort *sorted;		/* hits that memory had no room for, or NULL */
+	PgrSort *sorted;		/* hits that memory had no room for, or NULL */
 	bool		has_sorted;		/* the next of them, with its key: */
 	double		sorted_lower;
 	uint64		sorted_node;	/* id, generation << 32 */
-	PgrHnswSort *ranked;		/* all rows not yet returned, or NULL; see complete */
+	PgrSort *ranked;		/* all rows not yet returned, or NULL; see complete */
 	double		last;			/* the largest distance returned */
 	uint32		returned;
 	uint32		popped;			/* hits that became rows */
@@ -102,6 +103,34 @@ typedef struct HnswScan
 } HnswScan;
 
 PgrHnswCounters pgr_hnsw_counters;
+
+static const PgrCounterName counter_names[] = {
+	{NULL, NULL},				/* scans */
+	{"nodes", "Graph Nodes Read"},
+	{"codes", "Graph Codes Compared"},
+	{"ranked", "Graph Rows Ranked"},
+	{"resumes", "Graph Resumes"},
+	{"late", "Graph Rows Late"},
+	{"spilled", "Graph Nodes Spilled", true}
+};
+
+StaticAssertDecl(sizeof(PgrHnswCounters) == lengthof(counter_names) * sizeof(uint64),
+				 "each counter has a name");
+
+static const uint64 *
+scan_counters(IndexScanDesc scan)
+{
+	return (const uint64 *) &((HnswScan *) scan->opaque)->counters;
+}
+
+const PgrCounterSet pgr_hnsw_counter_set = {
+	.label = "Graph Search",
+	.n = lengthof(counter_names),
+	.names = counter_names,
+	.totals = (uint64 *) &pgr_hnsw_counters,
+	.scans = pgr_hnsw_get_tuple,
+	.of_scan = scan_counters
+};
 
 /* ----------
  * Heaps
@@ -193,9 +222,9 @@ forget(HnswScan *s)
 	if (s->heap != NULL)
 		pgr_heapvalue_end(s->heap);
 	if (s->sorted != NULL)
-		pgr_hnsw_sort_end(s->sorted);
+		pgr_sort_end(s->sorted);
 	if (s->ranked != NULL)
-		pgr_hnsw_sort_end(s->ranked);
+		pgr_sort_end(s->ranked);
 	memset(s, 0, sizeof(*s));
 	s->context = context;
 	s->counters = counters;
@@ -218,22 +247,10 @@ pgr_hnsw_end_scan(IndexScanDesc scan)
 	HnswScan   *s = scan->opaque;
 
 	forget(s);
-	pgr_hnsw_counters.scans += s->counters.scans;
-	pgr_hnsw_counters.nodes += s->counters.nodes;
-	pgr_hnsw_counters.codes += s->counters.codes;
-	pgr_hnsw_counters.ranked += s->counters.ranked;
-	pgr_hnsw_counters.resumes += s->counters.resumes;
-	pgr_hnsw_counters.late += s->counters.late;
-	pgr_hnsw_counters.spilled += s->counters.spilled;
+	pgr_counters_add(&pgr_hnsw_counter_set, (const uint64 *) &s->counters);
 	MemoryContextDelete(s->context);
 	pfree(s);
 	scan->opaque = NULL;
-}
-
-const PgrHnswCounters *
-pgr_hnsw_scan_counters(IndexScanDesc scan)
-{
-	return &((HnswScan *) scan->opaque)->counters;
 }
 
 /* The query's value; NULL if there is none to be near to. */
@@ -341,7 +358,7 @@ take_hits(HnswScan *s)
 static void
 next_sorted(HnswScan *s)
 {
-	s->has_sorted = pgr_hnsw_sort_next(s->sorted, &s->sorted_lower, &s->sorted_node);
+	s->has_sorted = pgr_sort_next(s->sorted, &s->sorted_lower, &s->sorted_node);
 }
 
 /*
@@ -371,9 +388,9 @@ sort_hits(HnswScan *s)
 	uint32		n = pgr_hnsw_search_hits(s->search, &hits);
 
 	if (s->sorted == NULL)
-		s->sorted = pgr_hnsw_sort_begin();
+		s->sorted = pgr_sort_begin();
 	for (uint32 i = s->taken; i < n; i++)
-		pgr_hnsw_sort_put(s->sorted, lower_bound(s, &hits[i]),
+		pgr_sort_put(s->sorted, lower_bound(s, &hits[i]),
 						  hits[i].id | (uint64) hits[i].generation << 32);
 	s->counters.spilled += n - s->taken;
 	pgr_hnsw_search_forget(s->search, s->taken);
@@ -382,7 +399,7 @@ sort_hits(HnswScan *s)
 static void
 put_ranked(HnswScan *s, const ScanRow *row)
 {
-	pgr_hnsw_sort_put(s->ranked, row->distance,
+	pgr_sort_put(s->ranked, row->distance,
 					  (uint64) ItemPointerGetBlockNumber(&row->tid) << 16 |
 					  ItemPointerGetOffsetNumber(&row->tid));
 }
@@ -391,7 +408,7 @@ put_ranked(HnswScan *s, const ScanRow *row)
 static void
 sort_rows(HnswScan *s)
 {
-	s->ranked = pgr_hnsw_sort_begin();
+	s->ranked = pgr_sort_begin();
 	while (s->rows.n > 0)
 	{
 		ScanRow		row;
@@ -695,7 +712,7 @@ next_ranked(HnswScan *s, ScanRow *row)
 		CHECK_FOR_INTERRUPTS();
 		pop_hit(s);
 	}
-	if (!pgr_hnsw_sort_next(s->ranked, &row->distance, &tid))
+	if (!pgr_sort_next(s->ranked, &row->distance, &tid))
 		return false;
 	ItemPointerSet(&row->tid, (BlockNumber) (tid >> 16), (OffsetNumber) (tid & 0xffff));
 	return true;

@@ -7,6 +7,7 @@
 
 #include "postgres.h"
 
+#include "am/sort.h"
 #include "common/hashfn.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/hnsw_heap.h"
@@ -74,7 +75,7 @@ struct PgrHnswSearch
 	PgrHnswId  *taken;			/* once the walk was given up: ids of hits, ascending */
 	uint32		ntaken;
 	uint32		next_taken;		/* of them, the first that the sweep has not passed */
-	PgrHnswSort *wanted;		/* with a filter: ids that the lists name */
+	PgrSort *wanted;		/* with a filter: ids that the lists name */
 	bool		has_wanted;		/* the next of them */
 	PgrHnswId	next_wanted;
 	PgrHnswId  *page_ids;		/* scratch, nodes_per_page */

@@ -9,13 +9,9 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_operator_d.h"
-#include "catalog/pg_type_d.h"
-#include "executor/tuptable.h"
 #include "hnsw/hnsw_search.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/tuplesort.h"
 
 /*
  * What reading the rest costs, a node visited by a walk being 1: a page, in their order, or of
@@ -118,7 +114,7 @@ next_wanted(PgrHnswSearch *s)
 	double		key;
 	uint64		id;
 
-	s->has_wanted = pgr_hnsw_sort_next(s->wanted, &key, &id);
+	s->has_wanted = pgr_sort_next(s->wanted, &key, &id);
 	s->next_wanted = (PgrHnswId) id;
 }
 
@@ -130,10 +126,10 @@ read_lists(PgrHnswSearch *s)
 	const PgrHnswMatch *at;
 	uint32		n;
 
-	s->wanted = pgr_hnsw_sort_begin();
+	s->wanted = pgr_sort_begin();
 	while (pgr_hnsw_matches_next(matches, &at, &n))
 		for (uint32 i = 0; i < n; i++)
-			pgr_hnsw_sort_put(s->wanted, at[i].id, at[i].id);
+			pgr_sort_put(s->wanted, at[i].id, at[i].id);
 	next_wanted(s);
 }
 
@@ -292,7 +288,7 @@ pgr_hnsw_search_rest(PgrHnswSearch *s)
 	if (block == InvalidBlockNumber)
 	{
 		if (s->wanted != NULL)
-			pgr_hnsw_sort_end(s->wanted);
+			pgr_sort_end(s->wanted);
 		s->wanted = NULL;
 		if (s->nmissing > 0)
 			check_missing(s);
@@ -327,72 +323,4 @@ void
 pgr_hnsw_search_forget(PgrHnswSearch *s, uint32 n)
 {
 	s->nhits = Min(s->nhits, n);
-}
-
-/* ----------
- * Sorting
- * ----------
- */
-
-struct PgrHnswSort
-{
-	Tuplesortstate *state;
-	TupleTableSlot *in;
-	TupleTableSlot *out;
-	bool		performed;
-};
-
-PgrHnswSort *
-pgr_hnsw_sort_begin(void)
-{
-	PgrHnswSort *sort = palloc0(sizeof(PgrHnswSort));
-	TupleDesc	desc = CreateTemplateTupleDesc(2);
-	AttrNumber	columns[] = {1, 2};
-	Oid			operators[] = {Float8LessOperator, Int8LessOperator};
-	Oid			collations[] = {InvalidOid, InvalidOid};
-	bool		nulls_first[] = {false, false};
-
-	TupleDescInitEntry(desc, 1, "key", FLOAT8OID, -1, 0);
-	TupleDescInitEntry(desc, 2, "value", INT8OID, -1, 0);
-	sort->in = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
-	sort->out = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
-	sort->state = tuplesort_begin_heap(desc, 2, columns, operators, collations, nulls_first,
-									   work_mem, NULL, TUPLESORT_NONE);
-	return sort;
-}
-
-void
-pgr_hnsw_sort_put(PgrHnswSort *sort, double key, uint64 value)
-{
-	TupleTableSlot *slot = sort->in;
-
-	ExecClearTuple(slot);
-	slot->tts_values[0] = Float8GetDatum(key);
-	slot->tts_values[1] = Int64GetDatum((int64) value);
-	slot->tts_isnull[0] = slot->tts_isnull[1] = false;
-	ExecStoreVirtualTuple(slot);
-	tuplesort_puttupleslot(sort->state, slot);
-}
-
-bool
-pgr_hnsw_sort_next(PgrHnswSort *sort, double *key, uint64 *value)
-{
-	if (!sort->performed)
-		tuplesort_performsort(sort->state);
-	sort->performed = true;
-	if (!tuplesort_gettupleslot(sort->state, true, false, sort->out, NULL))
-		return false;
-	slot_getallattrs(sort->out);
-	*key = DatumGetFloat8(sort->out->tts_values[0]);
-	*value = (uint64) DatumGetInt64(sort->out->tts_values[1]);
-	return true;
-}
-
-void
-pgr_hnsw_sort_end(PgrHnswSort *sort)
-{
-	ExecDropSingleTupleTableSlot(sort->in);
-	ExecDropSingleTupleTableSlot(sort->out);
-	tuplesort_end(sort->state);
-	pfree(sort);
 }

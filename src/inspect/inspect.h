@@ -20,7 +20,4 @@ extern Relation pgr_inspect_open(Oid oid, LOCKMODE lock, bool owner);
 /* 42809 for a partitioned index, which has no pages of its own. */
 extern void pgr_inspect_refuse_partitioned(Relation index);
 
-/* Adds scan counters to EXPLAIN where the server lets an extension do so. */
-extern void pgr_inspect_init(void);
-
 #endif							/* PGR_INSPECT_H */
