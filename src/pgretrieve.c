@@ -14,7 +14,7 @@
 #include "base/debug_point.h"
 #include "exact/nearest.h"
 #include "hnsw/hnsw.h"
-#include "inverted/inverted_init.h"
+#include "inverted/inv_init.h"
 #include "types/types.h"
 #include "utils/guc.h"
 

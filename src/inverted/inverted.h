@@ -9,14 +9,14 @@
 
 #include "access/amapi.h"
 #include "access/genam.h"
-#include "inverted/inverted_init.h"
-#include "inverted/inverted_page.h"
-#include "inverted/search.h"
+#include "inverted/inv_init.h"
+#include "inverted/inv_page.h"
 #include "lexical/lexical.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
+#include "search/search.h"
 
-/* --- options.c: reloptions and what they mean --- */
+/* --- inv_options.c: reloptions and what they mean --- */
 
 /* Of bm25 and inverted alike; each uses its own part. */
 typedef struct PgrInvOptions
@@ -58,7 +58,7 @@ extern bool pgr_inv_is_sparse(Relation index);
 /* The ranking function of an index. */
 extern void pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring);
 
-/* --- meta.c: the metapage --- */
+/* --- inv_meta.c: the metapage --- */
 
 /* A copy of the metapage, and of the list of segments that goes on in other pages. */
 typedef struct PgrInvMeta
@@ -109,7 +109,7 @@ extern PgrSegShape pgr_inv_pending_shape(const PgrInvMeta *meta);
  */
 extern uint32 pgr_inv_new_generation(Relation index, PgrInvWriter writer);
 
-/* --- content.c: from a column's value to a document --- */
+/* --- bm25_content.c: from a column's value to a document --- */
 
 typedef struct PgrContentSource
 {
@@ -160,7 +160,7 @@ extern void pgr_content_config(Relation index, PgrInvMeta *meta);
 /* The configuration that a new index depends on, or InvalidOid. */
 extern Oid	pgr_content_depends(Relation index, const PgrInvMeta *meta);
 
-/* --- fingerprint.c: what a configuration does --- */
+/* --- bm25_fingerprint.c: what a configuration does --- */
 
 typedef struct PgrFingerprint
 {
@@ -172,7 +172,7 @@ typedef struct PgrFingerprint
 extern PgrFingerprint pgr_fingerprint(const PgrAnalyzer *analyzer);
 extern void pgr_fingerprint_init(void);
 
-/* --- config.c: which configuration an index has --- */
+/* --- bm25_config.c: which configuration an index has --- */
 
 /* "schema"."name", quoted where need be; and back, InvalidOid if there is none. */
 extern char *pgr_config_name(Oid config);
@@ -195,7 +195,7 @@ extern Oid	pgr_config_of_documents(Relation index);
  */
 extern Oid	pgr_config_of_words(Relation index);
 
-/* --- accumulate.c: documents in memory, turned into a segment --- */
+/* --- inv_accumulate.c: documents in memory, turned into a segment --- */
 
 typedef struct PgrAccumulator PgrAccumulator;
 
@@ -210,7 +210,7 @@ extern void pgr_acc_write(PgrAccumulator *acc, Relation index, uint32 generation
 						  PgrSegDesc *desc, PgrRunMap **map);
 extern void pgr_acc_free(PgrAccumulator *acc);
 
-/* --- spill.c: any number of documents into one segment, within a budget --- */
+/* --- inv_spill.c: any number of documents into one segment, within a budget --- */
 
 typedef struct PgrSpill PgrSpill;
 
@@ -227,7 +227,7 @@ extern void pgr_spill_merge(Relation index, const PgrSegShape *shape, PgrSegDesc
 							PgrRunMap **maps, int n, uint32 generation, PgrRunTarget target,
 							PgrSegDesc *desc, PgrRunMap **map);
 
-/* --- pending.c, pending_read.c: the pending area --- */
+/* --- inv_pending.c, inv_pending_read.c: the pending area --- */
 
 /* How much is pending. */
 typedef struct PgrPendingSize
@@ -313,7 +313,7 @@ extern uint32 pgr_pending_bulk_delete(Relation index, const PgrInvMeta *meta,
 									  IndexBulkDeleteCallback callback, void *arg,
 									  uint64 *live);
 
-/* --- maintain.c: merging, and who maintains when --- */
+/* --- inv_maintain.c: merging, and who maintains when --- */
 
 /*
  * What VACUUM and bm25_merge do: seal, merge as the tiers demand (all: everything into
@@ -332,7 +332,7 @@ extern uint32 pgr_inv_begin_delete(Relation index, PgrInvMeta *meta,
 /* After an insert: seals a part and merges small segments, if it is time. */
 extern void pgr_inv_after_insert(Relation index, const PgrPendingSize *size);
 
-/* --- view.c: an index as a scan sees it --- */
+/* --- inv_view.c: an index as a scan sees it --- */
 
 typedef struct PgrInvView
 {
@@ -379,7 +379,7 @@ extern void pgr_view_hold_pending(PgrInvView *view);
 /* The plain terms of queries, sorted, for pgr_view_open; *all: all terms are needed. */
 extern PgrLexTerm *pgr_query_terms(PgrQuery **queries, int n, int *nterms, bool *all);
 
-/* --- pin.c, pin_cache.c: statistics --- */
+/* --- bm25_stats.c, bm25_pin_cache.c: statistics --- */
 
 /* Theirs until the current memory context is reset or deleted. */
 extern PgrPinned *pgr_inv_pin(Oid index, const PgrRankQuery *query);
@@ -392,7 +392,7 @@ extern PgrPinned *pgr_inv_pin(Oid index, const PgrRankQuery *query);
 extern PgrPinned *pgr_inv_pin_view(Oid index, const PgrRankQuery *query, PgrInvView **view);
 extern void pgr_inv_analyzer(Oid index, PgrAnalyzer *analyzer);
 
-/* --- find_index.c: which index --- */
+/* --- bm25_lookup.c: which index --- */
 
 /* See PgrIndexHook. Locks on the indexes that it opens are let go. */
 extern void pgr_inv_find_index(PgrIndexSearch *search);
@@ -417,32 +417,32 @@ extern List *pgr_inv_collection(Relation index);
 extern bool pgr_inv_serves(Relation index, Oid bound);
 extern bool pgr_inv_serves_unbound(Relation index, const PgrQuery *query);
 
-/* --- inverted_am.c, build.c, scan.c, scan_sparse.c, cost.c: the access method --- */
+/* --- inv_am.c, inv_build.c, inv_scan.c, sparse_scan.c, inv_cost.c: the access method --- */
 
 extern IndexBuildResult *pgr_inv_build(Relation heap, Relation index, IndexInfo *info);
-extern void pgr_inv_buildempty(Relation index);
+extern void pgr_inv_build_empty(Relation index);
 extern bool pgr_inv_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 						   Relation heap, IndexUniqueCheck unique, bool unchanged,
 						   IndexInfo *info);
-extern IndexBulkDeleteResult *pgr_inv_bulkdelete(IndexVacuumInfo *info,
+extern IndexBulkDeleteResult *pgr_inv_bulk_delete(IndexVacuumInfo *info,
 												 IndexBulkDeleteResult *stats,
 												 IndexBulkDeleteCallback callback, void *arg);
-extern IndexBulkDeleteResult *pgr_inv_vacuumcleanup(IndexVacuumInfo *info,
+extern IndexBulkDeleteResult *pgr_inv_vacuum_cleanup(IndexVacuumInfo *info,
 													IndexBulkDeleteResult *stats);
-extern void pgr_inv_costestimate(PlannerInfo *root, IndexPath *path, double loop_count,
+extern void pgr_inv_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 								 Cost *startup, Cost *total, Selectivity *selectivity,
 								 double *correlation, double *pages);
 extern bool pgr_inv_validate(Oid opclass);
-extern char *pgr_inv_buildphasename(int64 phase);
+extern char *pgr_inv_phase_name(int64 phase);
 
-extern IndexScanDesc pgr_inv_beginscan(Relation index, int nkeys, int norderbys);
+extern IndexScanDesc pgr_inv_begin_scan(Relation index, int nkeys, int norderbys);
 extern void pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
 						   ScanKey orderbys, int norderbys);
-extern bool pgr_inv_gettuple(IndexScanDesc scan, ScanDirection dir);
-extern int64 pgr_inv_getbitmap(IndexScanDesc scan, TIDBitmap *tbm);
-extern void pgr_inv_endscan(IndexScanDesc scan);
+extern bool pgr_inv_get_tuple(IndexScanDesc scan, ScanDirection dir);
+extern int64 pgr_inv_get_bitmap(IndexScanDesc scan, TIDBitmap *tbm);
+extern void pgr_inv_end_scan(IndexScanDesc scan);
 
-/* selectivity.c: see PgrSelectivityHook */
+/* bm25_selectivity.c: see PgrSelectivityHook */
 extern double pgr_inv_selectivity(Oid index, const PgrQuery *query);
 
 /* strategies */

@@ -225,7 +225,7 @@ typedef struct PgrLeafStats
 
 /*
  * When an index is to enter what it knows into a memo of scores, and what next. The
- * unit of cost is the analysis of one word. See src/inverted/memo_fill.c.
+ * unit of cost is the analysis of one word. See src/inverted/bm25_memo.c.
  */
 typedef struct PgrMemoFill
 {
@@ -241,7 +241,7 @@ typedef struct PgrMemoFill
 
 /*
  * All that a score depends on besides the content: pinned for a (snapshot,
- * index, query). Lives as long as somebody holds it, see src/inverted/pin_cache.c.
+ * index, query). Lives as long as somebody holds it, see src/inverted/bm25_pin_cache.c.
  */
 typedef struct PgrPinned
 {

@@ -1,0 +1,348 @@
+/*
+ * bm25_pin_cache.c
+ *		What a transaction keeps of the indexes that it searches: views, from
+ *		which statistics of any query can be computed, and statistics that have
+ *		been.
+ *
+ * A view says which segments and pending records an index consisted of when a
+ * snapshot first met it. They do not change (marks of dead documents do not count
+ * in statistics), and are not freed while the snapshot, or one of the same content,
+ * can be in use. So statistics may be forgotten: what is computed again from the
+ * view is equal. A view takes a few hundred bytes; statistics take kilobytes, their
+ * memo of scores up to 3 MB.
+ *
+ * Who uses statistics holds them through a callback of a memory context of his own,
+ * so that neither an error nor an early end of a scan can leave them held. What
+ * nobody holds is kept up to PIN_MEMORY and MAX_PINS, the memos going first, and to
+ * the end of the transaction.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "base/compat.h"
+#include "common/hashfn.h"
+#include "inverted/bm25_pin_cache.h"
+#include "lib/ilist.h"
+#include "storage/proc.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#define MAX_PINS 256
+#define PIN_MEMORY (4 * 1024 * 1024)
+#define VIEW_MEMORY (1024 * 1024)
+
+/* The index's state when the snapshot first met it. */
+typedef struct KeptView
+{
+	PgrPinKey	key;
+	PgrInvState *state;
+	Size		size;
+} KeptView;
+
+/* A holder; lives in the holder's context. */
+typedef struct Hold
+{
+	MemoryContextCallback callback;
+	PgrPinEntry *entry;
+} Hold;
+
+static MemoryContext pin_context = NULL;	/* parent of all; never deleted */
+static dlist_head pins = DLIST_STATIC_INIT(pins);
+static int	npins = 0;
+static Size pin_memory = 0;		/* of those in the list */
+
+static MemoryContext view_context = NULL;	/* of this transaction's views, or NULL */
+static HTAB *views = NULL;
+static Size view_memory = 0;
+
+/* --- entries --- */
+
+static void
+delete_entry(PgrPinEntry *entry)
+{
+	if (!entry->stale)
+	{
+		dlist_delete(&entry->node);
+		npins--;
+		pin_memory -= entry->memory;
+	}
+	MemoryContextDelete(entry->context);
+}
+
+/* Looks again how much memory an entry of the list takes. */
+static void
+measure_entry(PgrPinEntry *entry)
+{
+	pin_memory -= entry->memory;
+	entry->memory = MemoryContextMemAllocated(entry->context, true);
+	pin_memory += entry->memory;
+}
+
+/* Down to the limits, from what was used longest ago; nothing that is held. */
+static void
+trim_pins(void)
+{
+	if (npins <= MAX_PINS && pin_memory <= PIN_MEMORY)
+		return;
+	for (int pass = 0; pass < 2; pass++)
+	{
+		dlist_node *node = dlist_is_empty(&pins) ? NULL : dlist_tail_node(&pins);
+
+		while (node != NULL && (pin_memory > PIN_MEMORY || (pass == 1 && npins > MAX_PINS)))
+		{
+			PgrPinEntry *entry = dlist_container(PgrPinEntry, node, node);
+
+			node = dlist_has_prev(&pins, node) ? dlist_prev_node(&pins, node) : NULL;
+			if (entry->holders > 0)
+				continue;
+			if (pass == 1)
+				delete_entry(entry);
+			else if (!pgr_memo_empty(entry->pinned))
+			{
+				pgr_memo_forget(entry->pinned);
+				measure_entry(entry);
+			}
+		}
+	}
+}
+
+static void
+release(void *arg)
+{
+	PgrPinEntry *entry = ((Hold *) arg)->entry;
+
+	if (--entry->holders > 0)
+		return;
+	if (entry->stale)
+	{
+		delete_entry(entry);
+		return;
+	}
+	measure_entry(entry);
+	trim_pins();
+}
+
+/* Holds it for the current memory context. */
+static PgrPinned *
+hold(PgrPinEntry *entry)
+{
+	Hold	   *h = palloc(sizeof(Hold));
+
+	h->entry = entry;
+	h->callback.func = release;
+	h->callback.arg = h;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &h->callback);
+	entry->holders++;
+	return entry->pinned;
+}
+
+static uint64
+hash_query(const PgrRankQuery *query, Size size)
+{
+	return hash_bytes_extended((const unsigned char *) query, (int) size, 0);
+}
+
+PgrPinned *
+pgr_pins_find(const PgrPinKey *key, const PgrRankQuery *query)
+{
+	Size		size = VARSIZE_ANY(query);
+	uint64		hash = hash_query(query, size);
+	dlist_iter	it;
+
+	dlist_foreach(it, &pins)
+	{
+		PgrPinEntry *e = dlist_container(PgrPinEntry, node, it.cur);
+
+		if (e->query_hash != hash || e->query_size != size ||
+			memcmp(&e->key, key, sizeof(PgrPinKey)) != 0 ||
+			memcmp(e->query, query, size) != 0)
+			continue;
+		dlist_move_head(&pins, &e->node);
+		return hold(e);
+	}
+	return NULL;
+}
+
+PgrPinEntry *
+pgr_pins_make(const PgrPinKey *key, const PgrRankQuery *query)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve pinned",
+												  ALLOCSET_SMALL_SIZES);
+	PgrPinEntry *entry = MemoryContextAllocZero(context, sizeof(PgrPinEntry));
+
+	entry->context = context;
+	entry->key = *key;
+	entry->query_size = VARSIZE_ANY(query);
+	entry->query_hash = hash_query(query, entry->query_size);
+	entry->query = MemoryContextAlloc(context, entry->query_size);
+	memcpy(entry->query, query, entry->query_size);
+	return entry;
+}
+
+PgrPinned *
+pgr_pins_enter(PgrPinEntry *entry)
+{
+	PgrPinned  *pinned;
+
+	MemoryContextSetParent(entry->context, pin_context);
+	dlist_push_head(&pins, &entry->node);
+	npins++;
+	measure_entry(entry);
+	pinned = hold(entry);
+	trim_pins();
+	return pinned;
+}
+
+/* --- keys --- */
+
+PgrPinKey
+pgr_pin_key(Relation index)
+{
+	Snapshot	snapshot = GetActiveSnapshot();
+	PgrPinKey	key;
+
+	key.index = RelationGetRelid(index);
+	key.filenumber = pgr_relfilenumber(index);
+	key.lxid = pgr_my_lxid();
+	key.xmin = snapshot->xmin;
+	key.xmax = snapshot->xmax;
+	key.xcnt = snapshot->xcnt;
+	key.subxcnt = snapshot->subxcnt;
+	key.curcid = snapshot->curcid;
+	return key;
+}
+
+static bool
+same_snapshot(const PgrPinKey *a, const PgrPinKey *b)
+{
+	return memcmp((const char *) a + offsetof(PgrPinKey, lxid),
+				  (const char *) b + offsetof(PgrPinKey, lxid),
+				  sizeof(PgrPinKey) - offsetof(PgrPinKey, lxid)) == 0;
+}
+
+/* --- views --- */
+
+static void
+make_views(void)
+{
+	HASHCTL		ctl = {
+		.keysize = sizeof(PgrPinKey), .entrysize = sizeof(KeptView)
+	};
+
+	view_context = AllocSetContextCreate(pin_context, "pgretrieve views",
+										 ALLOCSET_DEFAULT_SIZES);
+	ctl.hcxt = view_context;
+	views = hash_create("pgretrieve views", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	view_memory = 0;
+}
+
+/* Is it of the snapshot of `key` or of statistics that somebody holds? */
+static bool
+view_needed(const KeptView *view, const PgrPinKey *key)
+{
+	dlist_iter	it;
+
+	if (same_snapshot(&view->key, key))
+		return true;
+	dlist_foreach(it, &pins)
+	{
+		PgrPinEntry *e = dlist_container(PgrPinEntry, node, it.cur);
+
+		if (e->holders > 0 && same_snapshot(&view->key, &e->key))
+			return true;
+	}
+	return false;
+}
+
+/* Forgets views of snapshots that no statement at work uses. */
+static void
+trim_views(const PgrPinKey *key)
+{
+	HASH_SEQ_STATUS seq;
+	KeptView   *view;
+
+	hash_seq_init(&seq, views);
+	while ((view = hash_seq_search(&seq)) != NULL)
+	{
+		if (view_needed(view, key))
+			continue;
+		view_memory -= view->size;
+		pfree(view->state);
+		hash_search(views, &view->key, HASH_REMOVE, NULL);
+	}
+}
+
+/* Keeps what a view just opened is of. */
+static void
+keep_view(const PgrPinKey *key, const PgrInvView *view)
+{
+	MemoryContext old = MemoryContextSwitchTo(view_context);
+	Size		size;
+	PgrInvState *state = pgr_view_state(view, &size);
+	KeptView   *kept;
+	bool		found;
+
+	kept = hash_search(views, key, HASH_ENTER, &found);
+	kept->state = state;
+	kept->size = size + sizeof(KeptView);
+	view_memory += kept->size;
+	MemoryContextSwitchTo(old);
+	if (view_memory > VIEW_MEMORY)
+		trim_views(key);
+}
+
+PgrInvView *
+pgr_pins_view(Relation index, const PgrLexTerm *terms, int nterms)
+{
+	PgrPinKey	key = pgr_pin_key(index);
+	KeptView   *kept;
+	PgrInvView *view;
+
+	if (views == NULL)
+		make_views();
+	kept = hash_search(views, &key, HASH_FIND, NULL);
+	if (kept != NULL)
+		return pgr_view_open_at(index, kept->state, terms, nterms);
+	view = pgr_view_open(index, terms, nterms);
+	keep_view(&key, view);
+	return view;
+}
+
+/* --- the end of a transaction --- */
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	dlist_mutable_iter it;
+
+	if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT ||
+		event == XACT_EVENT_PRE_PREPARE)
+		return;
+	dlist_foreach_modify(it, &pins)
+	{
+		PgrPinEntry *entry = dlist_container(PgrPinEntry, node, it.cur);
+
+		if (entry->holders == 0)
+			delete_entry(entry);
+		else
+		{
+			dlist_delete(&entry->node);
+			entry->stale = true;
+		}
+	}
+	npins = 0;
+	pin_memory = 0;
+	if (view_context != NULL)
+		MemoryContextDelete(view_context);
+	view_context = NULL;
+	views = NULL;
+}
+
+void
+pgr_pins_init(void)
+{
+	pin_context = AllocSetContextCreate(TopMemoryContext, "pgretrieve statistics",
+										ALLOCSET_SMALL_SIZES);
+	RegisterXactCallback(end_transaction, NULL);
+}

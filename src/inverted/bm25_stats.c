@@ -1,0 +1,457 @@
+/*
+ * bm25_stats.c
+ *		Statistics of a query: collected once for a snapshot, then shared by
+ *		scans and by calls of the operator.
+ *
+ * <@> must give the same value in the select list, in a sort, in a merge append
+ * and through the index, although documents come and go meanwhile. So the
+ * statistics of a query are those of the index as the snapshot first met it, see
+ * bm25_pin_cache.c. Two snapshots with the same content see the same rows and share
+ * them.
+ *
+ * Statistics of a partitioned index are the sums over its partitions' indexes, and
+ * those of an index of a table with children the sums over theirs (bm25_lookup.c), so
+ * that scores of different partitions compare.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relation.h"
+#include "inverted/bm25_pin_cache.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* --- collecting ------------------------------------------------------------------------- */
+
+/* Adds df and cf of a term in an index's segments. */
+static void
+add_segments(PgrInvView *view, const PgrQueryNode *term, double *df, double *cf)
+{
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+	{
+		PgrTermInfo info;
+
+		if (pgr_segment_find(view->segments[i], term->term, term->termlen, &info))
+		{
+			*df += info.df;
+			*cf += info.cf;
+		}
+	}
+}
+
+/* Numbers of each term of a phrase, [nterms]; of other leaves one pair. */
+typedef struct LeafNumbers
+{
+	double	   *df;
+	double	   *cf;
+	struct Expansion *expansion;	/* prefix, fuzzy */
+} LeafNumbers;
+
+/* --- prefix and fuzzy leaves: which terms, how frequent, over all sources ---------------- */
+
+typedef struct ExpandedTerm
+{
+	char	   *bytes;
+	uint32		len;
+	double		df;
+	double		cf;
+} ExpandedTerm;
+
+typedef struct Expansion
+{
+	ExpandedTerm *terms;
+	int			n;
+	int			size;
+} Expansion;
+
+#define MAX_EXPANDED 64			/* terms that count for the score */
+
+/* entries that are added up before there is room for twice as many */
+#define EXPANSION_ROOM 4096
+
+static int
+compare_bytes(const void *a, const void *b)
+{
+	const ExpandedTerm *x = a,
+			   *y = b;
+
+	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
+}
+
+/* Adds up the entries of equal terms, and sorts them by their bytes. */
+static void
+expansion_combine(Expansion *x)
+{
+	int			n = 0;
+
+	if (x->n > 0)
+		qsort(x->terms, x->n, sizeof(ExpandedTerm), compare_bytes);
+	for (int i = 0; i < x->n; i++)
+	{
+		if (n > 0 && compare_bytes(&x->terms[n - 1], &x->terms[i]) == 0)
+		{
+			x->terms[n - 1].df += x->terms[i].df;
+			x->terms[n - 1].cf += x->terms[i].cf;
+			pfree(x->terms[i].bytes);
+		}
+		else
+			x->terms[n++] = x->terms[i];
+	}
+	x->n = n;
+}
+
+static void
+expansion_add(Expansion *x, const char *bytes, uint32 len, double df, double cf)
+{
+	char	   *copy = palloc(Max(len, 1));
+	bool		grow = x->n == x->size;
+
+	/* terms that occur again and again take no more room */
+	if (x->n == x->size && x->n >= EXPANSION_ROOM)
+	{
+		expansion_combine(x);
+		grow = x->n > x->size / 2;
+	}
+	if (grow)
+	{
+		x->size = Max(x->size * 2, 64);
+		x->terms = x->terms ? repalloc_huge(x->terms, mul_size(x->size, sizeof(ExpandedTerm)))
+			: palloc(x->size * sizeof(ExpandedTerm));
+	}
+	memcpy(copy, bytes, len);
+	x->terms[x->n].bytes = copy;
+	x->terms[x->n].len = len;
+	x->terms[x->n].df = df;
+	x->terms[x->n].cf = cf;
+	x->n++;
+}
+
+static void
+expansion_found(void *arg, const char *term, uint32 len, const PgrTermInfo *info)
+{
+	expansion_add(arg, term, len, info->df, info->cf);
+}
+
+/* highest df first, then by bytes, so that the choice is reproducible */
+static int
+compare_df(const void *a, const void *b)
+{
+	const ExpandedTerm *x = a,
+			   *y = b;
+
+	if (x->df != y->df)
+		return x->df > y->df ? -1 : 1;
+	return compare_bytes(a, b);
+}
+
+/* Adds up equal terms, keeps copies of the most frequent ones. */
+static void
+finish_expansion(Expansion *x, PgrLeafStats *stats)
+{
+	int			n;
+
+	expansion_combine(x);
+	n = x->n;
+	if (n > 0)
+		qsort(x->terms, n, sizeof(ExpandedTerm), compare_df);
+	n = Min(n, MAX_EXPANDED);
+	stats->nexpanded = n;
+	stats->expanded = palloc(Max(n, 1) * sizeof(char *));
+	stats->expanded_len = palloc(Max(n, 1) * sizeof(uint32));
+	for (int i = 0; i < n; i++)
+	{
+		stats->expanded[i] = pnstrdup(x->terms[i].bytes, x->terms[i].len);
+		stats->expanded_len[i] = x->terms[i].len;
+		stats->df = Max(stats->df, x->terms[i].df);
+		stats->cf += x->terms[i].cf;
+	}
+}
+
+/* --- one index's contribution ----------------------------------------------------------- */
+
+static bool
+is_expanded(const PgrQueryNode *leaf)
+{
+	return leaf->kind == PGR_NODE_TERM && (leaf->prefix || leaf->fuzzy > 0);
+}
+
+/* The words of a leaf: those of a phrase, or itself. */
+static int
+leaf_words(const PgrQueryNode *leaf)
+{
+	return leaf->kind == PGR_NODE_PHRASE ? leaf->nchildren : 1;
+}
+
+static const PgrQueryNode *
+leaf_word(const PgrQueryNode *leaf, int i)
+{
+	return leaf->kind == PGR_NODE_PHRASE ? leaf->children[i] : leaf;
+}
+
+/* What a term of a pending document adds to the numbers of a leaf. */
+static void
+add_pending_term(const PgrQueryNode *leaf, LeafNumbers *numbers, const PgrLexTerm *t)
+{
+	if (is_expanded(leaf))
+	{
+		if (pgr_leaf_accepts(leaf, t->bytes, t->len))
+			expansion_add(numbers->expansion, t->bytes, t->len, 1, t->tf);
+		return;
+	}
+	for (int i = 0; i < leaf_words(leaf); i++)
+	{
+		const PgrQueryNode *word = leaf_word(leaf, i);
+
+		if (word->termlen == t->len && memcmp(word->term, t->bytes, t->len) == 0)
+		{
+			numbers->df[i] += 1;
+			numbers->cf[i] += t->tf;
+		}
+	}
+}
+
+typedef struct PendingNumbers
+{
+	const PgrQuery *query;
+	LeafNumbers *numbers;
+} PendingNumbers;
+
+static void
+add_pending_doc(void *arg, const PgrPendingDoc *d)
+{
+	PendingNumbers *p = arg;
+
+	for (int t = 0; t < d->doc.nterms; t++)
+	{
+		for (int i = 0; i < p->query->nleaves; i++)
+			add_pending_term(p->query->leaves[i], &p->numbers[i], &d->doc.terms[t]);
+	}
+}
+
+/* Adds what its segments have of a query's leaves. */
+static void
+add_leaves(PgrInvView *view, const PgrQuery *query, LeafNumbers *numbers)
+{
+	for (int i = 0; i < query->nleaves; i++)
+	{
+		const PgrQueryNode *leaf = query->leaves[i];
+
+		if (is_expanded(leaf))
+		{
+			for (uint32 s = 0; s < view->meta.nsegments; s++)
+				pgr_expand_leaf(view->segments[s], leaf, expansion_found, numbers[i].expansion);
+			continue;
+		}
+		for (int t = 0; t < leaf_words(leaf); t++)
+			add_segments(view, leaf_word(leaf, t), &numbers[i].df[t], &numbers[i].cf[t]);
+	}
+}
+
+/* Adds how many documents an index has, and how long they are. */
+static void
+add_collection(PgrInvView *view, PgrCollection *c)
+{
+	c->ndocs += view->pending.ndocs;
+	c->sum_length += view->pending.sum_length;
+	for (int f = 0; f < view->shape.nfields; f++)
+		c->field_sum_length[f] += view->pending.field_sum_length[f];
+	for (uint32 i = 0; i < view->meta.nsegments; i++)
+	{
+		uint64		sums[PGR_MAX_FIELDS] = {0};
+
+		c->ndocs += view->meta.segments[i].ndocs;
+		c->sum_length += view->meta.segments[i].sum_length;
+		if (view->shape.nfields > 1)
+			pgr_segment_field_lengths(view->segments[i], sums);
+		for (int f = 0; f < view->shape.nfields; f++)
+			c->field_sum_length[f] += sums[f];
+	}
+}
+
+/* Adds its numbers; returns the view they are of, open, in the context `keep`. */
+static PgrInvView *
+add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext keep)
+{
+	int			nterms;
+	bool		all;
+	PgrQuery   *query = pinned->query;
+	PgrLexTerm *terms = pgr_query_terms(&query, 1, &nterms, &all);
+	PendingNumbers pending = {query, numbers};
+	MemoryContext old = MemoryContextSwitchTo(keep);
+	PgrInvView *view = pgr_pins_view(index, all ? NULL : terms, all ? 0 : nterms);
+
+	MemoryContextSwitchTo(old);
+	add_collection(view, &pinned->collection);
+	add_leaves(view, query, numbers);
+	pgr_view_pending(view, add_pending_doc, &pending);
+	return view;
+}
+
+static LeafNumbers *
+make_numbers(const PgrQuery *query)
+{
+	LeafNumbers *numbers = palloc0(Max(query->nleaves, 1) * sizeof(LeafNumbers));
+
+	for (int i = 0; i < query->nleaves; i++)
+	{
+		int			n = Max(query->leaves[i]->nchildren, 1);
+
+		numbers[i].df = palloc0(n * sizeof(double));
+		numbers[i].cf = palloc0(n * sizeof(double));
+		numbers[i].expansion = palloc0(sizeof(Expansion));
+	}
+	return numbers;
+}
+
+/* Lucene's idf; a phrase sums those of its words, of alternatives the highest. */
+static double
+phrase_idf(const PgrPinned *pinned, const PgrQueryNode *phrase, const LeafNumbers *numbers)
+{
+	double		sum = 0,
+				best = 0;
+
+	for (int t = 0; t < phrase->nchildren; t++)
+	{
+		if (t > 0 && phrase->children[t]->offset == phrase->children[t - 1]->offset)
+			sum -= best;
+		else
+			best = 0;
+		best = Max(best, pgr_idf(pinned->collection.ndocs, numbers->df[t]));
+		sum += best;
+	}
+	return sum;
+}
+
+static void
+finish_leaves(PgrPinned *pinned, const LeafNumbers *numbers)
+{
+	for (int i = 0; i < pinned->query->nleaves; i++)
+	{
+		PgrQueryNode *leaf = pinned->query->leaves[i];
+		PgrLeafStats *stats = &pinned->leaves[i];
+
+		if (leaf->kind == PGR_NODE_TERM && (leaf->prefix || leaf->fuzzy > 0))
+			finish_expansion(numbers[i].expansion, stats);
+		else if (leaf->kind == PGR_NODE_TERM)
+		{
+			stats->df = numbers[i].df[0];
+			stats->cf = numbers[i].cf[0];
+		}
+		else
+		{
+			stats->df = numbers[i].df[0];
+			stats->cf = numbers[i].cf[0];
+			for (int t = 1; t < leaf->nchildren; t++)
+			{
+				stats->df = Min(stats->df, numbers[i].df[t]);
+				stats->cf = Min(stats->cf, numbers[i].cf[t]);
+			}
+			stats->idf_sum = phrase_idf(pinned, leaf, &numbers[i]);
+		}
+	}
+}
+
+/*
+ * In the current memory context; only what is asked of the index is scratch. kept
+ * (may be NULL): see pgr_inv_pin_view; the view is made in the context `keep`.
+ */
+static PgrPinned *
+collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvView **kept)
+{
+	PgrPinned  *pinned = palloc0(sizeof(PgrPinned));
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "pgretrieve statistics scratch",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old;
+	LeafNumbers *numbers;
+	PgrContentSource source;
+	ListCell   *lc;
+
+	pinned->query = pgr_query_unpack(query);
+	pinned->leaves = palloc0(Max(pinned->query->nleaves, 1) * sizeof(PgrLeafStats));
+	old = MemoryContextSwitchTo(scratch);
+	numbers = make_numbers(pinned->query);
+	pgr_content_of(index, &source);
+	pinned->analyzer = source.analyzer;
+	pgr_inv_scoring(index, source.analyzer.nfields, &pinned->scoring);
+	foreach(lc, pgr_inv_collection(index))
+	{
+		Relation	leaf = pgr_inv_open(lfirst_oid(lc));
+
+		if (kept != NULL && leaf == index)
+			*kept = add_index(pinned, numbers, leaf, keep);
+		else
+			pgr_view_close(add_index(pinned, numbers, leaf, scratch));
+		relation_close(leaf, NoLock);
+	}
+	MemoryContextSwitchTo(old);
+	if (!isnan(pinned->query->given_ndocs))
+		pinned->collection.ndocs = pinned->query->given_ndocs;
+	if (!isnan(pinned->query->given_avg_length))
+		pinned->collection.sum_length =
+			pinned->query->given_avg_length * pinned->collection.ndocs;
+	pgr_query_fit(pinned->query, Max(pinned->analyzer.nfields, 1));
+	finish_leaves(pinned, numbers);
+	MemoryContextDelete(scratch);
+	pgr_pinned_prepare(pinned);
+	pgr_memo_fill_begin(pinned, RelationGetRelid(index), source.type != PGR_CONTENT_TSVECTOR);
+	return pinned;
+}
+
+PgrPinned *
+pgr_inv_pin_view(Oid oid, const PgrRankQuery *query, PgrInvView **view)
+{
+	Relation	index = pgr_inv_open(oid);
+	PgrRankQuery *plain = pgr_query_plain(query);
+	PgrPinKey	key = pgr_pin_key(index);
+	PgrPinned  *pinned = pgr_pins_find(&key, plain);
+
+	if (pinned == NULL)
+	{
+		PgrPinEntry *entry = pgr_pins_make(&key, plain);
+		MemoryContext old = MemoryContextSwitchTo(entry->context);
+
+		entry->pinned = collect(index, entry->query, old, view);
+		MemoryContextSwitchTo(old);
+		pinned = pgr_pins_enter(entry);
+	}
+	relation_close(index, NoLock);
+	pfree(plain);
+	return pinned;
+}
+
+PgrPinned *
+pgr_inv_pin(Oid oid, const PgrRankQuery *query)
+{
+	return pgr_inv_pin_view(oid, query, NULL);
+}
+
+void
+pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
+{
+	Relation	index = pgr_inv_open(oid);
+	ListCell   *lc;
+
+	foreach(lc, pgr_inv_collection(index))
+	{
+		Relation	leaf = pgr_inv_open(lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		each(leaf, arg);
+		relation_close(leaf, NoLock);
+	}
+	relation_close(index, NoLock);
+}
+
+void
+pgr_inv_analyzer(Oid oid, PgrAnalyzer *analyzer)
+{
+	Relation	index = pgr_inv_open(oid);
+	PgrContentSource source;
+
+	pgr_content_of(index, &source);
+	*analyzer = source.analyzer;
+	relation_close(index, NoLock);
+}

@@ -1,0 +1,71 @@
+/*
+ * inv_maintain.h
+ *		What the files that change an index's parts share: locks, publication,
+ *		sealing, merging, sweeping. See README, "Locks" and "Sealing and merging".
+ */
+#ifndef PGR_INV_MAINTAIN_H
+#define PGR_INV_MAINTAIN_H
+
+#include "inverted/inverted.h"
+#include "storage/lmgr.h"
+
+/*
+ * Heavyweight locks, by page numbers that the storage layer's do not use. Order:
+ * maintenance, seal, merge, fragments, space, buffers.
+ */
+#define PGR_INV_FRAGMENTS_LOCK 2	/* shared: a document is being put; exclusive: close */
+#define PGR_INV_SEAL_LOCK 3		/* part of the pending area becomes a segment */
+#define PGR_INV_MERGE_LOCK 4	/* an insert merges small segments */
+
+/* --- inv_publish.c --- */
+
+typedef struct PgrInvPublication
+{
+	PgrInvWriter writer;		/* whose work it is: he is not writing any more */
+	const PgrSegDesc *added;	/* a segment, or NULL */
+	const uint32 *gone;			/* generations of the segments it replaces */
+	int			ngone;
+	uint32		npages;			/* of the pending area's front, that it replaces */
+} PgrInvPublication;
+
+/* One record of the metapage. The writer's lock is held. */
+extern void pgr_inv_publish(Relation index, const PgrInvPublication *p);
+
+/* Enters a segment's number of dead rows. Maintenance lock held. */
+extern void pgr_inv_set_dead(Relation index, uint32 generation, uint32 ndead);
+
+/*
+ * Frees what nobody needs. `held`: bits (1 << PgrInvWriter) of the writers whose lock
+ * the caller holds and who are not writing: what the metapage says that they write is
+ * what a failed attempt has left.
+ */
+extern void pgr_inv_sweep(Relation index, uint32 held);
+
+/*
+ * The index as it is, and everything that it lists left alone by inserts' merges until
+ * the next claim. Maintenance lock held.
+ */
+extern void pgr_inv_claim(Relation index, PgrInvMeta *meta);
+
+/* --- inv_seal.c --- */
+
+/*
+ * Makes a segment of some npages of the pending area, at least one page if there is
+ * any, all of it with PG_UINT32_MAX. Seal lock held. Returns the pages that are still
+ * closed, to be sealed by further calls; those of a call that found an area to close are
+ * at most what was in it then. *sealed: whether there was anything.
+ */
+extern uint32 pgr_inv_seal_part(Relation index, uint32 npages, bool *sealed);
+
+/* Seals what is there when it is called, part by part. Maintenance lock held. */
+extern void pgr_inv_seal(Relation index);
+
+/* --- inv_pending.c --- */
+
+/*
+ * Makes what the pending area holds final: new documents go to new extents. Seal lock
+ * held. false: there is nothing.
+ */
+extern bool pgr_pending_close(Relation index);
+
+#endif							/* PGR_INV_MAINTAIN_H */

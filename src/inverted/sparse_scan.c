@@ -1,0 +1,346 @@
+/*
+ * sparse_scan.c
+ *		Ordered scans of inverted: rows by exact inner product, from impacts of
+ *		eight bits.
+ *
+ * Candidates come from the index by estimate, descending; an estimate is within
+ * `error` of the exact value. Each candidate's value is read from the heap and
+ * scored by the operator's own kernel, and a row is returned once no later
+ * candidate can be better: exact >= next estimate + error. Rows that share no
+ * dimension with the query have the value 0: they come before rows of negative
+ * value.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "am/heapvalue.h"
+#include "inverted/inv_scan.h"
+#include "kernel/kernel.h"
+#include "lib/pairingheap.h"
+#include "miscadmin.h"
+#include "types/sparse.h"
+#include "utils/memutils.h"
+
+#define FIRST_BATCH 32
+#define MAX_BATCH 65536
+
+typedef struct ExactRow
+{
+	pairingheap_node node;
+	double		score;
+	ItemPointerData tid;
+} ExactRow;
+
+typedef struct PgrSparseScan
+{
+	PgrSparse  *query;
+	PgrSparseTerm *terms;
+	int			nterms;
+	double		error;
+	bool		exhausted;		/* no candidate is left */
+	PgrHeapValue *heap_value;
+	pairingheap *rows;			/* refined, best first */
+	bool		zeros;			/* rows of value 0 are being returned */
+	bool		zeros_done;
+} PgrSparseScan;
+
+static int
+compare_rows(const pairingheap_node *a, const pairingheap_node *b, void *arg)
+{
+	const ExactRow *x = pairingheap_const_container(ExactRow, node, a),
+			   *y = pairingheap_const_container(ExactRow, node, b);
+
+	if (x->score != y->score)
+		return x->score > y->score ? 1 : -1;
+	return ItemPointerCompare(unconstify(ItemPointerData *, &y->tid),
+							  unconstify(ItemPointerData *, &x->tid));
+}
+
+/* The keys of both lists of each dimension, for reading the pending area. */
+static PgrLexTerm *
+sparse_keys(const PgrSparseScan *x)
+{
+	PgrLexTerm *keys = palloc0(Max(2 * x->nterms, 1) * sizeof(PgrLexTerm));
+	char	   *bytes = palloc(Max(2 * x->nterms, 1) * PGR_SPARSE_KEY);
+
+	for (int i = 0; i < 2 * x->nterms; i++)
+	{
+		char	   *key = bytes + i * PGR_SPARSE_KEY;
+
+		pgr_sparse_key(x->terms[i / 2].dim, i % 2 == 1, key);
+		keys[i].bytes = key;
+		keys[i].len = PGR_SPARSE_KEY;
+	}
+	return keys;
+}
+
+void
+pgr_sparse_rescan(IndexScanDesc scan, ScanKey orderby)
+{
+	PgrInvScan *s = scan->opaque;
+	PgrSparseScan *x = palloc0(sizeof(PgrSparseScan));
+	const float *values;
+
+	s->sparse = x;
+	s->ordered = true;
+	if (orderby->sk_flags & SK_ISNULL)
+	{
+		/* every distance is NULL: any order will do */
+		x->exhausted = true;
+		s->null_order = true;
+	}
+	else
+		x->query = (PgrSparse *) PG_DETOAST_DATUM_COPY(orderby->sk_argument);
+	x->terms = palloc0(Max(x->query ? x->query->nnz : 0, 1) * sizeof(PgrSparseTerm));
+	values = x->query ? PGR_SPARSE_VALUES(x->query) : NULL;
+	for (int i = 0; x->query && i < x->query->nnz; i++)
+	{
+		if (values[i] == 0)
+			continue;
+		x->terms[x->nterms].dim = x->query->indices[i];
+		x->terms[x->nterms++].weight = values[i];
+	}
+	x->rows = pairingheap_allocate(compare_rows, NULL);
+	x->heap_value = pgr_heapvalue_begin(scan);
+	s->view = pgr_view_open(scan->indexRelation, sparse_keys(x), 2 * x->nterms);
+}
+
+void
+pgr_sparse_end(PgrInvScan *s)
+{
+	if (s->sparse->heap_value)
+		pgr_heapvalue_end(s->sparse->heap_value);
+}
+
+/* --- candidates --------------------------------------------------------------------- */
+
+/* The query's term of a pending document's, NULL if it has none of that dimension. */
+static const PgrSparseTerm *
+term_of_key(const PgrSparseScan *x, const char *bytes)
+{
+	const unsigned char *key = (const unsigned char *) bytes;
+	uint32		dim = (uint32) key[0] << 24 | key[1] << 16 | key[2] << 8 | key[3];
+	int			lo = 0,
+				hi = x->nterms;
+
+	while (lo < hi)
+	{
+		int			mid = (lo + hi) / 2;
+
+		if (x->terms[mid].dim < dim)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < x->nterms && x->terms[lo].dim == dim ? &x->terms[lo] : NULL;
+}
+
+/* The inner product with a pending document; false: no dimension is the query's. */
+static bool
+pending_product(const PgrSparseScan *x, const PgrLexDoc *doc, double *product, double *magnitude)
+{
+	bool		touched = false;
+
+	*product = *magnitude = 0;
+	for (int t = 0; t < doc->nterms; t++)
+	{
+		const PgrSparseTerm *term = term_of_key(x, doc->terms[t].bytes);
+		float		value;
+
+		if (term == NULL)
+			continue;
+		memcpy(&value, &doc->terms[t].tf, sizeof(float));
+		if (doc->terms[t].bytes[4])
+			value = -value;
+		*product += (double) value * term->weight;
+		*magnitude += fabs((double) value * term->weight);
+		touched = true;
+	}
+	return touched;
+}
+
+/* A pending document as a candidate; arg: the scan. */
+static void
+search_pending(void *arg, const PgrPendingDoc *d)
+{
+	PgrInvScan *s = arg;
+	double		magnitude;
+	PgrHit		hit = {0};
+
+	if (d->dead || d->null || !pending_product(s->sparse, &d->doc, &hit.score, &magnitude))
+		return;
+	hit.tid = d->tid;
+	hit.source = s->view->meta.nsegments;
+	/* single-precision sums in the kernel: far below this */
+	s->sparse->error = Max(s->sparse->error, magnitude * 1e-4);
+	if (pgr_topk_may_enter(&s->top, hit.score))
+		pgr_topk_add(&s->top, &hit);
+}
+
+static void
+next_batch(PgrInvScan *s, PgrSparseScan *x)
+{
+	bool		after = s->batch > 0;
+	PgrHit		last = {0};
+	MemoryContext old;
+
+	s->at = 0;
+	if (after && s->top.n < s->batch)
+	{
+		s->top.n = 0;
+		x->exhausted = true;
+		return;
+	}
+	if (after)
+	{
+		pgr_topk_tid(&s->top, &s->top.heap[s->top.n - 1]);
+		last = s->top.heap[s->top.n - 1];
+	}
+	s->batch = after ? Min(s->batch * 2, MAX_BATCH) : FIRST_BATCH;
+	MemoryContextReset(s->batch_context);
+	old = MemoryContextSwitchTo(s->batch_context);
+	pgr_topk_init(&s->top, s->batch, s->view->segments, after, last.score, &last.tid);
+	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
+	{
+		double		error = 0;
+
+		pgr_search_sparse(s->view->segments[i], i, x->terms, x->nterms, &s->top, &error);
+		x->error = Max(x->error, error);
+	}
+	pgr_view_pending(s->view, search_pending, s);
+	pgr_topk_finish(&s->top);
+	MemoryContextSwitchTo(old);
+	x->exhausted = s->top.n == 0;
+}
+
+/* Reads a candidate's row and keeps its exact value. */
+static void
+refine(PgrInvScan *s, PgrSparseScan *x, PgrHit *hit)
+{
+	PgrSparse  *value = (PgrSparse *) pgr_heapvalue_get(x->heap_value,
+														  pgr_topk_tid(&s->top, hit));
+	ExactRow   *row;
+
+	if (value == NULL)
+		return;					/* not visible */
+	row = MemoryContextAlloc(s->context, sizeof(ExactRow));
+	row->score = pgr_kernel->sparse_ip(value->indices, PGR_SPARSE_VALUES(value), value->nnz,
+									   x->query->indices, PGR_SPARSE_VALUES(x->query),
+									   x->query->nnz);
+	row->tid = hit->tid;
+	pairingheap_add(x->rows, &row->node);
+}
+
+/* --- rows of value 0 ------------------------------------------------------------------- */
+
+/* Marks what shares a dimension with the query. */
+static void
+mark_touched(PgrInvScan *s, PgrSparseScan *x)
+{
+	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
+	{
+		PgrSegment *seg = s->view->segments[i];
+
+		for (int t = 0; t < 2 * x->nterms; t++)
+		{
+			char		key[PGR_SPARSE_KEY];
+			PgrTermInfo info;
+			PgrPostings *p;
+
+			pgr_sparse_key(x->terms[t / 2].dim, t % 2 == 1, key);
+			if (!pgr_segment_find(seg, key, PGR_SPARSE_KEY, &info))
+				continue;
+			p = pgr_postings_open(seg, &info);
+			while (pgr_postings_next(p) != PGR_NO_DOC)
+				pgr_scan_mark(s, i, p->doc);
+			pgr_postings_close(p);
+		}
+	}
+}
+
+/* A pending row, if it has none of the query's dimensions; arg: the scan. */
+static void
+collect_pending_zero(void *arg, const PgrPendingDoc *d)
+{
+	PgrInvScan *s = arg;
+	double		product,
+				magnitude;
+
+	if (!d->dead && !d->null && !pending_product(s->sparse, &d->doc, &product, &magnitude))
+		pgr_tids_add(&s->tids, unconstify(ItemPointerData *, &d->tid), 0);
+}
+
+static bool
+next_zero(IndexScanDesc scan, PgrInvScan *s, PgrSparseScan *x)
+{
+	if (!x->zeros)
+	{
+		mark_touched(s, x);
+		x->zeros = true;
+		s->rest_source = s->rest_doc = 0;
+		s->tids.n = s->tids.at = 0;
+	}
+	while (s->tids.at >= s->tids.n)
+	{
+		if (s->rest_source > s->view->meta.nsegments)
+		{
+			x->zeros_done = true;
+			return false;
+		}
+		s->tids.n = s->tids.at = 0;
+		if (s->rest_source < s->view->meta.nsegments)
+			pgr_scan_collect(s, true, &s->tids);
+		else
+		{
+			s->rest_source++;
+			pgr_view_pending_whole(s->view, collect_pending_zero, s);
+		}
+	}
+	scan->xs_heaptid = s->tids.tids[s->tids.at++];
+	scan->xs_orderbyvals[0] = Float8GetDatum(0);
+	scan->xs_orderbynulls[0] = s->null_order;
+	return true;
+}
+
+bool
+pgr_sparse_next(IndexScanDesc scan)
+{
+	PgrInvScan *s = scan->opaque;
+	PgrSparseScan *x = s->sparse;
+
+	scan->xs_recheckorderby = false;
+	for (;;)
+	{
+		ExactRow   *best = NULL;
+		double		bound = -INFINITY;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!x->exhausted && s->at >= s->top.n)
+			next_batch(s, x);
+		if (!x->exhausted)
+			bound = s->top.heap[s->at].score + x->error;
+		if (!pairingheap_is_empty(x->rows))
+			best = pairingheap_container(ExactRow, node, pairingheap_first(x->rows));
+
+		if (!x->zeros_done && bound < 0 && (best == NULL || best->score < 0))
+		{
+			if (next_zero(scan, s, x))
+				return true;
+		}
+		else if (best != NULL && best->score >= bound)
+		{
+			pairingheap_remove_first(x->rows);
+			scan->xs_heaptid = best->tid;
+			scan->xs_orderbyvals[0] = Float8GetDatum(-best->score);
+			scan->xs_orderbynulls[0] = false;
+			pfree(best);
+			return true;
+		}
+		else if (!x->exhausted)
+			refine(s, x, &s->top.heap[s->at++]);
+		else
+			return false;
+	}
+}
