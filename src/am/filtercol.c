@@ -526,19 +526,7 @@ load_image(const char *at, uint8 width)
 static bool
 set_contains(const Test *t, int64 v)
 {
-	uint32		low = 0;
-	uint32		high = t->nset;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (t->set[middle] < v)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < t->nset && t->set[low] == v;
+	return bsearch(&v, t->set, t->nset, sizeof(int64), compare_int64) != NULL;
 }
 
 bool

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "base/order.h"
 #include "hnsw/hnsw_search.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -42,15 +43,6 @@
 /* and for a row to be returned before it is visited, once a scan has gone on */
 #define DIGEST_ERRORS_CERTAIN 3
 
-static int
-compare_ids(const void *a, const void *b)
-{
-	PgrHnswId	x = *(const PgrHnswId *) a;
-	PgrHnswId	y = *(const PgrHnswId *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /*
  * Visits nodes in the order of their pages; hits among the ef nearest go into the
  * bound. Stops short of that, as what follows does, when the search is above its budget.
@@ -60,7 +52,7 @@ visit_nodes(PgrHnswSearch *s, PgrHnswId *ids, uint32 n, uint32 ef)
 {
 	uint32		before = s->nhits;
 
-	qsort(ids, n, sizeof(PgrHnswId), compare_ids);
+	qsort(ids, n, sizeof(PgrHnswId), pgr_compare_uint32);
 	for (uint32 i = 0; i < n;)
 	{
 		CHECK_FOR_INTERRUPTS();

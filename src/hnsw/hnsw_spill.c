@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "base/order.h"
 #include "hnsw/hnsw_search.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -217,24 +218,6 @@ note_missing(PgrHnswSearch *s, BlockNumber block)
 	s->missing[s->nmissing++] = block;
 }
 
-static bool
-is_missing(const PgrHnswSearch *s, BlockNumber block)
-{
-	uint32		low = 0;
-	uint32		high = s->nmissing;
-
-	while (low < high)
-	{
-		uint32		middle = low + (high - low) / 2;
-
-		if (s->missing[middle] < block)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < s->nmissing && s->missing[low] == block;
-}
-
 /* A missing page that an edge of one page's nodes leads to, or InvalidBlockNumber. */
 static BlockNumber
 named_missing(PgrHnswSearch *s, BlockNumber block)
@@ -251,8 +234,12 @@ named_missing(PgrHnswSearch *s, BlockNumber block)
 														 s->scratch);
 
 		for (uint32 i = 0; node->flags == PGR_HNSW_USED && i < node->nedges; i++)
-			if (is_missing(s, PGR_HNSW_BLOCK(meta, PGR_HNSW_EDGE(meta, node, i)->id)))
-				found = PGR_HNSW_BLOCK(meta, PGR_HNSW_EDGE(meta, node, i)->id);
+		{
+			BlockNumber named = PGR_HNSW_BLOCK(meta, PGR_HNSW_EDGE(meta, node, i)->id);
+
+			if (pgr_sorted_has_uint32(s->missing, s->nmissing, named))
+				found = named;
+		}
 	}
 	if (BufferIsValid(buffer))
 		UnlockReleaseBuffer(buffer);

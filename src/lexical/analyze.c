@@ -14,6 +14,7 @@
  */
 #include "postgres.h"
 
+#include "base/order.h"
 #include "catalog/pg_ts_config.h"
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
@@ -392,15 +393,6 @@ builder_finish(Builder *b)
 
 /* --- tsvector --- */
 
-static int
-compare_occ(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a;
-	uint32		y = *(const uint32 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Positions of one lexeme; weights D..A are 0..3 and become fields 3..0. */
 static void
 vector_positions(const PgrAnalyzer *analyzer, TSVector vector, WordEntry *entry,
@@ -419,7 +411,7 @@ vector_positions(const PgrAnalyzer *analyzer, TSVector vector, WordEntry *entry,
 		doc->field_length[field]++;
 	}
 	if (last_field > 0)
-		qsort(term->occ, term->tf, sizeof(uint32), compare_occ);
+		qsort(term->occ, term->tf, sizeof(uint32), pgr_compare_uint32);
 }
 
 /* A tsvector is sorted as documents are, and its strings stay where they are. */

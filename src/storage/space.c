@@ -14,6 +14,7 @@
 #include "storage/storage.h"
 #include "utils/snapmgr.h"
 #include "base/compat.h"
+#include "base/order.h"
 
 /* blocks that are added to the file at a time */
 #define EXTEND_BATCH 64
@@ -498,32 +499,17 @@ pgr_space_alloc(Relation rel, uint32 generation, uint32 least, uint32 want, bool
 	return extent;
 }
 
-static int
-compare_generation(const void *a, const void *b)
-{
-	uint32		x = *(const uint32 *) a,
-				y = *(const uint32 *) b;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool
-listed(const uint32 *generations, int n, uint32 generation)
-{
-	return n > 0 && bsearch(&generation, generations, n, sizeof(uint32), compare_generation);
-}
-
 /* One entry's next state; true if it changed. */
 static bool
 sweep_entry(PgrSpaceEntry *e, const PgrSweep *sweep, uint64 now)
 {
 	if (e->generation == 0)
 		return false;
-	if (!listed(sweep->unseen, sweep->nunseen, e->generation))
+	if (!pgr_sorted_has_uint32(sweep->unseen, sweep->nunseen, e->generation))
 	{
 		if (e->retired == 0)
 		{
-			if (listed(sweep->alive, sweep->nalive, e->generation))
+			if (pgr_sorted_has_uint32(sweep->alive, sweep->nalive, e->generation))
 				return false;
 			e->retired = now;
 			return true;
@@ -561,9 +547,9 @@ pgr_space_sweep(Relation rel, PgrSweep *sweep)
 	uint64		now = U64FromFullTransactionId(ReadNextFullTransactionId());
 
 	if (sweep->nalive > 0)
-		qsort(sweep->alive, sweep->nalive, sizeof(uint32), compare_generation);
+		qsort(sweep->alive, sweep->nalive, sizeof(uint32), pgr_compare_uint32);
 	if (sweep->nunseen > 0)
-		qsort(sweep->unseen, sweep->nunseen, sizeof(uint32), compare_generation);
+		qsort(sweep->unseen, sweep->nunseen, sizeof(uint32), pgr_compare_uint32);
 	pgr_space_lock(rel);
 	while (BlockNumberIsValid(block))
 	{

@@ -57,7 +57,15 @@ sub error_with
 }
 
 like(error_with(0, $head, pack('V', 1), $search), qr/XX002: .*block 0: it belongs to another access method/, 'another magic');
-like(error_with(0, $head + 4, pack('V', 1), $search), qr/0A000: .*format version 1, this library reads version \d+\n.*REINDEX/s, 'an older format');
+# every format that was, and one that is to come
+my $format = unpack('V', substr($sound, $head + 4, 4));
+my @statements = ([ $search, 'a search' ], [ $filtered, 'a search with a condition' ], [ 'INSERT INTO t (id, v) VALUES (7777, vec(7777))', 'an insert' ],
+	[ 'DELETE FROM t WHERE id = 5; VACUUM t', 'VACUUM' ], [ q{SELECT * FROM hnsw_check('t_i')}, 'the checker' ]);
+for my $version (1 .. $format - 1, $format + 1)
+{
+	like(error_with(0, $head + 4, pack('V', $version), $_->[0]), qr/0A000: .*index "t_i" has format version $version, this library reads version $format\n.*REINDEX/s, "format $version: $_->[1]")
+	  for $version == $format - 1 ? @statements : $statements[0];
+}
 like(error_with(0, 0, "\0" x 8192, $search), qr/XX002: .*block 0: it is empty/, 'a metapage of zeros');
 like(error_with($node_block, 0, "\0" x 8192, "SELECT count(*) FROM (SELECT id FROM t ORDER BY v <-> vec(7)) x"), qr/XX002: .*block $node_block: it is empty/, 'a node page of zeros');
 like(error_with($node_block, $kind_at, pack('v', 0x22), $search . '; SELECT * FROM t ORDER BY v <-> vec(1) LIMIT 3000'), qr/XX002: .*block $node_block: it is of another kind/, 'a node page of another kind');
@@ -68,6 +76,9 @@ my $dims = 24;
 my $directory = (blocks(0x22))[1];
 my $groups_at = $head + 4 * (2 * $dims + @lists * (2 + $dims));
 like(error_with($directory, $groups_at, pack('V', 100000), "SELECT count(*) FROM (SELECT id FROM t WHERE tag = 3 ORDER BY v <-> vec(7)) x"), qr/XX002: .*directory of lists at block $directory/, 'a directory whose groups are elsewhere');
+
+# at last, as it gives the index another file
+is(error_with(0, $head + 4, pack('V', $format - 1), "REINDEX INDEX t_i; $search"), '', 'REINDEX makes an index of an earlier format new');
 
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC/, 'no process was lost');
 done_testing();
