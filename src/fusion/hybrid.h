@@ -3,10 +3,11 @@
  *		hybrid_search(): from its arguments to a statement. See README for the
  *		statement's shape and for what may be in it.
  *
- * The order of work: arguments are read into a PgrHybridSearch (hybrid_args.c),
- * names in it are resolved in the catalogs (hybrid_resolve.c), filters become SQL
- * (hybrid_filter.c), the statement is written (hybrid_sql.c) and run or shown
- * (hybrid_search.c). Everything lives in the memory context current at the start.
+ * The order of work: arguments are read into a PgrHybridSearch (hybrid_args.c,
+ * hybrid_leg.c, hybrid_profile.c), names in it are resolved in the catalogs
+ * (hybrid_resolve.c), filters become SQL (hybrid_filter.c), the statement is written
+ * (hybrid_sql.c) and run or shown (hybrid_search.c). Everything lives in the memory
+ * context current at the start.
  */
 #ifndef PGR_HYBRID_H
 #define PGR_HYBRID_H
@@ -14,6 +15,7 @@
 #include "postgres.h"
 
 #include "base/compat.h"
+#include "fmgr.h"
 #include "lib/stringinfo.h"
 #include "nodes/params.h"
 #include "nodes/pg_list.h"
@@ -106,7 +108,7 @@ typedef struct PgrSqlValues
 	Datum	   *values;
 } PgrSqlValues;
 
-/* --- hybrid_args.c --- */
+/* --- hybrid_leg.c --- */
 
 /* Elements of a hybrid_leg[], not more than PGR_HYBRID_MAX_LEGS; NULL elements raise. */
 #define PGR_HYBRID_MAX_LEGS 100
@@ -130,9 +132,6 @@ extern List *pgr_hybrid_read_key(ArrayType *array);
 /* A number of rows: no list is longer than an int4 tells, whatever is asked for. */
 extern int32 pgr_hybrid_count(int64 n);
 
-/* k, rrf_k and depths: 22023 for what no search can have */
-extern void pgr_hybrid_check(const PgrHybridSearch *s);
-
 /* --- hybrid_profile.c --- */
 
 /*
@@ -141,8 +140,20 @@ extern void pgr_hybrid_check(const PgrHybridSearch *s);
  */
 extern void pgr_hybrid_read_profile(PgrHybridSearch *s, const char *schema, const char *profile);
 
-/* Gives the legs of a profile, then its rerank, the queries' values in order. */
-extern void pgr_hybrid_set_queries(PgrHybridSearch *s, const char *profile, ArrayType *queries);
+/* --- hybrid_args.c --- */
+
+/*
+ * The arguments of hybrid_search(), or of its form that shows the statement, as the
+ * call has them; names are not looked up yet. typed_row: the first is NULL::relation,
+ * and rows are asked for, not keys. Raises as the readers of legs do.
+ */
+extern PgrHybridSearch *pgr_hybrid_read_search(FunctionCallInfo fcinfo, bool typed_row);
+
+/* The same of profile_search(), whose profile is read from its table. */
+extern PgrHybridSearch *pgr_hybrid_read_profile_search(FunctionCallInfo fcinfo, bool typed_row);
+
+/* k, rrf_k and depths: 22023 for what no search can have */
+extern void pgr_hybrid_check(const PgrHybridSearch *s);
 
 /* --- hybrid_resolve.c --- */
 
@@ -167,6 +178,14 @@ extern char *pgr_hybrid_expression(const char *what, const char *text,
 /* A type's name; with its schema unless it is found without. */
 extern char *pgr_hybrid_type(const PgrHybridSearch *s, Oid type);
 
+/* --- hybrid_values.c --- */
+
+/* A value as SQL: $n or a literal with its type. */
+extern char *pgr_sql_datum(PgrSqlValues *values, Datum value, Oid type);
+
+/* The same from the value's text form; raises as the type's input does. */
+extern char *pgr_sql_value(PgrSqlValues *values, const char *text, Oid type);
+
 /* --- hybrid_filter.c --- */
 
 /* jsonb conditions as SQL; every name quoted, every value through *values */
@@ -174,12 +193,6 @@ extern char *pgr_hybrid_filter(const PgrHybridSearch *s, Jsonb *filter,
 							   PgrSqlValues *values);
 
 /* --- hybrid_sql.c --- */
-
-/* A value as SQL: $n or a literal with its type. */
-extern char *pgr_sql_datum(PgrSqlValues *values, Datum value, Oid type);
-
-/* The same from the value's text form; raises as the type's input does. */
-extern char *pgr_sql_value(PgrSqlValues *values, const char *text, Oid type);
 
 /*
  * The statement. Values are added to *values. To be shown, legs are ordered by

@@ -1,261 +1,186 @@
 /*
  * hybrid_args.c
- *		Reading and checking the arguments of hybrid_search(); leg(), which makes
- *		one of them.
+ *		Reading and checking the arguments of hybrid_search() and profile_search().
  */
 #include "postgres.h"
 
 #include <math.h>
 
-#include "access/htup_details.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
-#include "funcapi.h"
 #include "fusion/hybrid.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/typcache.h"
 
-/*
- * Share of the rerank's score in the final one where none is given: the least that is as good
- * as the best on scifact's training queries; docs/quality.md has it beside others.
- */
-#define RERANK_WEIGHT 0.4
-
-/* columns of type hybrid_leg */
-enum
+/* The text argument n; NULL raises. */
+static char *
+needed_text(FunctionCallInfo fcinfo, int n, const char *name)
 {
-	LEG_TARGET,
-	LEG_IS_EXPRESSION,
-	LEG_OPERATOR,
-	LEG_VALUE,
-	LEG_VALUE_TYPE,
-	LEG_WEIGHT,
-	LEG_DEPTH,
-	LEG_FLOOR,
-	LEG_COLUMNS
-};
-
-/* --- making a leg --- */
-
-/*
- * (target, operator, value text | anyelement, weight, depth, floor) as a row of
- * hybrid_leg. A text value may be the text form of any type; others keep theirs.
- */
-static Datum
-make_leg(FunctionCallInfo fcinfo, bool is_expression)
-{
-	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 2);
-	Datum		values[LEG_COLUMNS] = {0};
-	bool		nulls[LEG_COLUMNS] = {0};
-	TupleDesc	desc;
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
-		desc->natts != LEG_COLUMNS)
-		elog(ERROR, "return type must be hybrid_leg");
-
-	values[LEG_TARGET] = PG_GETARG_DATUM(0);
-	nulls[LEG_TARGET] = PG_ARGISNULL(0);
-	values[LEG_IS_EXPRESSION] = BoolGetDatum(is_expression);
-	values[LEG_OPERATOR] = PG_GETARG_DATUM(1);
-	nulls[LEG_OPERATOR] = PG_ARGISNULL(1);
-	nulls[LEG_VALUE] = PG_ARGISNULL(2);
-	if (type == TEXTOID)
-		values[LEG_VALUE] = PG_GETARG_DATUM(2);
-	else if (!PG_ARGISNULL(2))
-	{
-		Oid			output;
-		bool		varlena;
-
-		getTypeOutputInfo(type, &output, &varlena);
-		values[LEG_VALUE] = CStringGetTextDatum(OidOutputFunctionCall(output, PG_GETARG_DATUM(2)));
-	}
-	values[LEG_VALUE_TYPE] = ObjectIdGetDatum(type);
-	nulls[LEG_VALUE_TYPE] = type == TEXTOID || !OidIsValid(type);
-	values[LEG_WEIGHT] = PG_GETARG_DATUM(3);
-	nulls[LEG_WEIGHT] = PG_ARGISNULL(3);
-	if (!PG_ARGISNULL(4))
-		values[LEG_DEPTH] = Int32GetDatum(pgr_hybrid_count(PG_GETARG_INT64(4)));
-	nulls[LEG_DEPTH] = PG_ARGISNULL(4);
-	values[LEG_FLOOR] = PG_GETARG_DATUM(5);
-	nulls[LEG_FLOOR] = PG_ARGISNULL(5);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
-}
-
-PG_FUNCTION_INFO_V1(pgr_leg);
-Datum
-pgr_leg(PG_FUNCTION_ARGS)
-{
-	return make_leg(fcinfo, false);
-}
-
-PG_FUNCTION_INFO_V1(pgr_leg_expr);
-Datum
-pgr_leg_expr(PG_FUNCTION_ARGS)
-{
-	return make_leg(fcinfo, true);
-}
-
-/* --- reading legs --- */
-
-static void
-check_leg(const PgrHybridLeg *leg, const char *what)
-{
-	if (!(leg->weight >= 0) || isinf(leg->weight))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("weight of %s must be finite and not negative", what)));
-	if (leg->depth < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("depth of %s must be at least 1", what)));
-	if (leg->has_floor && (isnan(leg->floor) || isinf(leg->floor)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("floor of %s must be finite", what)));
-}
-
-PgrHybridLeg *
-pgr_hybrid_read_leg(Datum row, const char *what)
-{
-	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
-	PgrHybridLeg *leg = palloc0(sizeof(PgrHybridLeg));
-	Datum		v[LEG_COLUMNS];
-	bool		nulls[LEG_COLUMNS];
-	HeapTupleData tuple;
-	TupleDesc	desc;
-
-	desc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header),
-								  HeapTupleHeaderGetTypMod(header));
-	if (desc->natts != LEG_COLUMNS)
-		elog(ERROR, "hybrid_leg has %d columns instead of %d", desc->natts, LEG_COLUMNS);
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	ItemPointerSetInvalid(&tuple.t_self);
-	tuple.t_tableOid = InvalidOid;
-	tuple.t_data = header;
-	heap_deform_tuple(&tuple, desc, v, nulls);
-	ReleaseTupleDesc(desc);
-
-	if (nulls[LEG_TARGET] || nulls[LEG_OPERATOR] || nulls[LEG_WEIGHT] || nulls[LEG_DEPTH])
+	if (PG_ARGISNULL(n))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s must have a column, an operator, a weight and a depth", what)));
-	leg->target = TextDatumGetCString(v[LEG_TARGET]);
-	leg->is_expression = !nulls[LEG_IS_EXPRESSION] && DatumGetBool(v[LEG_IS_EXPRESSION]);
-	leg->operator_name = TextDatumGetCString(v[LEG_OPERATOR]);
-	leg->value = nulls[LEG_VALUE] ? NULL : TextDatumGetCString(v[LEG_VALUE]);
-	leg->value_type = nulls[LEG_VALUE_TYPE] ? InvalidOid : DatumGetObjectId(v[LEG_VALUE_TYPE]);
-	leg->weight = DatumGetFloat8(v[LEG_WEIGHT]);
-	leg->depth = DatumGetInt32(v[LEG_DEPTH]);
-	leg->has_floor = !nulls[LEG_FLOOR];
-	leg->floor = leg->has_floor ? DatumGetFloat8(v[LEG_FLOOR]) : 0;
-	check_leg(leg, what);
-	return leg;
+				 errmsg("%s must not be null", name)));
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-List *
-pgr_hybrid_read_legs(ArrayType *array)
+/* The relation whose row type argument 0 has. */
+static Oid
+relation_of_row(FunctionCallInfo fcinfo)
 {
-	List	   *legs = NIL;
-	Datum	   *rows;
-	bool	   *nulls;
-	int			n;
+	Oid			type = get_fn_expr_argtype(fcinfo->flinfo, 0);
+	Oid			relation = OidIsValid(type) ? get_typ_typrelid(getBaseType(type)) : InvalidOid;
 
-	deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_DOUBLE,
-					  &rows, &nulls, &n);
-	if (n == 0)
+	if (!OidIsValid(relation) || get_rel_relkind(relation) == RELKIND_COMPOSITE_TYPE)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a search needs at least one leg")));
-	if (n > PGR_HYBRID_MAX_LEGS)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("a search takes at most %d legs", PGR_HYBRID_MAX_LEGS)));
-	for (int i = 0; i < n; i++)
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("first argument must have the row type of a relation"),
+				 errhint("Such as hybrid_search(NULL::docs, ...).")));
+	return relation;
+}
+
+/* k, filter, where_sql, where_values from argument n on; k may be NULL if set */
+static void
+read_common(FunctionCallInfo fcinfo, int n, PgrHybridSearch *s)
+{
+	if (!PG_ARGISNULL(n))
+		s->k = pgr_hybrid_count(PG_GETARG_INT64(n));
+	if (!PG_ARGISNULL(n + 1))
+		s->filters = lappend(s->filters, PG_GETARG_JSONB_P(n + 1));
+	s->where_sql = PG_ARGISNULL(n + 2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n + 2));
+	s->where_values = PG_ARGISNULL(n + 3) ? NULL : PG_GETARG_ARRAYTYPE_P(n + 3);
+}
+
+/*
+ * The rerank's weight, argument n. The functions of 1.0, which have none, let the rerank
+ * replace the fused order.
+ */
+static void
+read_rerank_weight(FunctionCallInfo fcinfo, int n, PgrHybridSearch *s)
+{
+	double		weight = 1;
+
+	if (PG_NARGS() <= n)
+		s->rerank_weight = weight;
+	else if (PG_ARGISNULL(n))
+		pgr_hybrid_set_rerank_weight(s, NULL);
+	else
 	{
-		if (nulls[i])
+		weight = PG_GETARG_FLOAT8(n);
+		pgr_hybrid_set_rerank_weight(s, &weight);
+	}
+}
+
+static PgrHybridSearch *
+make_search(FunctionCallInfo fcinfo, bool typed_row)
+{
+	PgrHybridSearch *s = palloc0(sizeof(PgrHybridSearch));
+
+	s->extension = getExtensionOfObject(ProcedureRelationId, fcinfo->flinfo->fn_oid);
+	s->schema = get_func_namespace(fcinfo->flinfo->fn_oid);
+	s->typed_row = typed_row;
+	if (typed_row)
+		s->relation = relation_of_row(fcinfo);
+	else
+	{
+		if (PG_ARGISNULL(0))
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("leg %d must not be null", i + 1)));
-		legs = lappend(legs, pgr_hybrid_read_leg(rows[i], psprintf("leg %d", i + 1)));
+					 errmsg("relation must not be null")));
+		s->relation = PG_GETARG_OID(0);
 	}
-	return legs;
+	return s;
 }
 
-/* --- the rest --- */
-
-List *
-pgr_hybrid_read_key(ArrayType *array)
+/*
+ * (row, legs, k, filter, where_sql, where_values, method, rrf_k, norm, rerank, key[],
+ * rerank_weight) or (relation, key, legs, k, ... rerank, rerank_weight)
+ */
+PgrHybridSearch *
+pgr_hybrid_read_search(FunctionCallInfo fcinfo, bool typed_row)
 {
-	List	   *names = NIL;
+	PgrHybridSearch *s = make_search(fcinfo, typed_row);
+	int			n = typed_row ? 1 : 2;
+
+	if (!typed_row)
+		s->key_names = list_make1(needed_text(fcinfo, 1, "key"));
+	else if (!PG_ARGISNULL(10))
+		s->key_names = pgr_hybrid_read_key(PG_GETARG_ARRAYTYPE_P(10));
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("legs must not be null")));
+	s->legs = pgr_hybrid_read_legs(PG_GETARG_ARRAYTYPE_P(n));
+	read_common(fcinfo, n + 1, s);
+	s->method = pgr_hybrid_method(needed_text(fcinfo, n + 5, "method"));
+	s->rrf_k = PG_ARGISNULL(n + 6) ? -1 : PG_GETARG_FLOAT8(n + 6);
+	s->norm = pgr_hybrid_norm(needed_text(fcinfo, n + 7, "norm"));
+	if (!PG_ARGISNULL(n + 8))
+		s->rerank = pgr_hybrid_read_leg(PG_GETARG_DATUM(n + 8), "rerank");
+	read_rerank_weight(fcinfo, 11, s);
+	return s;
+}
+
+/* Gives the legs of a profile, then its rerank, the queries' values in order. */
+static void
+set_queries(PgrHybridSearch *s, const char *profile, ArrayType *queries)
+{
+	List	   *legs = list_copy(s->legs);
 	Datum	   *items;
 	bool	   *nulls;
 	int			n;
 
-	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	if (s->rerank != NULL)
+		legs = lappend(legs, s->rerank);
+	deconstruct_array(queries, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
+	if (n != list_length(legs))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("profile \"%s\" takes %d queries, not %d", profile,
+						list_length(legs), n),
+				 errdetail("One for each leg in order%s.",
+						   s->rerank ? ", then one for the rerank" : "")));
 	for (int i = 0; i < n; i++)
 	{
-		if (nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("key must not contain nulls")));
-		names = lappend(names, TextDatumGetCString(items[i]));
+		PgrHybridLeg *leg = list_nth(legs, i);
+
+		leg->value = nulls[i] ? NULL : TextDatumGetCString(items[i]);
 	}
-	return names;
 }
 
-int32
-pgr_hybrid_count(int64 n)
+/*
+ * (row | relation, profile, queries, k, filter, where_sql, where_values, profile_schema,
+ * rerank_weight). The function of 1.0 ends before the schema; its table is beside it.
+ */
+PgrHybridSearch *
+pgr_hybrid_read_profile_search(FunctionCallInfo fcinfo, bool typed_row)
 {
-	return (int32) Max(Min(n, PG_INT32_MAX), 0);
-}
+	PgrHybridSearch *s = make_search(fcinfo, typed_row);
+	char	   *profile = needed_text(fcinfo, 1, "profile");
+	char	   *schema = PG_NARGS() > 7 ? needed_text(fcinfo, 7, "profile_schema") :
+		get_namespace_name(s->schema);
 
-PgrFuseMethod
-pgr_hybrid_method(const char *name)
-{
-	if (strcmp(name, "rrf") == 0)
-		return PGR_FUSE_RRF;
-	if (strcmp(name, "cc") == 0)
-		return PGR_FUSE_CC;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown fusion method \"%s\"", name),
-			 errhint("Methods are rrf and cc.")));
-}
-
-PgrNorm
-pgr_hybrid_norm(const char *name)
-{
-	if (strcmp(name, "tmm") == 0)
-		return PGR_NORM_TMM;
-	if (strcmp(name, "minmax") == 0)
-		return PGR_NORM_MINMAX;
-	if (strcmp(name, "dbsf") == 0)
-		return PGR_NORM_DBSF;
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("unknown normalisation \"%s\"", name),
-			 errhint("Normalisations are tmm, minmax and dbsf.")));
-}
-
-void
-pgr_hybrid_set_rerank_weight(PgrHybridSearch *s, const double *weight)
-{
-	if (weight == NULL)
-	{
-		s->rerank_weight = RERANK_WEIGHT;
-		return;
-	}
-	if (!(*weight >= 0 && *weight <= 1))
+	if (get_rel_name(s->relation) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", s->relation)));
+	pgr_hybrid_read_profile(s, schema, profile);
+	if (!typed_row && list_length(s->key_names) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("rerank_weight must be between 0 and 1"),
-				 errdetail("0 keeps the order of the fused scores, 1 puts the rerank's in its place.")));
-	if (s->rerank == NULL)
+				 errmsg("profile \"%s\" has a key of several columns", profile),
+				 errhint("profile_search(NULL::relation, ...) returns rows instead of keys.")));
+	if (PG_ARGISNULL(2))
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("rerank_weight needs a rerank")));
-	s->rerank_weight = *weight;
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("queries must not be null")));
+	set_queries(s, profile, PG_GETARG_ARRAYTYPE_P(2));
+	if (PG_NARGS() > 8 && !PG_ARGISNULL(8))
+		read_rerank_weight(fcinfo, 8, s);
+	read_common(fcinfo, 3, s);
+	return s;
 }
 
 void

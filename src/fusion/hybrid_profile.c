@@ -211,29 +211,3 @@ pgr_hybrid_read_profile(PgrHybridSearch *s, const char *schema, const char *prof
 	if (!nulls[PROFILE_FILTER])
 		s->filters = list_make1(DatumGetJsonbP(d[PROFILE_FILTER]));
 }
-
-void
-pgr_hybrid_set_queries(PgrHybridSearch *s, const char *profile, ArrayType *queries)
-{
-	List	   *legs = list_copy(s->legs);
-	Datum	   *items;
-	bool	   *nulls;
-	int			n;
-
-	if (s->rerank != NULL)
-		legs = lappend(legs, s->rerank);
-	deconstruct_array(queries, TEXTOID, -1, false, TYPALIGN_INT, &items, &nulls, &n);
-	if (n != list_length(legs))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("profile \"%s\" takes %d queries, not %d", profile,
-						list_length(legs), n),
-				 errdetail("One for each leg in order%s.",
-						   s->rerank ? ", then one for the rerank" : "")));
-	for (int i = 0; i < n; i++)
-	{
-		PgrHybridLeg *leg = list_nth(legs, i);
-
-		leg->value = nulls[i] ? NULL : TextDatumGetCString(items[i]);
-	}
-}

@@ -76,6 +76,25 @@ pgr_content_type(Oid type)
 	return PGR_CONTENT_TEXT;
 }
 
+/* The type of the index's one column. */
+static Oid
+column_type(Relation index)
+{
+	return getBaseType(TupleDescAttr(RelationGetDescr(index), 0)->atttypid);
+}
+
+void
+pgr_inv_meta_column(Relation index, PgrInvMeta *meta)
+{
+	Oid			type = index->rd_opcintype[0];
+
+	if (!OidIsValid(type) || IsPolymorphicType(type))
+		type = column_type(index);
+	meta->content = pgr_content_type(type);
+	meta->cjk_bigram = pgr_inv_options(index)->cjk;
+	meta->nfields = pgr_inv_nfields(index, meta->content);
+}
+
 /* --- is the configuration what it was? --- */
 
 /* All of the metapage that tells which configuration the index was built with. */

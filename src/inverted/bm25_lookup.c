@@ -197,12 +197,6 @@ matches(Relation index, Node *expression, Node **plain, Node **written)
 	return true;
 }
 
-static bool
-is_bm25(Relation index)
-{
-	return index->rd_indam && index->rd_indam->amgetbitmap == pgr_inv_get_bitmap;
-}
-
 /* The conditions, once they have been asked for. */
 typedef struct Asked
 {
@@ -256,8 +250,8 @@ find_candidates(Relation table, PgrIndexSearch *search, bool *any)
 		Relation	index = relation_open(lfirst_oid(lc), AccessShareLock);
 		Node	   *written = NULL;
 
-		*any |= is_bm25(index);
-		if (is_bm25(index) && index->rd_index->indisvalid &&
+		*any |= pgr_inv_is_bm25(index);
+		if (pgr_inv_is_bm25(index) && index->rd_index->indisvalid &&
 			matches(index, expression, &plain, &written) && predicate_holds(index, &asked))
 		{
 			Candidate  *c = palloc(sizeof(Candidate));
@@ -328,7 +322,7 @@ pgr_inv_open(Oid oid)
 	Relation	index = relation_open(oid, AccessShareLock);
 
 	if ((index->rd_rel->relkind != RELKIND_INDEX &&
-		 index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX) || !is_bm25(index))
+		 index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX) || !pgr_inv_is_bm25(index))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an index of access method bm25",
@@ -404,7 +398,7 @@ child_index(Relation index, Relation table, Relation child)
 	{
 		Relation	other = relation_open(lfirst_oid(lc), AccessShareLock);
 
-		if (!OidIsValid(found) && is_bm25(other) && other->rd_index->indisvalid &&
+		if (!OidIsValid(found) && pgr_inv_is_bm25(other) && other->rd_index->indisvalid &&
 			same_expression(other, strip_implicit_coercions(expression)) &&
 			equal(RelationGetIndexPredicate(other), predicate) && pgr_content_same(index, other))
 			found = RelationGetRelid(other);
@@ -457,6 +451,23 @@ pgr_inv_collection(Relation index)
 	return found;
 }
 
+void
+pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
+{
+	Relation	index = pgr_inv_open(oid);
+	ListCell   *lc;
+
+	foreach(lc, pgr_inv_collection(index))
+	{
+		Relation	leaf = pgr_inv_open(lfirst_oid(lc));
+
+		CHECK_FOR_INTERRUPTS();
+		each(leaf, arg);
+		relation_close(leaf, NoLock);
+	}
+	relation_close(index, NoLock);
+}
+
 /* --- may an index answer? --- */
 
 bool
@@ -468,7 +479,7 @@ pgr_inv_serves(Relation index, Oid bound)
 	if (RelationGetRelid(index) == bound)
 		return true;
 	other = relation_open(bound, AccessShareLock);
-	same = is_bm25(other) && pgr_content_same(index, other);
+	same = pgr_inv_is_bm25(other) && pgr_content_same(index, other);
 	if (!same && index->rd_rel->relispartition &&
 		other->rd_rel->relkind == RELKIND_PARTITIONED_INDEX &&
 		list_member_oid(get_partition_ancestors(RelationGetRelid(index)), bound))

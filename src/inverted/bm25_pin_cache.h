@@ -59,11 +59,6 @@ extern PgrPinned *pgr_pins_enter(PgrPinEntry *entry);
  */
 extern PgrInvView *pgr_pins_view(Relation index, const PgrLexTerm *terms, int nterms);
 
-/* --- bm25_stats.c --- */
-
-/* Calls each(index, arg) of an index, or of those of a partitioned index, open. */
-extern void pgr_inv_each_index(Oid index, void (*each) (Relation index, void *arg), void *arg);
-
 /* --- bm25_memo.c --- */
 
 /* Statistics of an index are collected; hashes: do segments have hashes of contents? */

@@ -429,23 +429,6 @@ pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 }
 
 void
-pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
-{
-	Relation	index = pgr_inv_open(oid);
-	ListCell   *lc;
-
-	foreach(lc, pgr_inv_collection(index))
-	{
-		Relation	leaf = pgr_inv_open(lfirst_oid(lc));
-
-		CHECK_FOR_INTERRUPTS();
-		each(leaf, arg);
-		relation_close(leaf, NoLock);
-	}
-	relation_close(index, NoLock);
-}
-
-void
 pgr_inv_analyzer(Oid oid, PgrAnalyzer *analyzer)
 {
 	Relation	index = pgr_inv_open(oid);

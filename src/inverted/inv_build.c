@@ -27,7 +27,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_ts_config.h"
 #include "commands/progress.h"
-#include "inverted/inverted.h"
+#include "inverted/inv_maintain.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
@@ -316,6 +316,26 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int workers,
 
 /* --- the access method's entry points ------------------------------------------------------ */
 
+/* What a new index's metapage says, from the index's column and options. */
+static void
+init_meta(Relation index, PgrInvMeta *meta)
+{
+	memset(meta, 0, sizeof(PgrInvMeta));
+	meta->head.magic = PGR_INV_MAGIC;
+	meta->head.version = PGR_INV_VERSION;
+	meta->next_generation = 1;
+	meta->sparse = pgr_inv_is_sparse(index);
+	meta->nfields = 1;
+	if (meta->sparse)
+		return;
+
+	pgr_inv_meta_column(index, meta);
+	meta->norms = 1;
+	meta->hashes = meta->content != PGR_CONTENT_TSVECTOR;
+	meta->positions = pgr_inv_options(index)->positions;
+	pgr_content_config(index, meta);
+}
+
 /* The index goes when its configuration does. */
 static void
 depend_on_config(Relation index, const PgrInvMeta *meta)
@@ -336,7 +356,7 @@ pgr_inv_build(Relation heap, Relation index, IndexInfo *info)
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-	pgr_inv_meta_init(index, meta);
+	init_meta(index, meta);
 	pgr_inv_meta_create(index, MAIN_FORKNUM, meta);
 	depend_on_config(index, meta);
 
@@ -355,7 +375,7 @@ pgr_inv_build_empty(Relation index)
 {
 	PgrInvMeta *meta = palloc(sizeof(PgrInvMeta));
 
-	pgr_inv_meta_init(index, meta);
+	init_meta(index, meta);
 	pgr_inv_meta_create(index, INIT_FORKNUM, meta);
 	pgr_wal_log_build(index, INIT_FORKNUM);
 }

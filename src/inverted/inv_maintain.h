@@ -47,6 +47,12 @@ extern void pgr_inv_sweep(Relation index, uint32 held);
  */
 extern void pgr_inv_claim(Relation index, PgrInvMeta *meta);
 
+/*
+ * A generation number nobody else uses, noted as what the writer, whose lock is held,
+ * is about to write; WAL-logged.
+ */
+extern uint32 pgr_inv_new_generation(Relation index, PgrInvWriter writer);
+
 /* --- inv_seal.c --- */
 
 /*

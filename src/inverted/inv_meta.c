@@ -1,13 +1,12 @@
 /*
  * inv_meta.c
- *		The metapage: what it says of a new index, and how it is read and changed.
+ *		The metapage: how it is made, read, checked and changed.
  */
 #include "postgres.h"
 
 #include "access/relation.h"
 #include "inverted/inv_maintain.h"
 #include "miscadmin.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 static void
@@ -199,44 +198,6 @@ pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMeta *meta)
 	pgr_space_create(index, fork, true);
 }
 
-/* The type of the index's one column. */
-static Oid
-column_type(Relation index)
-{
-	return getBaseType(TupleDescAttr(RelationGetDescr(index), 0)->atttypid);
-}
-
-void
-pgr_inv_meta_column(Relation index, PgrInvMeta *meta)
-{
-	Oid			type = index->rd_opcintype[0];
-
-	if (!OidIsValid(type) || IsPolymorphicType(type))
-		type = column_type(index);
-	meta->content = pgr_content_type(type);
-	meta->cjk_bigram = pgr_inv_options(index)->cjk;
-	meta->nfields = pgr_inv_nfields(index, meta->content);
-}
-
-void
-pgr_inv_meta_init(Relation index, PgrInvMeta *meta)
-{
-	memset(meta, 0, sizeof(PgrInvMeta));
-	meta->head.magic = PGR_INV_MAGIC;
-	meta->head.version = PGR_INV_VERSION;
-	meta->next_generation = 1;
-	meta->sparse = pgr_inv_is_sparse(index);
-	meta->nfields = 1;
-	if (meta->sparse)
-		return;
-
-	pgr_inv_meta_column(index, meta);
-	meta->norms = 1;
-	meta->hashes = meta->content != PGR_CONTENT_TSVECTOR;
-	meta->positions = pgr_inv_options(index)->positions;
-	pgr_content_config(index, meta);
-}
-
 PgrSegShape
 pgr_inv_shape(const PgrInvMeta *meta)
 {
@@ -256,30 +217,4 @@ pgr_inv_pending_shape(const PgrInvMeta *meta)
 
 	shape.positions = !meta->sparse;
 	return shape;
-}
-
-uint32
-pgr_inv_new_generation(Relation index, PgrInvWriter writer)
-{
-	PgrWalBatch batch;
-	PgrInvMetaPage *meta;
-	uint32		generation;
-	bool		swept = writer == PGR_INV_BUILD;
-
-	for (;;)
-	{
-		pgr_wal_begin(&batch, index, writer == PGR_INV_BUILD);
-		meta = pgr_inv_meta_add(&batch, index);
-		if (swept || meta->writing[writer] == 0)
-			break;
-		/* before it is forgotten that nobody has seen what the last attempt wrote */
-		pgr_wal_abort(&batch);
-		pgr_inv_sweep(index, 1 << writer);
-		swept = true;
-	}
-	generation = meta->next_generation++;
-	if (writer != PGR_INV_BUILD)
-		meta->writing[writer] = generation;
-	pgr_wal_commit(&batch);
-	return generation;
 }

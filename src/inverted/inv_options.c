@@ -220,6 +220,12 @@ pgr_inverted_options(Datum reloptions, bool validate)
 }
 
 bool
+pgr_inv_is_bm25(Relation index)
+{
+	return index->rd_indam && index->rd_indam->amoptions == pgr_bm25_options;
+}
+
+bool
 pgr_inv_is_sparse(Relation index)
 {
 	return index->rd_indam->amoptions == pgr_inverted_options;

@@ -286,3 +286,31 @@ pgr_inv_claim(Relation index, PgrInvMeta *meta)
 	}
 	meta->nsegments = n;
 }
+
+/* --- generations --- */
+
+uint32
+pgr_inv_new_generation(Relation index, PgrInvWriter writer)
+{
+	PgrWalBatch batch;
+	PgrInvMetaPage *meta;
+	uint32		generation;
+	bool		swept = writer == PGR_INV_BUILD;
+
+	for (;;)
+	{
+		pgr_wal_begin(&batch, index, writer == PGR_INV_BUILD);
+		meta = pgr_inv_meta_add(&batch, index);
+		if (swept || meta->writing[writer] == 0)
+			break;
+		/* before it is forgotten that nobody has seen what the last attempt wrote */
+		pgr_wal_abort(&batch);
+		pgr_inv_sweep(index, 1 << writer);
+		swept = true;
+	}
+	generation = meta->next_generation++;
+	if (writer != PGR_INV_BUILD)
+		meta->writing[writer] = generation;
+	pgr_wal_commit(&batch);
+	return generation;
+}

@@ -18,8 +18,6 @@ typedef struct PgrTidList
 	uint32		at;				/* next to return */
 } PgrTidList;
 
-extern void pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash);
-
 /* What remains to be returned, in this order. */
 typedef enum PgrScanPhase
 {
@@ -62,7 +60,12 @@ typedef struct PgrInvScan
 	struct PgrSparseScan *sparse;	/* sparse_scan.c */
 } PgrInvScan;
 
-/* --- inv_scan.c --- */
+/* --- inv_scan_rest.c --- */
+
+extern void pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash);
+
+/* Do all conditions hold for a pending document? */
+extern bool pgr_scan_pending_matches(PgrInvScan *s, const PgrPendingDoc *d);
 
 /* Marks documents of the current batch as returned. */
 extern void pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc);

@@ -52,8 +52,9 @@ extern const char *pgr_inv_string_option(const PgrInvOptions *options, int offse
 /* How many fields documents of an index have. */
 extern int	pgr_inv_nfields(Relation index, PgrContentType type);
 
-/* Is it of access method inverted (sparsevec), not bm25? */
+/* Is it of access method inverted (sparsevec), or of bm25? */
 extern bool pgr_inv_is_sparse(Relation index);
+extern bool pgr_inv_is_bm25(Relation index);
 
 /* The ranking function of an index. */
 extern void pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring);
@@ -89,12 +90,6 @@ extern PgrInvMetaPage *pgr_inv_meta_add(PgrWalBatch *batch, Relation index);
 /* Writes block 0 and block 1. */
 extern void pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMeta *meta);
 
-/* What a new index's metapage says, from the index's column and options. */
-extern void pgr_inv_meta_init(Relation index, PgrInvMeta *meta);
-
-/* Of that: content, cjk_bigram and nfields, of a partitioned index too. */
-extern void pgr_inv_meta_column(Relation index, PgrInvMeta *meta);
-
 extern PgrSegShape pgr_inv_shape(const PgrInvMeta *meta);
 
 /*
@@ -102,12 +97,6 @@ extern PgrSegShape pgr_inv_shape(const PgrInvMeta *meta);
  * that phrases of pending documents need no look at the row.
  */
 extern PgrSegShape pgr_inv_pending_shape(const PgrInvMeta *meta);
-
-/*
- * A generation number nobody else uses, noted as what the writer, whose lock is held,
- * is about to write; WAL-logged.
- */
-extern uint32 pgr_inv_new_generation(Relation index, PgrInvWriter writer);
 
 /* --- bm25_content.c: from a column's value to a document --- */
 
@@ -153,6 +142,10 @@ extern PgrContentType pgr_content_type(Oid type);
  * pgr_sparse_key, its tf the bits of |value| as a float; length 0.
  */
 extern void pgr_content_document(const PgrContentSource *src, Datum value, PgrLexDoc *doc);
+
+/* Enters what a new index's column and options say: content, cjk_bigram and nfields; of a
+ * partitioned index too. */
+extern void pgr_inv_meta_column(Relation index, PgrInvMeta *meta);
 
 /* Enters the configuration of a new index: qualified quoted name and fingerprints. */
 extern void pgr_content_config(Relation index, PgrInvMeta *meta);
@@ -408,6 +401,9 @@ extern Relation pgr_inv_open(Oid oid);
  * AccessShareLock. Raises 55000 for a partition's index of another analysis.
  */
 extern List *pgr_inv_collection(Relation index);
+
+/* Calls each(index, arg) of each index of a collection, open. */
+extern void pgr_inv_each_index(Oid index, void (*each) (Relation index, void *arg), void *arg);
 
 /*
  * May an index answer for a query that is bound to another one, or unbound (NULL: plain
