@@ -13,9 +13,10 @@ SRCS = $(patsubst $(S)%,%,$(sort $(wildcard $(S)src/*.c $(S)src/*/*.c)))
 OBJS = $(SRCS:.c=.o)
 
 # 1.0 as it was, for databases that begin there: where an update must start from
-DATA       = sql/$(EXTENSION)--1.0.sql $(patsubst $(S)%,%,$(sort $(wildcard $(S)sql/*--*--*.sql)))
-DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql
+DATA        = sql/$(EXTENSION)--1.0.sql
+UPDATES     = $(patsubst $(S)%.in,%,$(sort $(wildcard $(S)sql/*--*--*.sql.in)))
+DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPDATES)
+EXTRA_CLEAN = $(DATA_built)
 
 PG_CPPFLAGS = -I$(if $(VPATH),$(VPATH),$(CURDIR))/src
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -ffp-contract=off
@@ -44,9 +45,17 @@ $(OBJS): | objdirs
 objdirs:
 	@mkdir -p $(sort $(dir $(OBJS))) sql
 
-INSTALL_SQL = $(sort $(wildcard $(S)sql/install/*.sql))
-sql/$(EXTENSION)--$(EXTVERSION).sql: $(INSTALL_SQL) | objdirs
-	cat $(INSTALL_SQL) > $@
+# The script is made of the numbered files of sql/install, in their order; update scripts
+# include some of them. sql/expand.awk tells what templates may say.
+INSTALL_SQL = $(sort $(wildcard $(S)sql/install/[0-9]*))
+SQL_PARTS   = $(S)sql/expand.awk $(wildcard $(S)sql/install/*)
+EXPAND_SQL  = awk -v tables=$(S)sql/install/tables.tbl -v include=$(S)sql/install -f $(S)sql/expand.awk
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) | objdirs
+	$(EXPAND_SQL) $(INSTALL_SQL) > $@.part
+	mv $@.part $@
+$(UPDATES): %.sql: $(S)%.sql.in $(SQL_PARTS) | objdirs
+	$(EXPAND_SQL) $< > $@.part
+	mv $@.part $@
 
 # pg_regress looks for expected/ below the build directory.
 expected-link:
@@ -65,9 +74,9 @@ install-vector-alias: $(DATA_built)
 	@if [ -e '$(ALIAS_DIR)/vector.control' ] && ! grep -q pgretrieve '$(ALIAS_DIR)/vector.control'; then \
 		echo 'error: pgvector is installed in $(ALIAS_DIR)' >&2; exit 1; fi
 	sed "s/^default_version = .*/default_version = '$(ALIAS_VERSION)'/" $(S)pgretrieve.control > '$(ALIAS_DIR)/vector.control'
-	sed $(ALIAS_NAME) $(DATA_built) > '$(ALIAS_DIR)/vector--$(ALIAS_VERSION).sql'
+	sed $(ALIAS_NAME) sql/$(EXTENSION)--$(EXTVERSION).sql > '$(ALIAS_DIR)/vector--$(ALIAS_VERSION).sql'
 	sed $(ALIAS_NAME) $(S)sql/$(EXTENSION)--1.0.sql > '$(ALIAS_DIR)/vector--$(ALIAS_BEFORE).sql'
-	sed $(ALIAS_NAME) $(S)sql/$(EXTENSION)--1.0--1.1.sql > '$(ALIAS_DIR)/vector--$(ALIAS_BEFORE)--$(ALIAS_VERSION).sql'
+	sed $(ALIAS_NAME) sql/$(EXTENSION)--1.0--1.1.sql > '$(ALIAS_DIR)/vector--$(ALIAS_BEFORE)--$(ALIAS_VERSION).sql'
 
 uninstall-vector-alias:
 	@! grep -q pgretrieve '$(ALIAS_DIR)/vector.control' || \
