@@ -5,7 +5,8 @@
  *
  * Addresses are kept relative to the library's beginning. The caller is told by
  * the address that the call returns to, so that a function that PostgreSQL calls
- * back has no caller of ours.
+ * back has no caller of ours. An always_inline function returns to where the one
+ * around it returns to; its caller is that one.
  */
 #define _GNU_SOURCE				/* dladdr */
 #include "postgres.h"
@@ -16,6 +17,7 @@
 #include "utils/builtins.h"
 
 #define SLOTS (1 << 18)
+#define DEPTH 256
 
 extern void __cyg_profile_func_enter(void *function, void *site);
 extern void __cyg_profile_func_exit(void *function, void *site);
@@ -23,10 +25,18 @@ extern void __cyg_profile_func_exit(void *function, void *site);
 typedef struct Call
 {
 	uint32		function;
-	uint32		site;			/* 0: not in the library */
+	uint32		caller;			/* an address in it; 0: not in the library */
 } Call;
 
+typedef struct Frame
+{
+	uint32		function;
+	void	   *site;
+} Frame;
+
 static Call calls[SLOTS];
+static Frame frames[DEPTH];		/* of functions that have not returned */
+static int	depth;
 static bool tracing;
 static char *library;
 
@@ -49,14 +59,17 @@ __cyg_profile_func_enter(void *function, void *site)
 	Call		call;
 	uint32		slot;
 
-	if (!tracing)
+	if (!tracing || depth >= DEPTH)
 		return;
 	call.function = offset_of(function);
-	call.site = offset_of(site);
-	for (slot = (call.function * 31 + call.site) % SLOTS; calls[slot].function != 0;
+	call.caller = depth > 0 && frames[depth - 1].site == site ?
+		frames[depth - 1].function : offset_of(site);
+	frames[depth].function = call.function;
+	frames[depth++].site = site;
+	for (slot = (call.function * 31 + call.caller) % SLOTS; calls[slot].function != 0;
 		 slot = (slot + 1) % SLOTS)
 	{
-		if (calls[slot].function == call.function && calls[slot].site == call.site)
+		if (calls[slot].function == call.function && calls[slot].caller == call.caller)
 			return;
 	}
 	calls[slot] = call;
@@ -65,6 +78,8 @@ __cyg_profile_func_enter(void *function, void *site)
 void
 __cyg_profile_func_exit(void *function, void *site)
 {
+	if (tracing && depth > 0)
+		depth--;
 }
 
 Datum
@@ -75,11 +90,12 @@ pgr_trace_start(PG_FUNCTION_ARGS)
 	dladdr((void *) pgr_trace_start, &info);
 	library = info.dli_fbase;
 	memset(calls, 0, sizeof(calls));
+	depth = 0;
 	tracing = true;
 	PG_RETURN_VOID();
 }
 
-/* Ends it; a line "function site" a call, addresses in hexadecimal. */
+/* Ends it; a line "function caller" a call, addresses in hexadecimal. */
 Datum
 pgr_trace_write(PG_FUNCTION_ARGS)
 {
@@ -91,7 +107,7 @@ pgr_trace_write(PG_FUNCTION_ARGS)
 	for (uint32 i = 0; i < SLOTS; i++)
 	{
 		if (calls[i].function != 0)
-			fprintf(file, "0x%x 0x%x\n", calls[i].function, calls[i].site);
+			fprintf(file, "0x%x 0x%x\n", calls[i].function, calls[i].caller);
 	}
 	fclose(file);
 	PG_RETURN_VOID();
