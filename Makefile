@@ -41,7 +41,7 @@ src/quant/rotate.o: CFLAGS += $(CFLAGS_VECTORIZE)
 $(OBJS): $(sort $(wildcard $(S)src/*/*.h))
 $(OBJS): | objdirs
 
-.PHONY: objdirs expected-link unit check-style
+.PHONY: objdirs expected-link unit check-style check-interrupt
 objdirs:
 	@mkdir -p $(sort $(dir $(OBJS))) sql
 
@@ -89,3 +89,7 @@ unit:
 # The rules of the house that a compiler does not enforce (test/README).
 check-style:
 	for rule in layers circles comments format; do $(S)test/check_$$rule $(or $(VPATH),.) || exit 1; done
+
+# ./check and ./quickstart, ended by a signal, leave nothing behind.
+check-interrupt:
+	$(S)test/check_interrupt

@@ -13,6 +13,7 @@ check_begin() {
 		# kept between runs, one for each clone: only what changed is built again
 		PGR_WORK=/tmp/pgr-quick.$(id -u).$(printf %s "$CLONE" | cksum | cut -d" " -f1)
 		mkdir -p "$PGR_WORK"
+		pgr_note_work_dir "$PGR_WORK" keep
 		chmod 755 "$PGR_WORK"
 		pgr_own "$PGR_WORK"
 	else

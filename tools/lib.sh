@@ -26,6 +26,63 @@ pgr_die() {
 	exit 1
 }
 
+# --- the end -----------------------------------------------------------------
+
+# pgr_supervise SCRIPT ARGUMENTS...: runs the script again in a session of its own
+# and waits for it; the second time it returns at once. Bash acts on a signal only
+# when the command that it waits for has ended, which may be a test of minutes;
+# this shell waits for nothing else. Ended by a signal, it passes that on to the
+# whole session, stops the servers whose data lie below work directories and
+# removes those (pgr_note_work_dir).
+pgr_supervise() {
+	local status=0
+	[ -z "${PGR_SUPERVISED:-}" ] || return 0
+	PGR_SUPERVISED=$(mktemp)
+	export PGR_SUPERVISED
+	setsid "$@" <&0 &
+	PGR_CHILD=$!
+	trap 'pgr_end_session INT 130' INT
+	trap 'pgr_end_session TERM 143' TERM
+	trap 'pgr_end_session HUP 129' HUP
+	wait $PGR_CHILD || status=$?
+	rm -f "$PGR_SUPERVISED"
+	exit $status
+}
+
+# pgr_note_work_dir DIRECTORY [keep]: what goes, but for "keep", when the script
+# is ended by a signal; servers below it are stopped in any case.
+pgr_note_work_dir() { [ ! -e "${PGR_SUPERVISED:-}" ] || echo "$@" >>"$PGR_SUPERVISED"; }
+
+pgr_end_session() {
+	local dir keep pidfile i
+	trap '' INT TERM HUP
+	kill -TERM -- -"$PGR_CHILD" 2>/dev/null || true
+	for ((i = 0; i < 100; i++)); do
+		kill -0 -- -"$PGR_CHILD" 2>/dev/null || break
+		sleep .2
+	done
+	kill -KILL -- -"$PGR_CHILD" 2>/dev/null || true
+	while read -r dir keep; do
+		[ -d "$dir" ] || continue
+		find "$dir" -name postmaster.pid 2>/dev/null | while read -r pidfile; do pgr_quit_server "$pidfile"; done
+		[ -n "$keep" ] || rm -rf "$dir"
+	done <"$PGR_SUPERVISED"
+	rm -f "$PGR_SUPERVISED"
+	exit "$2"
+}
+
+# Ends a server at once, if the process is the one that the file tells of.
+pgr_quit_server() {
+	local pid i
+	pid=$(head -1 "$1")
+	[ "$(readlink "/proc/$pid/cwd")" = "$(dirname "$1")" ] || return 0
+	kill -QUIT "$pid" 2>/dev/null || true
+	for ((i = 0; i < 50; i++)); do
+		kill -0 "$pid" 2>/dev/null || return 0
+		sleep .1
+	done
+}
+
 # --- packages ---------------------------------------------------------------
 
 # Runs a command as root, through sudo where need be.
@@ -144,6 +201,7 @@ pgr_own() {
 # socket, readable by the unprivileged user; sets PGR_WORK.
 pgr_make_work_dir() {
 	PGR_WORK=$(mktemp -d "/tmp/$1.XXXXXX")
+	pgr_note_work_dir "$PGR_WORK"
 	chmod 755 "$PGR_WORK"
 	pgr_own "$PGR_WORK"
 }
