@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "base/debug_point.h"
 #include "inverted/inv_maintain.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -169,6 +170,7 @@ merge_step(Relation index, bool all)
 		if (n == 0)
 			n = choose_rewrite(&meta, chosen);
 	}
+	PGR_DEBUG_POINT("inverted-merge");
 	if (n > 0)
 		merge_chosen(index, PGR_INV_MAINTENANCE, &meta, chosen, n);
 	return n > 0 && (!all || n < meta.nsegments);
@@ -201,6 +203,7 @@ merge_small(Relation index, uint64 max_pages)
 	int			chosen[MERGE_MOST];
 	int			n;
 
+	PGR_DEBUG_POINT("inverted-small-merge");
 	pgr_inv_meta_copy(index, &meta);
 	n = choose_tier(&meta, meta.claimed, max_pages, chosen);
 	if (n > 0)
