@@ -124,7 +124,7 @@ class Names:
             sys.exit("the name of table %s is too long: with %s it has more than %d bytes" % (args.table, SUFFIX, MOST_BYTES))
         schema, table, queue = quoted(connection, *found, found[1] + SUFFIX)
         self.parts = {"table": schema + "." + table, "alias": table, "queue": schema + "." + queue, "trigger": queue}
-        self.arrays = ""
+        self.arrays, self.types = "", []
         self.channel = found[1] + SUFFIX
         if not args.uninstall:
             self.refuse_foreign_queue(connection)
@@ -147,6 +147,7 @@ class Names:
             if column not in types:
                 sys.exit("table %s has no column %s" % (args.table, column))
         names = quoted(connection, *columns)
+        self.types = [types[column] for column in columns]
         self.arrays = ", ".join(["%s::text[]"] * len(names))
         self.parts.update(
             key=quoted(connection, args.key)[0], key_type=types[args.key], text=args.text,
@@ -194,6 +195,22 @@ def vectors_of(encoder, texts, args):
     return columns
 
 
+def load_encoder(connection, names, args):
+    """The model, after one text has gone through it into the columns' types: what cannot work is
+    said before anything is made."""
+    from encoder import Encoder
+    try:
+        encoder = Encoder(args.model, args.max_tokens, args.threads)
+        if bool(args.sparse) != encoder.is_sparse:
+            raise ValueError("it is %sa SPLADE model" % ("" if encoder.is_sparse else "not "))
+        tried = vectors_of(encoder, ["a text"], args)
+    except Exception as error:      # the libraries have errors of many types for what is no model
+        sys.exit("cannot use the model %s: %s" % (args.model, error))
+    for kind, literals in zip(names.types, tried):
+        connection.execute("SELECT %s::" + kind.replace("%", "%%"), (literals[0],))
+    return encoder
+
+
 # --- the work ---
 
 def embed_batch(connection, names, encoder, args):
@@ -237,24 +254,27 @@ def follow(connection, names, encoder, args):
             pass
 
 
+def work(connection, args):
+    names = Names(connection, args)
+    if args.uninstall:
+        connection.execute(names.sql(UNINSTALL))
+        return
+    encoder = load_encoder(connection, names, args)
+    with connection.transaction():
+        connection.execute(names.sql(INSTALL))
+    (follow if args.follow else drain)(connection, names, encoder, args)
+
+
 def main():
     args = parse_arguments()
     import psycopg
-    with psycopg.connect(args.dsn, autocommit=True) as connection:
-        names = Names(connection, args)
-        if args.uninstall:
-            connection.execute(names.sql(UNINSTALL))
-            return
-        from encoder import Encoder
-        encoder = Encoder(args.model, args.max_tokens, args.threads)
-        if bool(args.sparse) != encoder.is_sparse:
-            sys.exit("%s is %sa SPLADE model" % (args.model, "" if encoder.is_sparse else "not "))
-        with connection.transaction():
-            connection.execute(names.sql(INSTALL))
-        try:
-            (follow if args.follow else drain)(connection, names, encoder, args)
-        except KeyboardInterrupt:
-            sys.exit(130)
+    try:
+        with psycopg.connect(args.dsn, autocommit=True) as connection:
+            work(connection, args)
+    except psycopg.Error as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ vectors, pooled as 1_Pooling/config.json says (mean where there is none); [batch
 sentence vector; "logits" of a vocabulary's width are SPLADE's, log(1 + relu) with the maximum
 over the tokens.
 
-Texts longer than max_tokens are cut (sentence_bert_config.json's max_seq_length, or 256). An
+Texts longer than max_tokens are cut (sentence_bert_config.json's max_seq_length, or 256; never
+more than config.json's max_position_embeddings, which the model has no place for). An
 empty text has the model's vector of nothing, which says nothing: vector and tokens are None.
 """
 import json
@@ -41,12 +42,20 @@ def unit(rows):
     return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
 
 
+def token_limit(path, asked):
+    """Where texts are cut; ValueError where more is asked for than the model has positions."""
+    positions = read_json(os.path.join(path, "config.json"), {}).get("max_position_embeddings")
+    if asked and positions and asked > positions:
+        raise ValueError("it takes at most %d tokens, not %d" % (positions, asked))
+    limit = asked or read_json(os.path.join(path, "sentence_bert_config.json"), {}).get("max_seq_length") or 256
+    return min(limit, positions or limit)
+
+
 class Encoder:
     def __init__(self, path, max_tokens=None, threads=0, cache_dir=None):
         import onnxruntime
         from tokenizers import Tokenizer
-        self.max_tokens = max_tokens or \
-            read_json(os.path.join(path, "sentence_bert_config.json"), {}).get("max_seq_length", 256)
+        self.max_tokens = token_limit(path, max_tokens)
         self.tokenizer = Tokenizer.from_file(os.path.join(path, "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(self.max_tokens)
@@ -109,8 +118,8 @@ class Encoder:
     def pool(self, out, mask):
         if out.ndim == 2:
             return unit(out)
-        if self.is_sparse:
-            return (np.log1p(np.maximum(out, 0)) * mask[:, :, None]).max(axis=1)
+        if self.is_sparse:      # the logarithm of the maximum is the maximum of the logarithms
+            return np.log1p(np.array([row[:length].max(axis=0, initial=0) for row, length in zip(out, mask.sum(axis=1))]))
         if self.pool_first:
             return unit(out[:, 0])
         return unit((out * mask[:, :, None]).sum(axis=1))

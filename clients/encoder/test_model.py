@@ -66,7 +66,7 @@ def main(path, width, splade):
     with open(os.path.join(path, "config.json"), "w", encoding="utf-8") as file:
         json.dump({"model_type": "bert", "architectures": ["BertForMaskedLM" if splade else "BertModel"],
                    "vocab_size": len(WORDS), "hidden_act": "gelu", "hidden_size": width, "num_hidden_layers": LAYERS,
-                   "num_attention_heads": HEADS, "layer_norm_eps": 1e-12}, file)
+                   "num_attention_heads": HEADS, "max_position_embeddings": LENGTH, "layer_norm_eps": 1e-12}, file)
     with open(os.path.join(path, "sentence_bert_config.json"), "w", encoding="utf-8") as file:
         json.dump({"max_seq_length": 16}, file)
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="[UNK]"))

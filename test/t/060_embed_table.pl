@@ -86,8 +86,24 @@ ask('CREATE TABLE plain (id int PRIMARY KEY, body text, w sparsevec(12)); INSERT
 $node->command_ok([ @program, '--table', 'plain', '--key', 'id', '--text', 'body', '--model', $splade, '--sparse', 'w' ], 'sparse weights');
 is(ask('CREATE INDEX ON plain USING inverted (w); SELECT count(w), min(l2_norm(w)) > 0 FROM plain'), '2|t', 'of each text');
 
+# a text beyond the model's length is cut, at --max-tokens before that; the marks of start and end count
+ask(q{CREATE TABLE "50%" (id int PRIMARY KEY, body text, v vector(16), t multivector(16));
+	INSERT INTO "50%" VALUES (1, repeat('banana ', 40)), (2, repeat('banana ', 5000)), (3, repeat('banana ', 14)), (4, ''), (5, E' \t\n')});
+my @cut = ('--table', '"50%"', '--key', 'id', '--text', 'body', '--model', $model, '--dense', 'v', '--tokens', 't');
+my $cut = q{SELECT string_agg(coalesce(token_count(t)::text, '-'), ' ' ORDER BY id), (SELECT count(*) FROM "50%_to_embed") FROM "50%"};
+$node->command_ok([ @program, @cut ], 'long texts');
+is(ask($cut), '14 14 14 - -|0', 'are cut, and empty ones have no vectors');
+is(ask('SELECT (SELECT v FROM "50%" WHERE id = 2) = v FROM "50%" WHERE id = 3'), 't', 'what is beyond is in no vector');
+ask('UPDATE "50%" SET v = NULL, t = NULL');
+$node->command_ok([ @program, @cut, '--max-tokens', '8' ], 'earlier');
+is(ask($cut), '6 6 6 - -|0', 'they are');
+$node->command_ok([ @program, @cut, '--uninstall' ], 'the end of it');
+
+my ($broken, $damaged) = (PostgreSQL::Test::Utils::tempdir(), PostgreSQL::Test::Utils::tempdir());
+system("cp $model/* $damaged/ && rm $damaged/*.onnx && truncate -s 1000 $damaged/model.safetensors && cp $model/tokenizer.json $broken/ && echo nothing > $broken/model.onnx");
 my ($long, $longer) = ('n' x 54, 'n' x 63);
 ask("CREATE TABLE $_ (id int PRIMARY KEY, body text, v vector(16))") for 'squatted', $long, $longer;
+ask('CREATE TABLE narrow (id int PRIMARY KEY, body text, v vector(3), t multivector(16))');
 ask('CREATE TABLE squatted_to_embed (id int, key int); ALTER TABLE squatted_to_embed OWNER TO writer');
 my @plain = ('--key', 'id', '--text', 'body', '--model', $model, '--dense', 'v');
 $node->command_ok([ @program, '--table', $long, @plain ], 'the longest name');
@@ -99,14 +115,22 @@ for (
 	[ 'no such table', qr/there is no table nope/, '--table', 'nope', '--key', 'id', '--text', 'x', '--model', $model, '--dense', 'v' ],
 	[ 'no such column', qr/has no column w/, @arguments, '--dense', 'w' ],
 	[ 'no column named', qr/name at least one/, '--table', 'x', '--key', 'id', '--text', 'x', '--model', $model ],
+	[ 'no model', qr/cannot use the model .*nowhere: .*No such file/, @cut, '--model', "$model/nowhere" ],
+	[ 'no graph', qr/cannot use the model/, @cut, '--model', $broken ],
+	[ 'a truncated model', qr/cannot use the model/, @cut, '--model', $damaged ],
+	[ 'more tokens than the model has', qr/at most 32 tokens, not 33/, @cut, '--max-tokens', 33 ],
+	[ 'a column of another width', qr/expected 3 dimensions, not 16/, '--table', 'narrow', @plain ],
+	[ 'no SQL', qr/syntax error/, '--table', 'narrow', '--key', 'id', '--text', ')', '--model', $model, '--tokens', 't' ],
+	[ 'no server', qr/connection/, @cut, '--dsn', 'port=1' ],
 	[ 'not a SPLADE model', qr/is not a SPLADE model/, '--table', '"My Notes"."Note"', '--key', 'Key', '--text', 'body', '--model', $model, '--sparse', 'v' ],
 	[ 'no rows', qr/at least 1/, @arguments, '--rows', '0' ])
 {
 	my ($name, $message, @with) = @$_;
 	my $ok = IPC::Run::run([ @program, @with ], '>', \my $printed, '2>', \my $complaint);
 	ok(!$ok, "$name: refused");
+	unlike($complaint, qr/Traceback/, "$name: plainly");
 	like($complaint, $message, "$name: said");
 }
-is(ask(qq{SELECT count(*) FROM pg_class WHERE relname LIKE 'Note_%embed' OR relname = '$longer'}), '1', 'nothing was made, and no table is gone');
+is(ask(qq{SELECT count(*) FROM pg_class WHERE relname ~ '^(Note|50%|narrow).*embed' OR relname = '$longer'}), '1', 'nothing was made, and no table is gone');
 $node->stop;
 done_testing();
