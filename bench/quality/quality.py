@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """How good each search is on judged collections, as tables in Markdown.
 
-    quality.py DATA MODEL CACHE [COLLECTION...]
+    quality.py DATA MODEL CACHE [COLLECTION...] [--splade MODEL] [--max-tokens N] [--tables]
 
 DATA has a folder for each collection: corpus.tsv, queries.tsv, qrels.tsv, perhaps queries_train.tsv
-and qrels_train.tsv. MODEL is a model's directory (clients/encoder). Vectors are made once and kept
-in CACHE. The database is psql's (PGHOST, PGDATABASE, ...); each collection gets a schema
-of its own there, made anew. measure.sql runs the searches. POOLED=0 in the environment leaves
-pooled tokens out, which take long to make.
+and qrels_train.tsv. MODEL is a model's directory (clients/encoder), --splade that of a SPLADE model, without which
+its rows are left out. Vectors are made once and kept in CACHE; texts cut at another length need another CACHE.
+The database is psql's (PGHOST, PGDATABASE, ...); each collection gets a schema
+of its own there, made anew and dropped at the end. measure.sql runs the searches; what it says of a collection is kept
+beside its vectors, so that collections may be measured one at a time; --tables prints the tables of all.
 """
+import argparse
 import os
-import subprocess
+import re
 import struct
+import subprocess
 import sys
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")     # products are small: threads would wait for each other
@@ -21,10 +24,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 COLLECTIONS = ["scifact", "cranfield", "med", "cisi", "npl", "cacm"]
 PROJECTED = 128
 SAMPLE = 50000      # tokens that the projection is fitted on
+TABLES = [("nDCG@10", "nDCG@10"), ("difference", "difference of nDCG@10 (p by randomisation)"), ("recall@100", "recall@100"),
+          ("bytes a document", "bytes a document"), ("ms a search", "ms a search")]
+WEIGHTS = "| | 0 | .1 | .2 | .3 | .4 | .5 | .6 | .7 | .8 | .9 | 1 |\n" + "|---" * 12 + "|"
 
 
-def psql(sql):
-    done = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-v", "pooled=" + os.environ.get("POOLED", "100")], input=sql, stdout=subprocess.PIPE, text=True, check=False)
+def psql(sql, **variables):
+    given = [part for name, value in variables.items() for part in ("-v", "%s=%s" % (name, value))]
+    done = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", *given], input=sql, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         sys.exit("psql failed")
     return done.stdout
@@ -51,6 +58,21 @@ def read_rows(path):
             yield ident, ". ".join(part for part in parts if part)
 
 
+class Weights:
+    """What encode.py has made of one file with a SPLADE model."""
+
+    def __init__(self, path):
+        kept = np.load(path + ".weights.npz")
+        self.words, self.weights, self.width = kept["words"], kept["weights"], int(kept["width"])
+        self.ends = np.concatenate([[0], np.cumsum(kept["lengths"])])
+
+    def sparsevec(self, i):
+        """Row i as COPY has it."""
+        own = slice(self.ends[i], self.ends[i + 1])
+        return struct.pack(">iii", self.width, self.ends[i + 1] - self.ends[i], 0) + \
+            self.words[own].astype(">i4").tobytes() + self.weights[own].astype(">f4").tobytes()
+
+
 class Vectors:
     """What encode.py has made of one file."""
 
@@ -65,8 +87,8 @@ class Vectors:
         sample = self.tokens[np.sort(chosen)].astype(np.float32)
         return np.linalg.eigh(sample.T @ sample)[1][:, ::-1][:, :PROJECTED].astype(np.float32)
 
-    def copy(self, rows, axes, path):
-        """A file for COPY BINARY: id, text, vector, tokens, projected tokens."""
+    def copy(self, rows, axes, weights, path):
+        """A file for COPY BINARY: id, text, vector, tokens, projected tokens, weights (Weights or None)."""
         with open(path, "wb") as out:
             out.write(b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0))
             for i, (ident, text) in enumerate(rows):
@@ -74,13 +96,13 @@ class Vectors:
                 projected = unit(tokens.astype(np.float32) @ axes).astype(np.float16)
                 dense = self.dense[i]
                 vector = struct.pack(">hh", len(dense), 0) + dense.astype(">f4").tobytes() if dense.any() else None
-                out.write(struct.pack(">h", 5) + field(ident.encode()) + field(text.encode()) + field(vector)
-                          + field(multivector(tokens)) + field(multivector(projected)))
+                out.write(struct.pack(">h", 6) + field(ident.encode()) + field(text.encode()) + field(vector)
+                          + field(multivector(tokens)) + field(multivector(projected)) + field(weights and weights.sparsevec(i)))
             out.write(struct.pack(">h", -1))
 
 
 TABLE = """SET search_path = {schema}, public;
-CREATE UNLOGGED TABLE {table} (id text PRIMARY KEY, body text, v vector({width}), t multivector({width}, f16), p multivector({projected}, i8));
+CREATE UNLOGGED TABLE {table} (id text PRIMARY KEY, body text, v vector({width}), t multivector({width}, f16), p multivector({projected}, i8), s sparsevec);
 \\copy {table} FROM '{file}' (FORMAT binary)
 """
 JUDGED = """SET search_path = {schema}, public;
@@ -89,33 +111,87 @@ CREATE TABLE {judged} (topic text, doc text, grade int);
 """
 
 
-def load(schema, model, data, made):
+def encode(model, data, made, max_tokens):
+    subprocess.run([sys.executable, os.path.join(HERE, "encode.py"), model, data, made,
+                    *(["--max-tokens", str(max_tokens)] if max_tokens else [])], check=True)
+
+
+def load(schema, args, data, made):
     """The collection's tables in a schema."""
-    subprocess.run([sys.executable, os.path.join(HERE, "encode.py"), model, data, made], check=True)
+    encode(args.model, data, made, args.max_tokens)
+    if args.splade:
+        encode(args.splade, data, made, args.max_tokens)
     corpus = Vectors(os.path.join(made, "corpus"))
     axes, width = corpus.axes(), corpus.dense.shape[1]
     scratch = os.path.join(made, "copy.%d" % os.getpid())
     psql("DROP SCHEMA IF EXISTS {0} CASCADE; CREATE SCHEMA {0}".format(schema))
     for table, name, judged in (("docs", "corpus", None), ("queries", "queries", "qrels"), ("queries_train", "queries_train", "qrels_train")):
-        texts = os.path.join(data, name + ".tsv")
+        texts, own = os.path.join(data, name + ".tsv"), os.path.join(made, name)
         if not os.path.exists(texts):
             continue
-        Vectors(os.path.join(made, name)).copy(read_rows(texts), axes, scratch)
+        Vectors(own).copy(read_rows(texts), axes, Weights(own) if args.splade else None, scratch)
         psql(TABLE.format(schema=schema, table=table, width=width, projected=PROJECTED, file=scratch))
         os.unlink(scratch)
         if judged:
             psql(JUDGED.format(schema=schema, judged=judged, file=os.path.join(data, judged + ".tsv")))
 
 
+def measure(collection, args):
+    """What measure.sql says of a collection, kept: {(table, row): value}"""
+    made = os.path.join(args.cache, collection)
+    load(collection, args, os.path.join(args.data, collection), made)
+    said = psql("SET search_path = %s, public;\n\\i %s\n" % (collection, os.path.join(HERE, "measure.sql")), splade=int(bool(args.splade)))
+    psql("DROP SCHEMA %s CASCADE" % collection)
+    with open(os.path.join(made, "measured.tsv"), "w", encoding="utf-8") as file:
+        file.write(said)
+
+
+def read_measured(path):
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return {tuple(line.rstrip("\n").split("\t")[:2]): line.rstrip("\n").split("\t")[2] for line in file}
+
+
+def shown(text):
+    """Without the number that orders rows, and without the 0 before a point."""
+    return re.sub(r"(?<!\d)0\.(?=\d{3})", ".", re.sub(r"^\d\d ", "", text))
+
+
+def write_tables(collections, args):
+    """Of all collections measured, now or before."""
+    measured = {c: read_measured(os.path.join(args.cache, c, "measured.tsv")) for c in collections}
+    have = [c for c in collections if measured[c]]
+    for key, title in TABLES:
+        rows = sorted({row for c in have for table, row in measured[c] if table == key and not row.startswith("train")})
+        print("| %s | %s |\n%s|" % (title, " | ".join(have), "|---" * (len(have) + 1)))
+        for row in rows:
+            print("| %s | %s |" % (shown(row), " | ".join(shown(measured[c].get((key, row), "")) for c in have)))
+        print()
+    for c in have:
+        rows = sorted(row for table, row in measured[c] if table == "weight")
+        if rows:
+            print("Training queries of %s, nDCG@10 by the weight of MaxSim:\n\n%s" % (c, WEIGHTS))
+            for row in rows:
+                print("| %s | %s |" % (row, shown(measured[c]["weight", row])))
+
+
 def main():
-    if len(sys.argv) < 4:
-        sys.exit(__doc__)
-    data, model, cache, *wanted = sys.argv[1:]
-    psql("CREATE EXTENSION IF NOT EXISTS pgretrieve")
-    for collection in wanted or COLLECTIONS:
-        load(collection, model, os.path.join(data, collection), os.path.join(cache, collection))
-        print("### %s\n" % collection, flush=True)
-        print(psql("SET search_path = %s, public;\n\\i %s\n" % (collection, os.path.join(HERE, "measure.sql"))), flush=True)
+    parser = argparse.ArgumentParser(description="How good each search is on judged collections.")
+    for name in ("data", "model", "cache"):
+        parser.add_argument(name)
+    parser.add_argument("collections", nargs="*", help="scifact cranfield med cisi npl cacm")
+    parser.add_argument("--splade", help="directory of a SPLADE model")
+    parser.add_argument("--max-tokens", type=int, help="where texts are cut (the model's own limit)")
+    parser.add_argument("--tables", action="store_true", help="measure nothing: only the tables of what was measured")
+    args = parser.parse_args()
+    if not args.splade and not args.tables:
+        print("no --splade MODEL: its rows are left out", file=sys.stderr)
+    if not args.tables:
+        psql("CREATE EXTENSION IF NOT EXISTS pgretrieve")
+    for collection in () if args.tables else args.collections or COLLECTIONS:
+        measure(collection, args)
+    write_tables(list(dict.fromkeys(COLLECTIONS + args.collections)), args)
 
 
 if __name__ == "__main__":

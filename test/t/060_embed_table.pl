@@ -101,6 +101,25 @@ $node->command_ok([ @program, @cut, '--uninstall' ], 'the end of it');
 
 my ($broken, $damaged) = (PostgreSQL::Test::Utils::tempdir(), PostgreSQL::Test::Utils::tempdir());
 system("cp $model/* $damaged/ && rm $damaged/*.onnx && truncate -s 1000 $damaged/model.safetensors && cp $model/tokenizer.json $broken/ && echo nothing > $broken/model.onnx");
+# the guide's blocks, top to bottom, with this model's width
+my @guide = slurp_file("$FindBin::Bin/../../docs/bring_your_own_encoder.md") =~ /^```(sql|sh|python)\n(.*?)^```/msg;
+ask(q{CREATE TABLE docs (id int PRIMARY KEY, title text, body text); INSERT INTO docs VALUES (1, 'fusion', 'apple banana'), (2, 'index', 'why does vacuum not shrink a table')});
+is(scalar(grep { /^(sql|sh|python)$/ } @guide), 5, 'the guide has five blocks');
+while (my ($language, $block) = splice @guide, 0, 2)
+{
+	next if $block =~ /-m venv/;
+	$block =~ s/384/16/g;
+	$block =~ s{[~\w/]+\.cache/pgretrieve/all-MiniLM-L6-v2}{$model};
+	$block =~ s{\bclients/encoder}{$client};
+	$block =~ s/dbname=app//;
+	$block =~ s/export PGDATABASE=app|encoders\/bin\/python/$& eq 'export PGDATABASE=app' ? '' : $python/ge;
+	my @run = $language eq 'sql' ? ('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-c') : $language eq 'sh' ? ('sh', '-ec') : ($python, '-c');
+	$block .= "print(rows[0])\n" if $language eq 'python';
+	my $ok = IPC::Run::run([ @run, $block ], '>', \my $printed, '2>', \my $complaint);
+	ok($ok, "the guide's $language runs") or diag $complaint;
+	like($printed, qr/^\(2, 'index', 1\)/, 'and finds') if $language eq 'python';
+}
+
 my ($long, $longer) = ('n' x 54, 'n' x 63);
 ask("CREATE TABLE $_ (id int PRIMARY KEY, body text, v vector(16))") for 'squatted', $long, $longer;
 ask('CREATE TABLE narrow (id int PRIMARY KEY, body text, v vector(3), t multivector(16))');

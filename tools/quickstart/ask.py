@@ -151,8 +151,13 @@ def judge(encoder, questions, qrels):
 CREATE TABLE qrels (topic text, doc text, grade int, PRIMARY KEY (topic, doc));
 """ + copy_rows("questions", asked) + copy_rows("qrels", judged))
     print(style("1", "   %-25s %8s %10s %11s %12s" % ("", "nDCG@10", "recall@10", "recall@100", "ms a search")))
-    for line in psql(sql_file("judge.sql")).splitlines():
-        print("   %-25s %8s %10s %11s %12s" % tuple(line.split("|")))
+    rows = [line.split("|") for line in psql(sql_file("judge.sql")).splitlines()]
+    for row in (row for row in rows if len(row) == 5):
+        print("   %-25s %8s %10s %11s %12s" % tuple(row))
+    print()
+    print(style("1", "   %-52s %8s   %s" % ("nDCG@10, question by question", "mean", "p (by chance)")))
+    for better, than, difference, p in (row for row in rows if len(row) == 4):
+        print("   %-52s %8s   %s" % ("%s, over %s" % (better, than), difference, p))
 
 
 def main():
