@@ -134,10 +134,11 @@ enter_hit(void *arg, uint32 doc, double score)
 static void
 enter_segment(Filler *f, PgrInvView *view, uint32 segment, uint32 from, uint32 to)
 {
+	PgrSearchQuery query = {.shape = &view->shape, .pinned = f->pinned};
+
 	f->seg = view->segments[segment];
 	f->next = from;
-	pgr_score_segment(f->seg, segment, &view->shape, f->pinned, from, to, enter_hit, f,
-					  &f->inexact);
+	pgr_score_segment(f->seg, &query, from, to, enter_hit, f, &f->inexact);
 	if (f->all && !f->inexact)
 		enter_others(f, to);
 }

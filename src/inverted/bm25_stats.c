@@ -241,7 +241,7 @@ add_leaves(PgrInvView *view, const PgrQuery *query, LeafNumbers *numbers)
 		if (is_expanded(leaf))
 		{
 			for (uint32 s = 0; s < view->meta.nsegments; s++)
-				pgr_expand_leaf(view->segments[s], leaf, expansion_found, numbers[i].expansion);
+				pgr_search_expand(view->segments[s], leaf, expansion_found, numbers[i].expansion);
 			continue;
 		}
 		for (int t = 0; t < leaf_words(leaf); t++)

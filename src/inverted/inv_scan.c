@@ -263,6 +263,10 @@ first_batch(const PgrInvScan *s)
 static bool
 next_batch(PgrInvScan *s)
 {
+	PgrSearchQuery query = {
+		.shape = &s->view->shape, .pinned = s->pinned,
+		.filters = s->filters, .nfilters = s->nfilters
+	};
 	bool		after = s->batch > 0;
 	PgrHit		last = {0};
 	MemoryContext old;
@@ -280,8 +284,7 @@ next_batch(PgrInvScan *s)
 	old = MemoryContextSwitchTo(s->batch_context);
 	pgr_topk_init(&s->top, s->batch, s->view->segments, after, last.score, &last.tid);
 	for (uint32 i = 0; i < s->view->meta.nsegments; i++)
-		pgr_search_segment(s->view->segments[i], i, &s->view->shape, s->pinned,
-						   s->filters, s->nfilters, &s->top, &s->recheck);
+		pgr_search_segment(s->view->segments[i], i, &query, &s->top, &s->recheck);
 	pgr_view_pending(s->view, search_pending, s);
 	pgr_topk_finish(&s->top);
 	MemoryContextSwitchTo(old);

@@ -117,8 +117,11 @@ pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 		c.returned = s->returned[s->rest_source];
 	if (s->nfilters > 0)
 	{
-		pgr_match_segment(c.seg, &s->view->shape, s->filters, s->nfilters,
-						  collect_doc, &c, &s->recheck);
+		PgrSearchQuery query = {
+			.shape = &s->view->shape, .filters = s->filters, .nfilters = s->nfilters
+		};
+
+		pgr_match_segment(c.seg, &query, collect_doc, &c, &s->recheck);
 		s->rest_source++;
 		return;
 	}

@@ -11,7 +11,7 @@
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
-#include "search/search.h"
+#include "search/search_state.h"
 #include "utils/memutils.h"
 
 #define RANGE (1024 * 1024)		/* documents at a time */
@@ -77,10 +77,6 @@ offer_range(PgrSearch *s, Sums *sums)
 	}
 }
 
-/*
- * Offers every document of a term to the top-k. s: terms with their info, not
- * open. Allocates up to 9 MB in the current memory context.
- */
 void
 pgr_search_accumulate(PgrSearch *s)
 {

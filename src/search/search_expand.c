@@ -10,14 +10,11 @@
 #define TERMS_PER_CHECK 1024
 
 /*
- * Calls found for every term of the segment that the leaf accepts, ascending. A
- * prefix reads its range of the dictionary; a fuzzy word, which may differ in
+ * A prefix reads its range of the dictionary; a fuzzy word, which may differ in
  * its first letter, all of it.
  */
 void
-pgr_expand_leaf(PgrSegment *seg, const PgrQueryNode *leaf,
-				void (*found) (void *arg, const char *term, uint32 len, const PgrTermInfo *info),
-				void *arg)
+pgr_search_expand(PgrSegment *seg, const PgrQueryNode *leaf, PgrExpandFound found, void *arg)
 {
 	bool		all = leaf->fuzzy > 0;
 	PgrTermIter *it = pgr_term_iter_begin(seg, all ? "" : leaf->term, all ? 0 : leaf->termlen);

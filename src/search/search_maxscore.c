@@ -21,7 +21,7 @@
 
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
-#include "search/search.h"
+#include "search/search_state.h"
 
 #define WINDOW 2048				/* largest window with several essential terms */
 #define PARTS (32 * 1024)		/* contributions kept for a window: narrower windows
@@ -428,6 +428,10 @@ window_candidates(MaxScore *m, uint32 from, uint32 to)
 	return ntouched;
 }
 
+/*
+ * A window with several essential terms: their sums in the array, then its documents.
+ * The window's width adapts to how many there are.
+ */
 static void
 window_many(MaxScore *m, uint32 from, uint32 to)
 {
@@ -444,6 +448,11 @@ window_many(MaxScore *m, uint32 from, uint32 to)
 		m->min_window = Max(m->min_window / 2, 1);
 }
 
+/*
+ * The state of a search, allocated in the current memory context: arrays over a window,
+ * 16 kB each, and unless any order of addition will do, a contribution for each term and
+ * document of the window (PARTS).
+ */
 static void
 maxscore_init(MaxScore *m, PgrSearch *s)
 {
@@ -467,9 +476,8 @@ maxscore_init(MaxScore *m, PgrSearch *s)
 }
 
 /*
- * Offers every document that may enter the top-k to it. s: open terms, not yet
- * positioned; 1 to PGR_SEARCH_MAX_PRUNED of them, any number for estimates.
- * Allocates in the current memory context.
+ * Window by window: bounds and their order (partition), then nothing, one term's blocks
+ * or an array, as the number of essential terms says.
  */
 void
 pgr_search_maxscore(PgrSearch *s)

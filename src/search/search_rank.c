@@ -12,7 +12,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "search/search.h"
+#include "search/search_match.h"
 #include "utils/memutils.h"
 
 #define MATCHES (256 * 1024)	/* documents ranked at a time, leaf by leaf */
@@ -31,6 +31,10 @@ typedef struct LeafCursor
 
 /* --- opening --- */
 
+/*
+ * Opens the terms that a prefix or fuzzy leaf's statistics count, as far as the segment
+ * has them: at most PGR_LEX_MAX_EXPANDED cursors, in the search's memory context.
+ */
 static void
 open_expanded(PgrSearch *s, LeafCursor *c, const PgrLeafStats *stats)
 {
@@ -52,24 +56,24 @@ open_expanded(PgrSearch *s, LeafCursor *c, const PgrLeafStats *stats)
  * occur more often than its words.
  */
 static void
-open_leaf(PgrSearch *s, LeafCursor *c, const PgrSegShape *shape, const PgrPinned *pinned,
+open_leaf(PgrSearch *s, LeafCursor *c, const PgrSearchQuery *query,
 		  int leaf, PgrMatcher *shared)
 {
-	const PgrQueryNode *node = pinned->query->leaves[leaf];
+	const PgrQueryNode *node = query->pinned->query->leaves[leaf];
 	bool		exact = true;
 
 	memset(c, 0, sizeof(*c));
 	c->node = node;
-	c->scorer = &pinned->scorers[leaf];
+	c->scorer = &query->pinned->scorers[leaf];
 	if (s->nfields <= 1 && node->fields != 0 && !(node->fields & 1))
 		return;
 	if (node->kind == PGR_NODE_TERM && (node->prefix || node->fuzzy > 0))
 	{
-		open_expanded(s, c, &pinned->leaves[leaf]);
+		open_expanded(s, c, &query->pinned->leaves[leaf]);
 		return;
 	}
 	c->own = shared == NULL;
-	c->matcher = shared ? shared : pgr_matcher_make(s, shape, node, NULL, &exact);
+	c->matcher = shared ? shared : pgr_matcher_make(s, query->shape, node, NULL, &exact);
 	if (c->matcher->kind == PGR_MATCH_TERM)
 		pgr_search_term_scorer(s, &c->matcher->term, c->scorer);
 	else if (c->matcher->kind == PGR_MATCH_PHRASE)
@@ -80,6 +84,7 @@ open_leaf(PgrSearch *s, LeafCursor *c, const PgrSegShape *shape, const PgrPinned
 	}
 }
 
+/* Closes the cursors that are the leaf's own. */
 static void
 close_leaf(LeafCursor *c)
 {
@@ -91,6 +96,7 @@ close_leaf(LeafCursor *c)
 
 /* --- scores --- */
 
+/* A leaf's contribution from its frequency; by fields where the documents have some. */
 static double
 score_of_fields(PgrSearch *s, LeafCursor *c, uint32 doc, uint32 tf, const uint32 *field_tf)
 {
@@ -104,6 +110,7 @@ score_of_fields(PgrSearch *s, LeafCursor *c, uint32 doc, uint32 tf, const uint32
 	return pgr_leaf_score_fields(c->scorer, field_tf, pgr_search_norm(s, doc), norms);
 }
 
+/* The terms of a prefix or fuzzy leaf count as one word: their frequencies add up. */
 static double
 score_expanded(PgrSearch *s, LeafCursor *c, uint32 doc)
 {
@@ -152,7 +159,6 @@ leaf_score(PgrSearch *s, LeafCursor *c, uint32 doc)
 
 /* --- bounds --- */
 
-
 /* The least bound of the phrase's slots that are one word. */
 static double
 phrase_bound(LeafCursor *c, uint32 from, uint32 to)
@@ -174,6 +180,7 @@ phrase_bound(LeafCursor *c, uint32 from, uint32 to)
 	return bound;
 }
 
+/* The most that a leaf can contribute to a document of [from, to]. */
 static double
 leaf_bound(LeafCursor *c, uint32 from, uint32 to)
 {
@@ -218,6 +225,7 @@ window_may_enter(PgrSearch *s, LeafCursor *c, int n, uint32 from, uint32 to)
 
 /* --- the two ways --- */
 
+/* Scores the matches in [from, to], in which each leaf is looked up. */
 static void
 rank_window(PgrSearch *s, PgrMatcher *matcher, LeafCursor *c, int n, uint32 from, uint32 to)
 {
@@ -236,16 +244,21 @@ rank_window(PgrSearch *s, PgrMatcher *matcher, LeafCursor *c, int n, uint32 from
 	}
 }
 
+/*
+ * Few leaves: all are open, documents are gone through window by window, and a window
+ * is passed over where the leaves' bounds together do not reach the threshold. leaves:
+ * shared matchers, which `matcher` frees; others are opened and closed here.
+ */
 static void
-rank_by_document(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
+rank_by_document(PgrSearch *s, const PgrSearchQuery *query,
 				 PgrMatcher *matcher, PgrMatcher **leaves)
 {
-	int			n = pinned->query->nleaves;
+	int			n = query->pinned->query->nleaves;
 	LeafCursor *c = palloc(sizeof(LeafCursor) * Max(n, 1));
 	uint32		from = s->first;
 
 	for (int i = 0; i < n; i++)
-		open_leaf(s, &c[i], shape, pinned, i, leaves[i]);
+		open_leaf(s, &c[i], query, i, leaves[i]);
 	while ((from = pgr_matcher_seek(matcher, from)) < s->end)
 	{
 		uint32		to = window_end(s, c, n, from);
@@ -263,12 +276,12 @@ rank_by_document(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned
 
 /* Adds one leaf's contributions to the matches' scores. */
 static void
-rank_leaf(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned, int leaf,
+rank_leaf(PgrSearch *s, const PgrSearchQuery *query, int leaf,
 		  const uint32 *docs, double *scores, uint32 n)
 {
 	LeafCursor	c;
 
-	open_leaf(s, &c, shape, pinned, leaf, NULL);
+	open_leaf(s, &c, query, leaf, NULL);
 	if (c.nexpanded > 0 || (c.matcher && c.matcher->kind != PGR_MATCH_NONE))
 	{
 		for (uint32 i = 0; i < n; i++)
@@ -281,8 +294,12 @@ rank_leaf(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned, int l
 	close_leaf(&c);
 }
 
+/*
+ * Very many leaves: one is open at a time, over an array of MATCHES matches and their
+ * scores (3 MB, freed here). Nothing is passed over.
+ */
 static void
-rank_by_leaf(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
+rank_by_leaf(PgrSearch *s, const PgrSearchQuery *query,
 			 PgrMatcher *matcher)
 {
 	uint32		size = Min(MATCHES, s->end - s->first);
@@ -299,8 +316,8 @@ rank_by_leaf(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
 			scores[n] = 0;
 			docs[n++] = doc;
 		}
-		for (int i = 0; i < pinned->query->nleaves; i++)
-			rank_leaf(s, shape, pinned, i, docs, scores, n);
+		for (int i = 0; i < query->pinned->query->nleaves; i++)
+			rank_leaf(s, query, i, docs, scores, n);
 		for (uint32 i = 0; i < n; i++)
 			pgr_search_emit(s, docs[i], scores[i]);
 	} while (n > 0 && n == size);
@@ -308,19 +325,14 @@ rank_by_leaf(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
 	pfree(scores);
 }
 
-/*
- * Offers the matcher's documents to the top-k with the sum of the contributions
- * of all leaves that occur in them. leaves: [nleaves], the query's matchers of
- * leaves where it has one, or NULL to open all anew, one at a time.
- */
 void
-pgr_search_rank(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
+pgr_search_rank(PgrSearch *s, const PgrSearchQuery *query,
 				PgrMatcher *matcher, PgrMatcher **leaves)
 {
 	if (s->first >= s->end)
 		return;
 	if (leaves != NULL)
-		rank_by_document(s, shape, pinned, matcher, leaves);
+		rank_by_document(s, query, matcher, leaves);
 	else
-		rank_by_leaf(s, shape, pinned, matcher);
+		rank_by_leaf(s, query, matcher);
 }

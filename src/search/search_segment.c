@@ -5,18 +5,20 @@
  *	a disjunction of plain terms	search_maxscore.c; search_accumulate.c if it has more
  *									than PGR_SEARCH_MAX_PRUNED of them
  *	anything else, and a selective
- *	filter beside a disjunction		search_boolean.c finds matches, search_rank.c scores
+ *	filter beside a disjunction		search_match.c finds matches, search_rank.c scores
  *
  * A filter that is not selective is asked only for documents good enough for the
  * top-k.
  */
 #include "postgres.h"
 
-#include "search/search.h"
+#include "miscadmin.h"
+#include "search/search_match.h"
 #include "utils/memutils.h"
 
 #define FILTER_FACTOR 8			/* a filter leads if it is so many times rarer */
 
+/* Are two trees the same but for boosts, which do not matter to what matches? */
 static bool
 same_node(const PgrQueryNode *a, const PgrQueryNode *b)
 {
@@ -40,23 +42,29 @@ is_redundant(const PgrQuery *filter, const PgrQuery *query)
 	return filter->root != NULL && query->root != NULL && same_node(filter->root, query->root);
 }
 
-/* The filters' matchers, without those that `query` (may be NULL) implies. */
+/*
+ * The matchers of the query's filters into made, without those that its ranked part
+ * implies; returns how many. They hold postings open.
+ */
 static int
-make_filters(PgrSearch *s, const PgrSegShape *shape, const PgrQuery *query,
-			 PgrQuery **filters, int nfilters, PgrMatcher **made, bool *exact)
+make_filters(PgrSearch *s, const PgrSearchQuery *query, PgrMatcher **made, bool *exact)
 {
 	int			n = 0;
 
-	for (int i = 0; i < nfilters; i++)
+	for (int i = 0; i < query->nfilters; i++)
 	{
-		if (query != NULL && is_redundant(filters[i], query))
+		if (query->pinned != NULL && is_redundant(query->filters[i], query->pinned->query))
 			continue;
-		made[n++] = pgr_matcher_make(s, shape, filters[i]->root, NULL, exact);
+		made[n++] = pgr_matcher_make(s, query->shape, query->filters[i]->root, NULL, exact);
 	}
 	return n;
 }
 
-/* The terms of a disjunction that the segment has; returns their postings. */
+/*
+ * The terms of a disjunction that the segment has, not open, into s->terms, which is
+ * allocated here (the search's memory context); returns how many postings they have. A
+ * query may have a million leaves: room is huge.
+ */
 static uint64
 make_terms(PgrSearch *s, const PgrPinned *pinned)
 {
@@ -99,15 +107,15 @@ search_terms(PgrSearch *s)
 
 /* Ranks the documents of a matcher, which is freed. */
 static void
-rank_matches(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
-			 PgrMatcher *matcher, PgrMatcher **leaves)
+rank_matches(PgrSearch *s, const PgrSearchQuery *query, PgrMatcher *matcher, PgrMatcher **leaves)
 {
-	pgr_search_sums(s, pinned->query->nleaves);
+	pgr_search_sums(s, query->pinned->query->nleaves);
 	if (matcher->cost > 0)
-		pgr_search_rank(s, shape, pinned, matcher, leaves);
+		pgr_search_rank(s, query, matcher, leaves);
 	pgr_matcher_free(matcher);
 }
 
+/* Room for a matcher of each leaf; NULL: there are too many leaves to open at a time. */
 static PgrMatcher **
 make_leaves(const PgrQuery *query)
 {
@@ -116,67 +124,80 @@ make_leaves(const PgrQuery *query)
 	return palloc0(sizeof(PgrMatcher *) * Max(query->nleaves, 1));
 }
 
-static void
-search_disjunction(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
-				   PgrQuery **filters, int nfilters, bool *exact)
+/* Does the filter, a matcher, have the document? */
+static bool
+pass_filter(void *arg, uint32 doc)
 {
-	uint64		npostings = make_terms(s, pinned);
-	PgrMatcher **made = palloc(sizeof(PgrMatcher *) * Max(nfilters, 1));
+	return pgr_matcher_test(arg, doc);
+}
+
+/*
+ * A query of OR-ed plain terms. If its filters together are so rare that going through
+ * their documents is less than through the terms' postings, they lead and the leaves are
+ * looked up; else they are asked of what would enter the top-k. Matchers and terms are
+ * closed again; their memory is the search's.
+ */
+static void
+search_disjunction(PgrSearch *s, const PgrSearchQuery *query, bool *exact)
+{
+	uint64		npostings = make_terms(s, query->pinned);
+	PgrMatcher **made = palloc(sizeof(PgrMatcher *) * Max(query->nfilters, 1));
+	PgrMatcher *filter = NULL;
 	int			n;
 
 	if (npostings == 0)
 		return;
-	n = make_filters(s, shape, pinned->query, filters, nfilters, made, exact);
+	n = make_filters(s, query, made, exact);
 	if (n > 0)
 	{
-		PgrMatcher *filter = pgr_matcher_and(s, made, n);
-
+		filter = pgr_matcher_and(s, made, n);
 		if (filter->cost < npostings / FILTER_FACTOR)
 		{
-			rank_matches(s, shape, pinned, filter, make_leaves(pinned->query));
+			rank_matches(s, query, filter, make_leaves(query->pinned->query));
 			return;
 		}
-		s->filter = filter;
+		s->pass = pass_filter;
+		s->pass_arg = filter;
 	}
 	search_terms(s);
-	if (s->filter)
-		pgr_matcher_free(s->filter);
+	if (filter)
+		pgr_matcher_free(filter);
 }
 
+/* Any other query: its tree and the filters are one matcher. */
 static void
-search_tree(PgrSearch *s, const PgrSegShape *shape, const PgrPinned *pinned,
-			PgrQuery **filters, int nfilters, bool *exact)
+search_tree(PgrSearch *s, const PgrSearchQuery *query, bool *exact)
 {
-	PgrMatcher **leaves = make_leaves(pinned->query);
-	PgrMatcher **made = palloc(sizeof(PgrMatcher *) * (nfilters + 1));
+	const PgrQuery *ranked = query->pinned->query;
+	PgrMatcher **leaves = make_leaves(ranked);
+	PgrMatcher **made = palloc(sizeof(PgrMatcher *) * (query->nfilters + 1));
 	int			n;
 
-	made[0] = pgr_matcher_make(s, shape, pinned->query->root, leaves, exact);
-	n = made[0]->cost == 0 ? 0 :
-		make_filters(s, shape, pinned->query, filters, nfilters, made + 1, exact);
-	rank_matches(s, shape, pinned, pgr_matcher_and(s, made, n + 1), leaves);
+	made[0] = pgr_matcher_make(s, query->shape, ranked->root, leaves, exact);
+	n = made[0]->cost == 0 ? 0 : make_filters(s, query, made + 1, exact);
+	rank_matches(s, query, pgr_matcher_and(s, made, n + 1), leaves);
 }
 
 void
-pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
-				   const PgrPinned *pinned, PgrQuery **filters, int nfilters,
+pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSearchQuery *query,
 				   PgrTopK *top, bool *recheck)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve search",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
+	const PgrQuery *ranked = query->pinned->query;
 	bool		exact = true;
 	PgrSearch	s;
 
 	pgr_search_begin(&s, seg, source, top);
-	s.nfields = shape->nfields;
-	if (pinned->query->root == NULL || s.ndocs == 0)
+	s.nfields = query->shape->nfields;
+	if (ranked->root == NULL || s.ndocs == 0)
 		 /* nothing to find */ ;
-	else if (pinned->query->disjunction)
-		search_disjunction(&s, shape, pinned, filters, nfilters, &exact);
+	else if (ranked->disjunction)
+		search_disjunction(&s, query, &exact);
 	else
-		search_tree(&s, shape, pinned, filters, nfilters, &exact);
-	if (shape->hashes)
+		search_tree(&s, query, &exact);
+	if (query->shape->hashes)
 		pgr_search_hashes(&s);
 	*recheck |= !exact;
 	MemoryContextSwitchTo(old);
@@ -184,14 +205,13 @@ pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
 }
 
 void
-pgr_score_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
-				  const PgrPinned *pinned, uint32 from, uint32 to,
+pgr_score_segment(PgrSegment *seg, const PgrSearchQuery *query, uint32 from, uint32 to,
 				  PgrScoreFound found, void *arg, bool *inexact)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve search",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	PgrMatcher **leaves = make_leaves(pinned->query);
+	PgrMatcher **leaves = make_leaves(query->pinned->query);
 	ItemPointerData none;
 	bool		exact = true;
 	PgrMatcher *matcher;
@@ -201,15 +221,15 @@ pgr_score_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
 	/* of no hits, so that no window is passed over */
 	ItemPointerSetInvalid(&none);
 	pgr_topk_init(&top, 1, NULL, false, 0, &none);
-	pgr_search_begin(&s, seg, source, &top);
-	s.nfields = shape->nfields;
+	pgr_search_begin(&s, seg, 0, &top);
+	s.nfields = query->shape->nfields;
 	s.first = from;
 	s.end = Min(to, s.ndocs);
 	s.found = found;
 	s.found_arg = arg;
-	matcher = pgr_matcher_make(&s, shape, pinned->query->root, leaves, &exact);
+	matcher = pgr_matcher_make(&s, query->shape, query->pinned->query->root, leaves, &exact);
 	if (exact)
-		rank_matches(&s, shape, pinned, matcher, leaves);
+		rank_matches(&s, query, matcher, leaves);
 	else
 	{
 		pgr_matcher_free(matcher);
@@ -220,23 +240,24 @@ pgr_score_segment(PgrSegment *seg, uint32 source, const PgrSegShape *shape,
 }
 
 void
-pgr_match_segment(PgrSegment *seg, const PgrSegShape *shape, PgrQuery **queries, int n,
-				  void (*found) (void *arg, uint32 doc), void *arg, bool *recheck)
+pgr_match_segment(PgrSegment *seg, const PgrSearchQuery *query, PgrMatchFound found, void *arg,
+				  bool *recheck)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve match",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	PgrMatcher **made = palloc(sizeof(PgrMatcher *) * Max(n, 1));
+	PgrMatcher **made = palloc(sizeof(PgrMatcher *) * Max(query->nfilters, 1));
 	PgrMatcher *matcher;
 	bool		exact = true;
 	PgrSearch	s;
 
 	pgr_search_begin(&s, seg, 0, NULL);
-	s.nfields = shape->nfields;
-	matcher = pgr_matcher_and(&s, made, make_filters(&s, shape, NULL, queries, n, made, &exact));
+	s.nfields = query->shape->nfields;
+	matcher = pgr_matcher_and(&s, made, make_filters(&s, query, made, &exact));
 	*recheck |= !exact;
 	for (uint32 doc = 0; (doc = pgr_matcher_seek(matcher, doc)) != PGR_NO_DOC; doc++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (s.has_dead && pgr_segment_dead(seg, doc))
 			continue;
 		MemoryContextSwitchTo(old);

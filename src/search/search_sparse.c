@@ -14,7 +14,7 @@
 
 #include <math.h>
 
-#include "search/search.h"
+#include "search/search_state.h"
 #include "utils/memutils.h"
 
 #define MAX_CURSORS 1024		/* terms with postings open at the same time */
@@ -52,7 +52,10 @@ add_list(PgrSearch *s, const PgrSparseTerm *term, bool negative)
 	return fabs(t->factor) * (pgr_segment_rounds(s->seg) + 255 * SUM_ERROR);
 }
 
-/* The lists of all dimensions; a document has a dimension in one of two. */
+/*
+ * The lists of all dimensions into s->terms, allocated here; returns the error of a sum.
+ * A document has a dimension in one of its two lists.
+ */
 static double
 add_lists(PgrSearch *s, const PgrSparseTerm *terms, int nterms)
 {
@@ -70,6 +73,7 @@ add_lists(PgrSearch *s, const PgrSparseTerm *terms, int nterms)
 	return error;
 }
 
+/* In a memory context of its own; open cursors, or, beyond MAX_CURSORS, one at a time. */
 void
 pgr_search_sparse(PgrSegment *seg, uint32 source, const PgrSparseTerm *terms, int nterms,
 				  PgrTopK *top, double *error)

@@ -4,20 +4,16 @@
  *		bounds, and the way of a scored document into the top-k.
  *
  * Shared by search_maxscore.c, search_accumulate.c, search_rank.c and search_sparse.c;
- * the rules that make scores reproducible and pruning sound are in search.h.
+ * the rules that make scores reproducible and pruning sound are in search_state.h.
  */
 #include "postgres.h"
 
 #include <float.h>
 #include <math.h>
 
-#include "search/search.h"
+#include "search/search_state.h"
 #include "utils/float.h"
 
-/*
- * Begins a search without terms; the caller fills in nterms and terms, nfields,
- * and calls pgr_search_sums. top may be NULL if nothing is ranked.
- */
 void
 pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
 {
@@ -37,20 +33,12 @@ pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
 		pgr_search_refresh(s);
 }
 
-/*
- * Sets how far a sum of n contributions or bounds can be from the same sum in
- * another order. Two have no other order.
- */
 void
 pgr_search_sums(PgrSearch *s, int n)
 {
 	s->slack = n <= 2 ? 0 : PGR_BOUND_SLACK(n) - 1;
 }
 
-/*
- * Tells that no document before `doc` is left. Where the segment's tids ascend,
- * its tid then bounds all to come.
- */
 void
 pgr_search_window(PgrSearch *s, uint32 doc)
 {
@@ -74,7 +62,6 @@ worst_is_before(PgrSearch *s)
 	return ItemPointerCompare(&from, pgr_topk_tid(s->top, worst)) >= 0;
 }
 
-/* Takes the threshold over, and with it, whether equal scores can be too late. */
 void
 pgr_search_refresh(PgrSearch *s)
 {
@@ -90,10 +77,7 @@ pgr_search_refresh(PgrSearch *s)
 	}
 }
 
-/*
- * Offers a document with its final score to the top-k. The checks that read
- * further pages come last.
- */
+/* The checks that read further pages come last. */
 void
 pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 {
@@ -108,7 +92,7 @@ pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 		return;
 	if (!pgr_topk_may_enter(s->top, score) || (s->strict && score <= s->theta))
 		return;
-	if (s->filter != NULL && !pgr_matcher_test(s->filter, doc))
+	if (s->pass != NULL && !s->pass(s->pass_arg, doc))
 		return;
 	if (s->has_dead && pgr_segment_dead(s->seg, doc))
 		return;
@@ -127,10 +111,6 @@ pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 	}
 }
 
-/*
- * Scores a term by a leaf's scorer (NULL: not at all, or by factor).
- * Frequencies by field are read only where the score depends on them.
- */
 void
 pgr_search_term_scorer(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer)
 {
@@ -140,7 +120,6 @@ pgr_search_term_scorer(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scor
 	t->block_last = -1;
 }
 
-/* Makes a term from the dictionary's entry. */
 void
 pgr_search_term_init(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer,
 					 const PgrTermInfo *info)
@@ -151,7 +130,6 @@ pgr_search_term_init(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer
 	pgr_search_term_scorer(s, t, scorer);
 }
 
-/* Opens a term's postings, before the first of them. */
 void
 pgr_search_open(PgrSearch *s, PgrSearchTerm *t)
 {
@@ -194,10 +172,7 @@ pgr_search_score(PgrSearch *s, PgrSearchTerm *t)
 	return pgr_leaf_score(t->scorer, weight, pgr_search_norm(s, p->doc));
 }
 
-/*
- * Contributions of a range of the decoded block. Does not move the position,
- * except that by_field moves it and puts it back.
- */
+/* Frequencies by field are of the current posting: the position moves and is put back. */
 void
 pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double *out)
 {
@@ -231,10 +206,6 @@ pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double
 	pgr_seg_counters.docs_scored += to - from;
 }
 
-/*
- * The largest contribution of postings under a bound. A weight of 255 stands
- * for any, but no posting has more than what the others leave of the sum.
- */
 double
 pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound)
 {
@@ -258,10 +229,6 @@ pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound)
 	return best;
 }
 
-/*
- * Bound of a term in [from, to], its shallow position being moved to `from`;
- * `from` ascends.
- */
 double
 pgr_search_window_bound(PgrSearchTerm *t, uint32 from, uint32 to)
 {
@@ -281,7 +248,6 @@ pgr_search_window_bound(PgrSearchTerm *t, uint32 from, uint32 to)
 	return pgr_search_bound(t, &bound);
 }
 
-/* Last document of the block of t that holds the first posting >= from. */
 uint32
 pgr_search_block_end(PgrSearchTerm *t, uint32 from)
 {
@@ -290,7 +256,6 @@ pgr_search_block_end(PgrSearchTerm *t, uint32 from)
 	return t->block_last;
 }
 
-/* The content hashes of the hits that this segment still has in the top-k. */
 void
 pgr_search_hashes(PgrSearch *s)
 {

@@ -37,11 +37,6 @@ hit_worse(const PgrTopK *top, PgrHit *a, PgrHit *b)
 	return ItemPointerCompare(pgr_topk_tid(top, a), pgr_topk_tid(top, b)) > 0;
 }
 
-/*
- * Begins a search for the best k >= 1 hits, in the current memory context; with
- * has_after, for the best k strictly after (after_score, after_tid). segments: by the
- * hits' sources, for those that come without their tid.
- */
 void
 pgr_topk_init(PgrTopK *top, int k, PgrSegment **segments, bool has_after,
 			  double after_score, ItemPointer after_tid)
@@ -61,7 +56,7 @@ pgr_topk_init(PgrTopK *top, int k, PgrSegment **segments, bool has_after,
 	}
 }
 
-/* Restores the heap below a free place i for `hit`, which goes up or down. */
+/* Puts `hit` into the free place i, or above it where it is worse than what is there. */
 static void
 sift_up(PgrTopK *top, int i, PgrHit *hit)
 {
@@ -79,6 +74,7 @@ sift_up(PgrTopK *top, int i, PgrHit *hit)
 	heap[i] = *hit;
 }
 
+/* The same downwards, in a heap of n. */
 static void
 sift_down(PgrTopK *top, int n, int i, PgrHit *hit)
 {
@@ -100,7 +96,6 @@ sift_down(PgrTopK *top, int n, int i, PgrHit *hit)
 	heap[i] = *hit;
 }
 
-/* Takes the hit in if it is among the best k so far that lie after "after". */
 void
 pgr_topk_add(PgrTopK *top, PgrHit *hit)
 {
@@ -124,7 +119,6 @@ pgr_topk_add(PgrTopK *top, PgrHit *hit)
 		top->threshold = top->heap[0].score;
 }
 
-/* Sorts the hits into the order of results; nothing may be added afterwards. */
 void
 pgr_topk_finish(PgrTopK *top)
 {

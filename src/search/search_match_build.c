@@ -1,31 +1,20 @@
 /*
- * search_boolean.c
- *		Which documents of a segment match a query: a tree of matchers, each an
- *		ascending stream of documents that can be told to skip.
+ * search_match_build.c
+ *		From a query's tree to a tree of matchers.
  *
- *	TERM	a cursor over postings, with a look at the fields if the leaf has some
- *	PHRASE	an AND of its slots, then its occurrences
- *	AND		leapfrog: the rarest child proposes, the others confirm; children
- *			under NOT object
- *	OR		the least of a few children
- *	BITS	a set of documents, made when the matcher is: the union of the terms of
- *			a prefix or fuzzy word, an OR of many children. Thousands of cursors at
- *			once would need as many pins; a set needs a bit a document, and one
- *			cursor at a time.
- *	NOT		all documents but those of the child
- *
- * Without positions a phrase is the AND of its words: a superset, which *exact
- * tells. Under NOT that would be a subset, so NOT of such a child is ALL.
+ * A leaf's matcher may serve the score too (leaves[]), so that a conjunction decodes
+ * its blocks once. Of alternatives that may run ahead of the document at hand, none is
+ * shared.
  */
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "port/pg_bitutils.h"
-#include "search/search.h"
+#include "search/search_match.h"
 #include "utils/memutils.h"
 
 #define FEW_CHILDREN 16			/* an OR of more is BITS */
 
+/* A tree being built: for which search, and whose leaves are noted (NULL: none). */
 typedef struct MatchBuild
 {
 	PgrSearch  *s;
@@ -35,6 +24,7 @@ typedef struct MatchBuild
 
 static PgrMatcher *build_node(MatchBuild *b, const PgrQueryNode *node);
 
+/* A matcher without children, before its first document; allocated in the search's context. */
 static PgrMatcher *
 make_matcher(PgrSearch *s, PgrMatchKind kind, uint64 cost)
 {
@@ -48,6 +38,7 @@ make_matcher(PgrSearch *s, PgrMatchKind kind, uint64 cost)
 	return m;
 }
 
+/* The array of children doubles at powers of two from 4 on. */
 static void
 add_child(PgrMatcher *m, PgrMatcher *child)
 {
@@ -59,235 +50,7 @@ add_child(PgrMatcher *m, PgrMatcher *child)
 	m->exact &= child->exact;
 }
 
-void
-pgr_matcher_free(PgrMatcher *m)
-{
-	for (int i = 0; i < m->nchildren; i++)
-		pgr_matcher_free(m->children[i]);
-	if (m->term.postings)
-		pgr_search_close(&m->term);
-	if (m->bits)
-		pfree(m->bits);
-	if (m->children)
-		pfree(m->children);
-	pfree(m);
-}
-
-/* --- seeking --- */
-
-/* Does the posting where the cursor stands lie in the fields that count? */
-static bool
-in_fields(PgrSearch *s, PgrPostings *p, uint32 fields)
-{
-	uint32		freq[PGR_MAX_FIELDS];
-
-	if (fields == 0)
-		return true;
-	if (s->nfields <= 1)
-		return (fields & 1) != 0;
-	pgr_postings_fields(p, freq);
-	for (int f = 0; f < s->nfields; f++)
-		if (freq[f] > 0 && (fields & (1u << f)))
-			return true;
-	return false;
-}
-
-static uint32
-seek_term(PgrMatcher *m, uint32 doc)
-{
-	pgr_search_seek(&m->term, doc);
-	while (m->term.doc != PGR_NO_DOC && !in_fields(m->s, m->term.postings, m->fields))
-		m->term.doc = pgr_postings_next(m->term.postings);
-	return m->term.doc;
-}
-
-static uint32
-seek_bits(PgrMatcher *m, uint32 doc)
-{
-	uint32		nwords = m->s->ndocs / 64 + 1;
-	uint32		w = doc / 64;
-	uint64		word;
-
-	if (doc >= m->s->ndocs)
-		return PGR_NO_DOC;
-	word = m->bits[w] & (~UINT64CONST(0) << (doc % 64));
-	while (word == 0)
-	{
-		if (++w >= nwords)
-			return PGR_NO_DOC;
-		word = m->bits[w];
-	}
-	return w * 64 + pg_rightmost_one_pos64(word);
-}
-
-static bool
-objected(PgrMatcher *m, uint32 doc)
-{
-	for (int i = m->npositive; i < m->nchildren; i++)
-		if (pgr_matcher_test(m->children[i], doc))
-			return true;
-	return false;
-}
-
-/* The next document of all positive children that none of the others has. */
-static uint32
-seek_and(PgrMatcher *m, uint32 doc)
-{
-	doc = pgr_matcher_seek(m->children[0], doc);
-	for (int i = 1; doc != PGR_NO_DOC;)
-	{
-		uint32		other;
-
-		if (i == m->npositive)
-		{
-			if (!objected(m, doc))
-				return doc;
-			CHECK_FOR_INTERRUPTS();
-			doc = pgr_matcher_seek(m->children[0], doc + 1);
-			i = 1;
-			continue;
-		}
-		other = pgr_matcher_seek(m->children[i], doc);
-		if (other == doc)
-			i++;
-		else if (other == PGR_NO_DOC)
-			return PGR_NO_DOC;
-		else
-		{
-			doc = pgr_matcher_seek(m->children[0], other);
-			i = 1;
-		}
-	}
-	return PGR_NO_DOC;
-}
-
-static uint32
-seek_or(PgrMatcher *m, uint32 doc)
-{
-	for (;;)
-	{
-		uint32		least = PGR_NO_DOC;
-		uint32		n = 0;
-
-		for (int i = 0; i < m->nchildren; i++)
-		{
-			uint32		next = pgr_matcher_seek(m->children[i], doc);
-
-			if (next < least)
-				n = 0;
-			least = Min(least, next);
-			n += next == least;
-		}
-		if (least == PGR_NO_DOC || n >= m->min_match)
-			return least;
-		CHECK_FOR_INTERRUPTS();
-		doc = least + 1;
-	}
-}
-
-static uint32
-seek_not(PgrMatcher *m, uint32 doc)
-{
-	while (doc < m->s->ndocs && pgr_matcher_test(m->children[0], doc))
-	{
-		CHECK_FOR_INTERRUPTS();
-		doc++;
-	}
-	return doc < m->s->ndocs ? doc : PGR_NO_DOC;
-}
-
-/*
- * Reads a phrase's occurrences in a document that has its words. Child 0 is the
- * AND of slots; word_matchers[] are the terms' cursors.
- */
-static bool
-phrase_occurs(PgrMatcher *m, uint32 doc)
-{
-	int			n = m->node->nchildren;
-
-	for (int i = 0; i < n; i++)
-	{
-		PgrMatcher *word = m->words[i];
-
-		m->occ[i] = NULL;
-		m->nocc[i] = 0;
-		if (word != NULL && pgr_matcher_test(word, doc))
-			m->occ[i] = pgr_postings_occurrences(word->term.postings, &m->nocc[i]);
-	}
-	m->freq = pgr_phrase_fields(m->node, m->occ, m->nocc, m->field_freq);
-	return m->freq > 0;
-}
-
-/* Without positions: the most that the phrase can occur, slot by slot. */
-static bool
-phrase_possible(PgrMatcher *m, uint32 doc)
-{
-	uint64		least = PG_UINT32_MAX;
-
-	for (int i = 0; i < m->node->nchildren;)
-	{
-		uint32		offset = m->node->children[i]->offset;
-		uint64		sum = 0;
-
-		for (; i < m->node->nchildren && m->node->children[i]->offset == offset; i++)
-			if (m->words[i] != NULL && pgr_matcher_test(m->words[i], doc))
-				sum += pgr_postings_weight(m->words[i]->term.postings);
-		least = Min(least, sum);
-	}
-	m->freq = least;
-	return true;
-}
-
-static uint32
-seek_phrase(PgrMatcher *m, uint32 doc)
-{
-	while ((doc = pgr_matcher_seek(m->children[0], doc)) != PGR_NO_DOC)
-	{
-		if (m->positions ? phrase_occurs(m, doc) : phrase_possible(m, doc))
-			return doc;
-		CHECK_FOR_INTERRUPTS();
-		doc++;
-	}
-	return PGR_NO_DOC;
-}
-
-uint32
-pgr_matcher_seek(PgrMatcher *m, uint32 doc)
-{
-	if (m->doc >= (int64) doc)
-		return m->doc;
-	switch (m->kind)
-	{
-		case PGR_MATCH_NONE:
-			m->doc = PGR_NO_DOC;
-			break;
-		case PGR_MATCH_ALL:
-			m->doc = doc < m->s->ndocs ? doc : PGR_NO_DOC;
-			break;
-		case PGR_MATCH_TERM:
-			m->doc = seek_term(m, doc);
-			break;
-		case PGR_MATCH_BITS:
-			m->doc = seek_bits(m, doc);
-			break;
-		case PGR_MATCH_AND:
-			m->doc = seek_and(m, doc);
-			break;
-		case PGR_MATCH_OR:
-			m->doc = seek_or(m, doc);
-			break;
-		case PGR_MATCH_NOT:
-			m->doc = seek_not(m, doc);
-			break;
-		case PGR_MATCH_PHRASE:
-			m->doc = seek_phrase(m, doc);
-			break;
-	}
-	return m->doc;
-}
-
-/* --- building --- */
-
+/* A word, its postings open; NONE if the segment does not have it. */
 static PgrMatcher *
 build_term(MatchBuild *b, const PgrQueryNode *node)
 {
@@ -303,6 +66,7 @@ build_term(MatchBuild *b, const PgrQueryNode *node)
 	return m;
 }
 
+/* An empty set: a bit a document, huge where the segment is. */
 static PgrMatcher *
 make_bits(PgrSearch *s)
 {
@@ -313,7 +77,10 @@ make_bits(PgrSearch *s)
 	return m;
 }
 
-/* Adds the postings of one term that a leaf was expanded to. */
+/*
+ * Adds the postings of one term that a leaf was expanded to; arg: the BITS. One cursor
+ * is open at a time.
+ */
 static void
 add_expansion(void *arg, const char *term, uint32 len, const PgrTermInfo *info)
 {
@@ -327,7 +94,7 @@ add_expansion(void *arg, const char *term, uint32 len, const PgrTermInfo *info)
 		{
 			p->pos = i;
 			p->doc = p->docs[i];
-			if (m->fields == 0 || in_fields(m->s, p, m->fields))
+			if (m->fields == 0 || pgr_match_fields(m->s, p, m->fields))
 				m->bits[p->doc / 64] |= UINT64CONST(1) << (p->doc % 64);
 		}
 	}
@@ -341,7 +108,7 @@ build_expanded(MatchBuild *b, const PgrQueryNode *node)
 	PgrMatcher *m = make_bits(b->s);
 
 	m->fields = node->fields;
-	pgr_expand_leaf(b->s->seg, node, add_expansion, m);
+	pgr_search_expand(b->s->seg, node, add_expansion, m);
 	return m;
 }
 
@@ -397,6 +164,10 @@ build_slot(MatchBuild *b, PgrMatcher *phrase, int *i)
 	return slot;
 }
 
+/*
+ * A phrase: the AND of its slots, whose words' cursors it reads positions by. Without
+ * positions in the segment it is not exact.
+ */
 static PgrMatcher *
 build_phrase(MatchBuild *b, const PgrQueryNode *node)
 {
@@ -417,6 +188,11 @@ build_phrase(MatchBuild *b, const PgrQueryNode *node)
 	return m;
 }
 
+/*
+ * Positive children, the rarest first, then those under NOT, which object. An objection
+ * that is not exact would take away documents that match: it is left out, and the AND is
+ * not exact.
+ */
 static PgrMatcher *
 build_and(MatchBuild *b, const PgrQueryNode *node)
 {
@@ -446,7 +222,8 @@ build_and(MatchBuild *b, const PgrQueryNode *node)
 
 /*
  * An OR of many children: each is gone through by itself, then closed, with a
- * count for each document (where one is not enough).
+ * count for each document (where one is not enough). Allocates a bit and, for counts,
+ * which are freed, four bytes a document.
  */
 static PgrMatcher *
 build_many(MatchBuild *b, const PgrQueryNode *node)
@@ -495,6 +272,7 @@ build_alternative(MatchBuild *b, const PgrQueryNode *node)
 	return m;
 }
 
+/* An OR; of optional words (min_match 0), which exclude nothing, ALL. */
 static PgrMatcher *
 build_or(MatchBuild *b, const PgrQueryNode *node)
 {
@@ -514,6 +292,7 @@ build_or(MatchBuild *b, const PgrQueryNode *node)
 	return m;
 }
 
+/* NOT by itself (below AND it objects); of what is not exact, ALL. */
 static PgrMatcher *
 build_not(MatchBuild *b, const PgrQueryNode *node)
 {
@@ -530,6 +309,10 @@ build_not(MatchBuild *b, const PgrQueryNode *node)
 	return m;
 }
 
+/*
+ * The matcher of a node and all below it; a scoring leaf's is noted in b->leaves. As deep
+ * as the query is (PGR_QUERY_MAX_DEPTH), which the stack is checked for.
+ */
 static PgrMatcher *
 build_node(MatchBuild *b, const PgrQueryNode *node)
 {
