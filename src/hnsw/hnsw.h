@@ -205,6 +205,12 @@ extern void pgr_hnsw_point_code(const PgrHnswIndex *ix, uint32 frame, const PgrC
 extern void pgr_hnsw_point_put(PgrHnswPoint *p, uint32 frame);
 extern void pgr_hnsw_point_again(PgrHnswPoint *p);
 
+/*
+ * Inner products: the point as a query that is as long as the longest vectors, in the same
+ * frame (pgr_hnsw_scale_query). In the current context.
+ */
+extern void pgr_hnsw_point_stretch(const PgrHnswPoint *p, PgrHnswPoint *to);
+
 /* Its view from a frame. May allocate and read pages: not under a lock; p->views may. */
 extern const PgrHnswView *pgr_hnsw_view(PgrHnswPoint *p, uint32 frame);
 
@@ -460,9 +466,7 @@ typedef struct PgrHnswSearch PgrHnswSearch;
 
 /*
  * A search for a point, which must outlive it. keep_codes: for insertion of that point;
- * keeps the hits' codes, relative to the point's own frame, and of inner products searches
- * by the distance that a build uses, with the further coordinate. Memory in the current
- * context.
+ * keeps the hits' codes, relative to the point's own frame. Memory in the current context.
  */
 extern PgrHnswSearch *pgr_hnsw_search_begin(const PgrHnswIndex *ix, PgrHnswPoint *point,
 											bool keep_codes);
@@ -499,7 +503,7 @@ typedef struct PgrHnswHitDistance
 
 /*
  * The hits of a search that keeps codes, nearest first, by their distance from the point as
- * a stored vector, which for inner products is not the search's; in the current context.
+ * a stored vector; in the current context.
  */
 extern PgrHnswHitDistance *pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s,
 											  uint32 *n);

@@ -24,6 +24,13 @@
 #define SAMPLE_ROWS 2000
 #define MAIN_FRAME_ROWS 16
 
+/* floats of the sample, which has fewer rows where these are long */
+#define SAMPLE_FLOATS (4 * 1024 * 1024)
+
+/* The median, of so many, is taken if the typical row is so much nearer to it, squared. */
+#define MEDIAN_ROWS 64
+#define MEAN_AWAY 0.5
+
 /*
  * A build alone makes room for so many times the rows that the table is estimated to have,
  * and so many more: estimates of tables that were never analysed are rough.
@@ -43,57 +50,104 @@ static void start_build(PgrHnswBuild *b, Relation index);
  * ----------
  */
 
-typedef struct CentreSums
+typedef struct CentreSample
 {
 	const PgrHnswIndex *ix;
-	float	   *x;				/* scratch */
-	double	   *sum;
+	float	   *rows;			/* of room for `size`, those kept */
+	uint32		size;
+	uint32		n;
 	double		max_norm2;
-	int			n;
-} CentreSums;
+} CentreSample;
 
 static bool
 add_to_centre(Datum *values, bool *isnull, void *arg)
 {
-	CentreSums *c = arg;
+	CentreSample *c = arg;
+	float	   *x = c->rows + (Size) c->n * c->ix->meta.dim;
 	float		aux;
 
 	if (isnull[0] ||
-		!pgr_hnsw_vector(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, c->x, &aux))
+		!pgr_hnsw_vector(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, x, &aux))
 		return true;
 	/* a few that codes have to shorten would take the centre away from all others */
-	if (pgr_kernel->norm[PGR_ELEM_F32] (c->x, c->ix->meta.dim) > PGR_CODE8_MAX_NORM)
+	if (pgr_kernel->norm[PGR_ELEM_F32] (x, c->ix->meta.dim) > PGR_CODE8_MAX_NORM)
 		return true;
-	for (uint32 i = 0; i < c->ix->meta.dim; i++)
-		c->sum[i] += c->x[i];
 	c->max_norm2 = Max(c->max_norm2, -aux);
-	c->n++;
-	return true;
+	return ++c->n < c->size;
+}
+
+static float *
+mean_of(const float *rows, uint32 n, uint32 dim)
+{
+	float	   *mean = palloc(dim * sizeof(float));
+
+	for (uint32 i = 0; i < dim; i++)
+	{
+		double		sum = 0;
+
+		for (uint32 r = 0; r < n; r++)
+			sum += rows[(Size) r * dim + i];
+		mean[i] = (float) (sum / Max(n, 1));
+	}
+	return mean;
+}
+
+/* The median of the rows' square distances from a point. */
+static float
+typical_distance(const float *rows, uint32 n, uint32 dim, const float *centre)
+{
+	float	   *distances = palloc(n * sizeof(float));
+	float	   *median;
+
+	for (uint32 r = 0; r < n; r++)
+		distances[r] = (float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_L2SQ]
+			(rows + (Size) r * dim, centre, dim);
+	median = pgr_hnsw_median(distances, n, 1);
+	pfree(distances);
+	return *median;
+}
+
+/* The mean of n rows or, where a few have taken it away from the others, the median of some. */
+static float *
+centre_of(const float *rows, uint32 n, uint32 dim)
+{
+	float	   *mean = mean_of(rows, n, dim);
+	uint32		nsome = Min(n, MEDIAN_ROWS);
+	float	   *some = palloc((Size) Max(nsome, 1) * dim * sizeof(float));
+	float	   *median;
+
+	if (n == 0)
+		return mean;
+	for (uint32 i = 0; i < nsome; i++)
+		memcpy(some + (Size) i * dim, rows + (Size) i * (n / nsome) * dim, dim * sizeof(float));
+	median = pgr_hnsw_median(some, nsome, dim);
+	pfree(some);
+	return typical_distance(rows, n, dim, median) <
+		MEAN_AWAY * typical_distance(rows, n, dim, mean) ? median : mean;
 }
 
 /*
- * The mean of a sample is the index's first frame, and if it knows enough of the data the
+ * The centre of a sample is the index's first frame, and if it knows enough of the data the
  * main one; for inner products, the largest square norm in the sample.
  */
 static void
 find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
 {
-	CentreSums	c = {ix, palloc(ix->meta.dim * sizeof(float)),
-	palloc0(ix->meta.dim * sizeof(double))};
+	uint32		dim = ix->meta.dim;
+	CentreSample c = {ix};
 
+	c.size = Min(SAMPLE_ROWS, Max(SAMPLE_FLOATS / dim, MAIN_FRAME_ROWS));
+	c.rows = palloc_extended((Size) c.size * dim * sizeof(float), MCXT_ALLOC_HUGE);
 	pgr_sample_rows(heap, index, info, SAMPLE_ROWS, add_to_centre, &c);
 	/* where nothing was sampled there may be rows all the same: they need a frame */
 	if (c.n > 0 || RelationGetNumberOfBlocks(heap) > 0)
 	{
-		ix->frames = palloc(ix->meta.dim * sizeof(float));
-		for (uint32 i = 0; i < ix->meta.dim; i++)
-			ix->frames[i] = (float) (c.sum[i] / Max(c.n, 1));
+		ix->frames = centre_of(c.rows, c.n, dim);
 		ix->meta.nframes = 1;
 		ix->meta.main_frame = c.n >= MAIN_FRAME_ROWS ? 0 : PGR_HNSW_NO_FRAME;
 		ix->meta.max_aux = (float) c.max_norm2;
 	}
-	pfree(c.x);
-	pfree(c.sum);
+	pfree(c.rows);
 }
 
 /* ----------

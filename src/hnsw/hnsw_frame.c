@@ -399,6 +399,43 @@ decode(const PgrCode8 *head, const int8 *code, uint32 n, float *y)
 		y[i] = head->scale * code[i];
 }
 
+/* The vector of a point, dim floats, in room for padded; of a code about it. */
+static void
+value_of(const PgrHnswPoint *p, float *x)
+{
+	const float *origin;
+
+	if (p->value != NULL)
+	{
+		memcpy(x, p->value, p->ix->meta.dim * sizeof(float));
+		return;
+	}
+	decode(&p->own.head, p->own.code, p->ix->meta.padded, x);
+	pgr_unrotate(&p->ix->rotation, x);
+	origin = origin_of(p->ix, p->frame);
+	for (uint32 i = 0; i < p->ix->meta.dim; i++)
+		x[i] += origin[i];
+}
+
+void
+pgr_hnsw_point_stretch(const PgrHnswPoint *p, PgrHnswPoint *to)
+{
+	const PgrHnswMeta *meta = &p->ix->meta;
+	float	   *x = palloc(meta->padded * sizeof(float));
+	double		norm;
+
+	value_of(p, x);
+	norm = pgr_kernel->norm[PGR_ELEM_F32] (x, meta->dim);
+	for (uint32 i = 0; norm > 0 && meta->max_aux > 0 && i < meta->dim; i++)
+		x[i] = (float) (sqrt(meta->max_aux) / norm * x[i]);
+	memset(to, 0, sizeof(PgrHnswPoint));
+	to->ix = p->ix;
+	to->context = CurrentMemoryContext;
+	to->value = x;
+	to->floats = palloc(meta->padded * sizeof(float));
+	pgr_hnsw_point_put(to, p->frame);
+}
+
 /* What is added to a point's coordinates in one frame to have those in another. */
 static float *
 shift_between(const PgrHnswIndex *ix, uint32 from, uint32 to)

@@ -699,13 +699,21 @@ add_duplicate(PgrGraph *g, uint32_t first, uint32_t id)
 	unlock_sequence(&head->sequence);
 }
 
-/* Equal to the nearest node found, as far as codes tell. */
-static bool
-is_duplicate(const PgrGraph *g, const PgrGraphNode *node, uint32_t nearest)
+/*
+ * The node among the nearest found that is equal, as far as codes tell, or PGR_GRAPH_NONE: the
+ * nearest, but of inner products longer ones may be nearer.
+ */
+static uint32_t
+find_duplicate(const PgrGraph *g, const PgrGraphNode *node, const PoolEntry *pool, uint32_t n)
 {
-	const PgrGraphNode *other = pgr_graph_node(g, nearest);
+	for (uint32_t i = 0; i < n && (i == 0 || g->max_aux > 0); i++)
+	{
+		const PgrGraphNode *other = pgr_graph_node(g, pool[i].id);
 
-	return pgr_code8_same(&node->head, node->code, &other->head, other->code, g->dim);
+		if (pgr_code8_same(&node->head, node->code, &other->head, other->code, g->dim))
+			return pool[i].id;
+	}
+	return PGR_GRAPH_NONE;
 }
 
 uint32_t
@@ -745,6 +753,7 @@ pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id)
 	PgrGraphLink *links = pgr_graph_links(g, node);
 	Vector		v;
 	uint32_t	n;
+	uint32_t	same;
 
 	node->part_norm2 = part_norm2(g, &node->head, node->code);
 	v = node_vector(g, id);
@@ -754,9 +763,10 @@ pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id)
 			node->state = PGR_GRAPH_NODE;
 			return;
 		}
-	if (is_duplicate(g, node, pool[0].id))
+	same = find_duplicate(g, node, pool, n);
+	if (same != PGR_GRAPH_NONE)
 	{
-		add_duplicate(g, pool[0].id, id);
+		add_duplicate(g, same, id);
 		return;
 	}
 	for (uint32_t i = 0; i < n; i++)

@@ -399,18 +399,28 @@ add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 	return false;
 }
 
-/* A hit has the same code, of the same frame. */
-static bool
-is_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p, uint32 hit)
+/*
+ * The hit, of those sorted, that has the same code of the same frame, or NULL: the nearest,
+ * but of inner products longer ones may be nearer.
+ */
+static const PgrHnswHit *
+find_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p,
+		   const PgrHnswHitDistance *sorted, uint32 n)
 {
 	const PgrHnswView *point = pgr_hnsw_search_point(s);
 	const PgrHnswHit *hits;
-	const PgrCode8 *other;
-	const int8 *other_code = pgr_hnsw_search_code(s, hit, &other);
 
 	pgr_hnsw_search_hits(s, &hits);
-	return hits[hit].frame == p->frame &&
-		pgr_code8_same(&point->head, point->code, other, other_code, ix->meta.padded);
+	for (uint32 i = 0; i < n && (i == 0 || ix->cls->space == PGR_DISTANCE_NEG_IP); i++)
+	{
+		const PgrCode8 *other;
+		const int8 *code = pgr_hnsw_search_code(s, sorted[i].hit, &other);
+
+		if (hits[sorted[i].hit].frame == p->frame &&
+			pgr_code8_same(&point->head, point->code, other, code, ix->meta.padded))
+			return &hits[sorted[i].hit];
+	}
+	return NULL;
 }
 
 /* ----------
@@ -657,7 +667,7 @@ insert_point(PgrHnswIndex *ix, PgrHnswPoint *point, const char *row)
 {
 	PgrHnswSearch *s;
 	PgrHnswHitDistance *sorted;
-	const PgrHnswHit *hits;
+	const PgrHnswHit *equal;
 	uint32		n;
 	PgrHnswId	id;
 
@@ -669,10 +679,9 @@ insert_point(PgrHnswIndex *ix, PgrHnswPoint *point, const char *row)
 		if (!again || !is_coarse(ix, s, sorted, n) || !pgr_hnsw_add_frame(ix, point))
 			break;
 	}
-	pgr_hnsw_search_hits(s, &hits);
-	if (n > 0 && is_equal(ix, s, point, sorted[0].hit) &&
-		add_tid(ix, &hits[sorted[0].hit], row))
-		id = hits[sorted[0].hit].id;
+	equal = find_equal(ix, s, point, sorted, n);
+	if (equal != NULL && add_tid(ix, equal, row))
+		id = equal->id;
 	else
 		id = insert_node(ix, s, point, row, sorted, n);
 	if (ix->filters != NULL)

@@ -27,6 +27,12 @@
 /* nearest nodes of one to be linked that are looked at for room */
 #define TRIES 8
 
+/*
+ * Inner products: where lengths differ much, nearly all edges lead to long vectors. If more
+ * than this share of nodes is not reached they stay so: README, "Limitations".
+ */
+#define SHORT_SHARE 0.02
+
 typedef struct Reach
 {
 	PgrHnswIndex *ix;
@@ -375,7 +381,8 @@ pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) nodes);
 	reach_entries(&r);
 	follow(&r);
-	if (r.nreached < nodes)
+	if (r.nreached < nodes && (ix->cls->space != PGR_DISTANCE_NEG_IP ||
+							   nodes - r.nreached <= SHORT_SHARE * nodes))
 		link_unreached(&r, nblocks);
 	pfree(r.reached);
 	pfree(r.pending);

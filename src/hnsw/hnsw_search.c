@@ -92,15 +92,6 @@ pgr_hnsw_bound_reset(PgrHnswSearch *s, uint32 ef)
  * ----------
  */
 
-/* What makes inner products distances: src/quant/README. */
-static double
-further_coordinate(const PgrHnswSearch *s, float aux)
-{
-	double		square = (double) s->ix->meta.max_aux + aux;
-
-	return square > 0 ? sqrt(square) : 0;
-}
-
 PgrHnswSearch *
 pgr_hnsw_search_begin(const PgrHnswIndex *ix, PgrHnswPoint *point, bool keep_codes)
 {
@@ -109,11 +100,14 @@ pgr_hnsw_search_begin(const PgrHnswIndex *ix, PgrHnswPoint *point, bool keep_cod
 
 	s->ix = ix;
 	s->context = CurrentMemoryContext;
-	s->point = point;
-	pgr_hnsw_view_query(point, point->frame);
+	s->given = s->point = point;
+	if (keep_codes && ix->cls->space == PGR_DISTANCE_NEG_IP)
+	{
+		s->point = palloc(sizeof(PgrHnswPoint));
+		pgr_hnsw_point_stretch(point, s->point);
+	}
+	pgr_hnsw_view_query(s->point, s->point->frame);
 	s->keep_codes = keep_codes;
-	s->augmented = keep_codes && ix->cls->space == PGR_DISTANCE_NEG_IP;
-	s->further = further_coordinate(s, point->aux);
 	s->margin = DEVIATIONS(ix->meta.dim) * (keep_codes ? INSERT_MARGIN : 1);
 	s->margin_on = Max(s->margin, DEVIATIONS_ON);
 	s->seen = pgr_hnsw_seen_create(s->context, 1024, NULL);
@@ -172,7 +166,7 @@ hits_reserve(PgrHnswSearch *s, uint32 more)
 
 /*
  * Adds a live node to the hits, in memory reserved before, if one of its rows
- * passes or it has rows elsewhere. view: of its frame; distance: what it is judged by.
+ * passes or it has rows elsewhere. view: of its frame.
  */
 static bool
 add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswView *view, const PgrHnswNode *node,
@@ -228,27 +222,6 @@ confirm_hit(PgrHnswSearch *s)
 	return false;
 }
 
-/* what a hit is judged by, where it is not node_distance */
-static double
-augmented_distance(const PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *node)
-{
-	return pgr_code8_pair_distance(&view->head, view->code, &node->head,
-								   PGR_HNSW_CODE(&s->ix->meta, node), s->ix->meta.padded,
-								   s->ix->meta.max_aux);
-}
-
-/*
- * From an edge's estimate, |q - x|^2 - |x|^2 of the originals, to the augmented
- * distance. It takes the end's further coordinate, which the edge does not have;
- * that of the node, to which it is near, stands for it.
- */
-static float
-augment(const PgrHnswSearch *s, double from)
-{
-	return s->augmented
-		? (float) (s->ix->meta.max_aux + s->further * (s->further - 2 * from)) : 0;
-}
-
 static double
 node_distance(const PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *node)
 {
@@ -268,7 +241,6 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *nod
 	uint32		n = Min(node->nedges, meta->degree);
 	float		spread = pgr_edge_error(meta->edge_bits) *
 		sqrtf((float) Max(distance - node->head.aux, 0));
-	float		shift = augment(s, further_coordinate(s, node->head.aux));
 
 	pgr_edge_estimate(&view->query, distance, PGR_HNSW_EDGES(meta, node), PGR_HNSW_EDGE_SIZE(meta),
 					  offsetof(PgrHnswEdge, factors), PGR_HNSW_EDGE_BITS(meta), n,
@@ -278,7 +250,7 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *nod
 	{
 		const PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, node, i);
 		float		error = spread * fabsf(edge->factors.rescale);
-		float		key = s->estimates[i] + shift - s->margin * error;
+		float		key = s->estimates[i] - s->margin * error;
 
 		if (!(key < limit))
 			s->later.at[s->later.n++] =
@@ -317,7 +289,7 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	const PgrHnswNode *node;
 	const PgrHnswView *view;
 	Buffer		buffer;
-	double		judged = 0;
+	double		distance = 0;
 	bool		hit = false;
 
 	hits_reserve(s, 1);
@@ -328,12 +300,10 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 	ix->counters->nodes++;
 	if (node->flags & PGR_HNSW_USED)
 	{
-		double		distance = node_distance(s, view, node);
-
-		judged = s->augmented ? augmented_distance(s, view, node) : distance;
-		hit = !(node->flags & PGR_HNSW_DEAD) && add_hit(s, id, view, node, judged);
+		distance = node_distance(s, view, node);
+		hit = !(node->flags & PGR_HNSW_DEAD) && add_hit(s, id, view, node, distance);
 		if (hit && s->filter == NULL)
-			pgr_hnsw_bound_push(s, ef, (float) judged);
+			pgr_hnsw_bound_push(s, ef, (float) distance);
 		add_neighbours(s, view, node, distance, pgr_hnsw_bound_limit(s, ef));
 	}
 	UnlockReleaseBuffer(buffer);
@@ -341,7 +311,7 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 		return;
 	pgr_hnsw_seen_lookup(s->seen, id)->met = 1;
 	if (hit && confirm_hit(s))
-		pgr_hnsw_bound_push(s, ef, (float) judged);
+		pgr_hnsw_bound_push(s, ef, (float) distance);
 }
 
 /*
@@ -352,7 +322,6 @@ static void
 score_entries(PgrHnswSearch *s, bool all)
 {
 	const PgrHnswMeta *meta = &s->ix->meta;
-	float		shift = augment(s, s->further);
 	double		most = all ? INFINITY : pgr_hnsw_near_frame(s->point) * ENTRY_FRAMES;
 
 	for (uint32 p = 0; p < meta->entry_pages; p++)
@@ -378,7 +347,7 @@ score_entries(PgrHnswSearch *s, bool all)
 		s->ix->counters->codes += n;
 		for (uint32 i = 0; i < n; i++)
 			s->later.at[s->later.n++] =
-				(PgrHnswCandidate) {s->estimates[i] + shift, PGR_HNSW_ENTRY(meta, page, i)->id};
+				(PgrHnswCandidate) {s->estimates[i], PGR_HNSW_ENTRY(meta, page, i)->id};
 		UnlockReleaseBuffer(buffer);
 	}
 }
@@ -537,7 +506,7 @@ pgr_hnsw_search_hits(const PgrHnswSearch *s, const PgrHnswHit **hits)
 const PgrHnswView *
 pgr_hnsw_search_point(const PgrHnswSearch *s)
 {
-	return s->point->views[s->point->frame];
+	return s->given->views[s->given->frame];
 }
 
 const int8 *

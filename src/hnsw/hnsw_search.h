@@ -34,15 +34,14 @@ struct PgrHnswSearch
 {
 	const PgrHnswIndex *ix;
 	MemoryContext context;
-	PgrHnswPoint *point;
+	const PgrHnswPoint *given;	/* the point that is searched for */
+	PgrHnswPoint *point;		/* it, or of inner products for insertion stretched */
 	float	   *floats;			/* scratch with keep_codes: padded */
 	float		margin;			/* deviations by which a neighbour may be nearer than estimated */
 	float		margin_on;		/* the same once the search has gone on */
 	const PgrFilter *filter;	/* NULL: all rows are wanted */
 	bool		started;
 	bool		keep_codes;
-	bool		augmented;		/* see pgr_hnsw_search_begin */
-	double		further;		/* then the point's further coordinate */
 
 	pgr_hnsw_seen_hash *seen;	/* ids that are or were among the candidates */
 	PgrHnswCandidates open;		/* min-heap */

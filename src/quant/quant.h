@@ -83,26 +83,29 @@ extern double pgr_code8_distance(const PgrCode8 *query, const int8_t *query_code
 								 const PgrCode8 *head, const int8_t *code, uint32_t dim);
 
 /*
- * The squared distance of two stored vectors. max_aux as for the query, where
- * aux = -|v|^2 of the original: both get a further coordinate
- * sqrt(max_aux + aux), which makes inner products distances; README.
+ * The squared distance of two stored vectors. max_aux: of inner products, where
+ * aux = -|v|^2 of the original, the largest |v|^2. Each vector gets a further coordinate
+ * of its own, sqrt(max_aux + aux), so that this is 2 max_aux - 2 <a,b>; README.
  */
 extern double pgr_code8_pair_distance(const PgrCode8 *a, const int8_t *a_code,
 									  const PgrCode8 *b, const int8_t *b_code,
 									  uint32_t dim, float max_aux);
 
-/* What that coordinate adds to the squared distance. */
+/* The square of a vector's further coordinate. */
+static inline double
+pgr_code8_further(float aux, float max_aux)
+{
+	double		square = (double) max_aux + aux;
+
+	return square > 0 ? square : 0;
+}
+
+/* What both together add to the squared distance. */
 static inline double
 pgr_code8_pair_further(const PgrCode8 *a, const PgrCode8 *b, float max_aux)
 {
-	double		x;
-	double		y;
-
-	if (a->aux == b->aux)
-		return 0;
-	x = max_aux + a->aux > 0 ? sqrt(max_aux + a->aux) : 0;
-	y = max_aux + b->aux > 0 ? sqrt(max_aux + b->aux) : 0;
-	return (x - y) * (x - y);
+	return max_aux == 0 ? 0
+		: pgr_code8_further(a->aux, max_aux) + pgr_code8_further(b->aux, max_aux);
 }
 
 /*

@@ -1,4 +1,5 @@
 -- hnsw: an index made before its rows is as good as one made after them, wherever they lie.
+-- More rows than the few of which a scan reads all.
 SET client_min_messages = warning;
 SET enable_seqscan = off;
 SET max_parallel_maintenance_workers = 0;
@@ -25,7 +26,7 @@ BEGIN
   END LOOP;
   recall := round(hits / 400.0, 3);
 END $$;
--- Whether that of an index made before the rows is that of one made after them.
+-- Whether that of an index made before the rows is that of one made after them, which is at least .97.
 CREATE FUNCTION as_good(dim int, class text, op text, rows text, at_once boolean DEFAULT true) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   before record;
@@ -48,26 +49,31 @@ BEGIN
   EXECUTE format('CREATE INDEX s_v ON s USING hnsw (v %s)', class);
   SELECT * INTO after FROM found(op);
   DROP TABLE s, truth;
-  RETURN CASE WHEN before.recall >= least(after.recall, 1) - 0.015 AND before.lost <= after.lost + 1 AND after.lost <= 1 AND problems = 0 THEN 'as good'
+  RETURN CASE WHEN before.recall >= after.recall - 0.015 AND after.recall >= 0.97 AND before.lost <= after.lost + 1 AND after.lost <= 1 AND problems = 0 THEN 'as good'
     ELSE format('recall %s and %s, lost %s and %s, %s problems', before.recall, after.recall, before.lost, after.lost, problems) END;
 END $$;
 -- latitudes and longitudes
 SELECT as_good(2, 'vector_l2_ops', '<->', 'SELECT i, ARRAY[48 + sin(i) / 10, 11 + cos(i * 7) / 10]::vector FROM generate_series(1, 2000) i');
-SELECT as_good(2, 'vector_l2_ops', '<->', 'SELECT i, ARRAY[48 + sin(i) / 10, 11 + cos(i * 7) / 10]::vector FROM generate_series(1, 500) i', false);
+SELECT as_good(2, 'vector_l2_ops', '<->', 'SELECT i, ARRAY[48 + sin(i) / 10, 11 + cos(i * 7) / 10]::vector FROM generate_series(1, 1200) i', false);
 -- far from the origin
-SELECT dim, class, as_good(dim, 'vector_' || class || '_ops', op, format('SELECT i, uniform(i, %s, %s, %s) FROM generate_series(1, 800) i', dim, mean, spread))
+SELECT dim, class, as_good(dim, 'vector_' || class || '_ops', op, format('SELECT i, uniform(i, %s, %s, %s) FROM generate_series(1, 1200) i', dim, mean, spread))
 FROM (VALUES (2, 'l2', '<->', 1000, 1.0), (2, 'l1', '<+>', 1000, 1), (2, 'l1', '<+>', 1, 0.001), (32, 'l2', '<->', 1000, 1), (32, 'l1', '<+>', 1000, 1),
   (32, 'ip', '<#>', 1000, 1), (32, 'cosine', '<=>', 10, 1)) AS z(dim, class, op, mean, spread);
 -- colours
-SELECT as_good(3, 'vector_l2_ops', '<->', 'SELECT i, ARRAY[round(127 * u(i, 1)), round(127 * u(i, 2)), round(127 * u(i, 3))]::vector + ''[128,128,128]'' FROM generate_series(1, 1000) i');
+SELECT as_good(3, 'vector_l2_ops', '<->', 'SELECT i, ARRAY[round(127 * u(i, 1)), round(127 * u(i, 2)), round(127 * u(i, 3))]::vector + ''[128,128,128]'' FROM generate_series(1, 1200) i');
 -- the first row is none of the others' kind
-SELECT first, as_good(8, 'vector_l2_ops', '<->', format('SELECT i, CASE WHEN i = 1 THEN uniform(1, 8, %s, 0) ELSE uniform(i, 8, 1000, 1) END FROM generate_series(1, 800) i', first))
+SELECT first, as_good(8, 'vector_l2_ops', '<->', format('SELECT i, CASE WHEN i = 1 THEN uniform(1, 8, %s, 0) ELSE uniform(i, 8, 1000, 1) END FROM generate_series(1, 1200) i', first))
 FROM unnest('{0,1e6,-1e15}'::float8[]) first;
 -- and neither are the first 40, more than are taken for examples
-SELECT as_good(8, 'vector_l2_ops', '<->', 'SELECT i, CASE WHEN i <= 40 THEN uniform(i, 8, 0, 1) ELSE uniform(i, 8, 1000, 1) END FROM generate_series(1, 800) i');
+SELECT as_good(8, 'vector_l2_ops', '<->', 'SELECT i, CASE WHEN i <= 40 THEN uniform(i, 8, 0, 1) ELSE uniform(i, 8, 1000, 1) END FROM generate_series(1, 1200) i');
 -- sorted by subject; scales of many sizes
-SELECT as_good(16, 'vector_l2_ops', '<->', 'SELECT i, uniform(i / 50, 16, 0, 100) + uniform(i, 16, 0, 0.1) FROM generate_series(1, 800) i');
-SELECT as_good(2, 'vector_l2_ops', '<->', 'SELECT i, uniform(i, 2, 0, 10 ^ (4 * u(i, 9))) FROM generate_series(1, 800) i');
+SELECT as_good(16, 'vector_l2_ops', '<->', 'SELECT i, uniform(i / 50, 16, 0, 100) + uniform(i, 16, 0, 0.1) FROM generate_series(1, 1200) i');
+SELECT as_good(2, 'vector_l2_ops', '<->', 'SELECT i, uniform(i, 2, 0, 10 ^ (4 * u(i, 9))) FROM generate_series(1, 1200) i');
+-- lengths of many sizes, and the median is far from the mean
+SELECT dim, class, as_good(dim, 'vector_' || class || '_ops', op, format('SELECT i, (SELECT array_agg((u(i, j) * CASE WHEN u(i, j + 500) > 0.98 THEN 1000 ELSE 1 END)::real)
+  FROM generate_series(1, %s) j)::vector FROM generate_series(1, 2000) i', dim))
+FROM (VALUES (16, 'ip', '<#>'), (32, 'ip', '<#>')) AS z(dim, class, op);
+SELECT as_good(2, 'vector_l1_ops', '<+>', 'SELECT i, uniform(i, 2, 0, 10 ^ (4 * u(i, 9))) FROM generate_series(1, 1200) i');
 -- all equal
 SELECT as_good(4, 'vector_l2_ops', '<->', 'SELECT i, ''[1000,1000,1000,1000]''::vector FROM generate_series(1, 500) i');
 DROP FUNCTION as_good, found, uniform(bigint, int, float8, float8), u;
