@@ -38,12 +38,12 @@ bench_setup() {
 	SQL
 }
 
-# time_ms CONNINFO ROUNDS STATEMENT [serial|default]: least of the rounds; a
-# serial plan, or whatever the planner's default settings give
+# time_ms CONNINFO ROUNDS STATEMENT [serial|default [SETTINGS]]: least of the rounds; a
+# serial plan, or whatever the planner's default settings give; after the statements SETTINGS
 time_ms() {
 	sql -d "$1" <<-SQL
 	$([ "${4:-serial}" = default ] || echo "SET max_parallel_workers_per_gather = 0;")
-	SET jit = off;
+	SET jit = off; ${5:-}
 	SELECT round(bench.time_ms(\$bench\$ $3 \$bench\$, $2)::numeric, 3);
 	SQL
 }

@@ -13,8 +13,10 @@
 #include "access/tableam.h"
 #include "am/heapvalue.h"
 #include "base/compat.h"
+#include "base/toast.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
+#include "optimizer/optimizer.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -26,7 +28,9 @@ struct PgrHeapValue
 	Relation	index;
 	Snapshot	snapshot;
 	IndexInfo  *info;
+	PgrToast   *toast;
 	EState	   *estate;			/* only for expressions */
+	Bitmapset  *used;			/* then attributes that they read, as pull_varattnos has them */
 	MemoryContext row_context;
 };
 
@@ -47,8 +51,10 @@ pgr_heapvalue_begin(IndexScanDesc scan)
 	hv->slot = table_slot_create(scan->heapRelation, NULL);
 	hv->row_context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve heap value",
 											ALLOCSET_DEFAULT_SIZES);
+	hv->toast = pgr_toast_begin(scan->heapRelation);
 	if (hv->info->ii_Expressions != NIL)
 	{
+		pull_varattnos((Node *) hv->info->ii_Expressions, 1, &hv->used);
 		hv->estate = CreateExecutorState();
 		GetPerTupleExprContext(hv->estate)->ecxt_scantuple = hv->slot;
 	}
@@ -60,6 +66,7 @@ pgr_heapvalue_end(PgrHeapValue *hv)
 {
 	if (hv->estate != NULL)
 		FreeExecutorState(hv->estate);
+	pgr_toast_end(hv->toast);
 	ExecDropSingleTupleTableSlot(hv->slot);
 	table_index_fetch_end(hv->fetch);
 	MemoryContextDelete(hv->row_context);
@@ -80,6 +87,31 @@ pgr_tid_check_slow(Relation index, Relation heap, ItemPointer tid)
 					RelationGetRelationName(index), block,
 					ItemPointerGetOffsetNumberNoCheck(tid)),
 			 errhint("Please REINDEX it.")));
+}
+
+/*
+ * Detoasts what expressions read of the slot's row, in the slot, so that their functions do
+ * not do it each for itself. In the current memory context, where the row's values live.
+ */
+static void
+detoast_used(PgrHeapValue *hv)
+{
+	TupleDesc	desc = hv->slot->tts_tupleDescriptor;
+	int			member = -1;
+
+	while ((member = bms_next_member(hv->used, member)) >= 0)
+	{
+		AttrNumber	attno = member + FirstLowInvalidHeapAttributeNumber;
+		Datum		value;
+		bool		isnull;
+
+		if (attno <= 0 || TupleDescAttr(desc, attno - 1)->attlen != -1)
+			continue;
+		value = slot_getattr(hv->slot, attno, &isnull);
+		if (!isnull && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(value)))
+			hv->slot->tts_values[attno - 1] = PointerGetDatum
+				(pgr_toast_fetch(hv->toast, (struct varlena *) DatumGetPointer(value)));
+	}
 }
 
 struct varlena *
@@ -103,12 +135,11 @@ pgr_heapvalue_get(PgrHeapValue *hv, ItemPointer tid)
 	else
 	{
 		ResetPerTupleExprContext(hv->estate);
+		detoast_used(hv);
 		FormIndexDatum(hv->info, hv->slot, hv->estate, values, isnull);
 	}
 	if (!isnull[0])
-	{
-		value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
-	}
+		value = pgr_toast_get(hv->toast, (struct varlena *) DatumGetPointer(values[0]));
 	MemoryContextSwitchTo(old);
 	return value;
 }

@@ -209,4 +209,23 @@ typedef struct PgrMemberIterator
 #define pgr_attrmap_by_name(indesc, outdesc) build_attrmap_by_name(indesc, outdesc)
 #endif
 
+/*
+ * The snapshot that values out of line are read with, perhaps in data; raises if there is no
+ * active or registered one. To be asked for at each value. Needs access/toast_internals.h.
+ */
+#if PG_VERSION_NUM >= 180000
+#define pgr_toast_snapshot(data) ((void) (data), get_toast_snapshot())
+#else
+#define pgr_toast_snapshot(data) (init_toast_snapshot(data), (Snapshot) (data))
+#endif
+
+/* 18 counts an index scan's searches where it is told to. Needs access/genam.h. */
+#if PG_VERSION_NUM >= 180000
+#define pgr_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, norderbys)
+#else
+#define pgr_index_beginscan(heap, index, snapshot, nkeys, norderbys) \
+	index_beginscan(heap, index, snapshot, nkeys, norderbys)
+#endif
+
 #endif							/* PGR_COMPAT_H */

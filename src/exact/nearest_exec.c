@@ -14,6 +14,7 @@
 #include "access/htup_details.h"
 #include "access/tableam.h"
 #include "base/compat.h"
+#include "base/toast.h"
 #include "commands/explain.h"
 #ifdef PGR_EXPLAIN_HOOKS
 #include "commands/explain_format.h"
@@ -57,6 +58,7 @@ typedef struct NearestState
 	uint32		k;
 	TableScanDesc scan;			/* NULL until the first row is asked for */
 	ParallelTableScanDesc shared;	/* NULL in a serial plan */
+	PgrToast   *toast;			/* NULL: the column's values are never out of line */
 	MemoryContext context;		/* of the query's value; reset by a rescan */
 	NearestRow *rows;			/* all rows kept; sorted when collected */
 	NearestRow **sorted;
@@ -235,6 +237,9 @@ offer_tuple(NearestState *s, FunctionCallInfo fcinfo, NullableDatum *column, Hea
 		offer(s, 0, RANK_NULL, &tuple->t_self);
 		return;
 	}
+	if (s->toast != NULL && VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(column->value)))
+		column->value = PointerGetDatum
+			(pgr_toast_fetch(s->toast, (struct varlena *) DatumGetPointer(column->value)));
 	fcinfo->isnull = false;
 	distance = DatumGetFloat8(FunctionCallInvoke(fcinfo));
 	if (fcinfo->isnull)
@@ -324,6 +329,9 @@ begin_node(CustomScanState *node, EState *estate, int eflags)
 
 	if (eflags & EXEC_FLAG_EXPLAIN_ONLY)
 		return;
+	if (s->call.column > 0 &&
+		TupleDescAttr(RelationGetDescr(rel), s->call.column - 1)->attlen == -1)
+		s->toast = pgr_toast_begin(rel);
 	s->context = AllocSetContextCreate(estate->es_query_cxt, "nearest query",
 									   ALLOCSET_SMALL_SIZES);
 	s->rows = palloc_extended(mul_size(s->k, sizeof(NearestRow)), MCXT_ALLOC_HUGE);
@@ -382,6 +390,9 @@ end_node(CustomScanState *node)
 	if (s->scan != NULL)
 		table_endscan(s->scan);
 	s->scan = NULL;
+	if (s->toast != NULL)
+		pgr_toast_end(s->toast);
+	s->toast = NULL;
 }
 
 /* ----------

@@ -1,0 +1,155 @@
+/*
+ * toast.c
+ *		Values that a table keeps out of line, read many times in a scan. See README,
+ *		"Values out of line".
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/heaptoast.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/toast_internals.h"
+#include "base/toast.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+struct PgrToast
+{
+	Relation	heap;
+	MemoryContext context;		/* of all that follows */
+	Relation	toast;			/* NULL before the first value */
+	Relation   *indexes;
+	int			nindexes;
+	IndexScanDesc scan;			/* NULL: another table access method's, core reads it */
+	TupleTableSlot *slot;
+	SnapshotData snapshot;		/* before PostgreSQL 18 the scan's */
+	ScanKeyData key;			/* chunk_id = value */
+};
+
+PgrToast *
+pgr_toast_begin(Relation heap)
+{
+	PgrToast   *t = palloc0(sizeof(PgrToast));
+
+	t->heap = heap;
+	t->context = CurrentMemoryContext;
+	return t;
+}
+
+void
+pgr_toast_end(PgrToast *t)
+{
+	if (t->scan != NULL)
+	{
+		index_endscan(t->scan);
+		ExecDropSingleTupleTableSlot(t->slot);
+	}
+	if (t->toast != NULL)
+	{
+		toast_close_indexes(t->indexes, t->nindexes, AccessShareLock);
+		table_close(t->toast, AccessShareLock);
+	}
+	pfree(t);
+}
+
+/*
+ * Opens the TOAST relation, and a scan of its valid index. Each step leaves t so that
+ * pgr_toast_end can follow.
+ */
+static void
+open_toast(PgrToast *t)
+{
+	MemoryContext old = MemoryContextSwitchTo(t->context);
+	Relation	toast = table_open(t->heap->rd_rel->reltoastrelid, AccessShareLock);
+	int			valid = toast_open_indexes(toast, AccessShareLock, &t->indexes, &t->nindexes);
+
+	t->toast = toast;
+	if (toast->rd_tableam == GetHeapamTableAmRoutine())
+	{
+		ScanKeyInit(&t->key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(InvalidOid));
+		t->slot = table_slot_create(toast, NULL);
+		t->scan = pgr_index_beginscan(toast, t->indexes[valid],
+									  pgr_toast_snapshot(&t->snapshot), 1, 0);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The next chunk's bytes, copied to `to`; false if it is not chunk number `seq` of `size`
+ * bytes. The slot has it, in the page.
+ */
+static bool
+copy_chunk(TupleTableSlot *slot, int32 seq, char *to, Size size)
+{
+	bool		isnull[2];
+	int32		found = DatumGetInt32(slot_getattr(slot, 2, &isnull[0]));
+	struct varlena *chunk = (struct varlena *) DatumGetPointer(slot_getattr(slot, 3, &isnull[1]));
+
+	if (isnull[0] || isnull[1] || found != seq || VARATT_IS_EXTERNAL(chunk) ||
+		VARATT_IS_COMPRESSED(chunk) || VARSIZE_ANY_EXHDR(chunk) != size)
+		return false;
+	memcpy(to, VARDATA_ANY(chunk), size);
+	return true;
+}
+
+/*
+ * Reads `size` > 0 bytes of a value from all its chunks; false if they are not what they
+ * should be. The index scan is at its end then, so that it and the slot hold no page.
+ */
+static bool
+read_chunks(PgrToast *t, Oid value, char *to, Size size)
+{
+	Size		at = 0;
+	int32		seq = 0;
+	bool		good = true;
+
+	(void) pgr_toast_snapshot(&t->snapshot);
+	t->key.sk_argument = ObjectIdGetDatum(value);
+	index_rescan(t->scan, &t->key, 1, NULL, 0);
+	while (index_getnext_slot(t->scan, ForwardScanDirection, t->slot))
+	{
+		Size		n = Min(size - at, TOAST_MAX_CHUNK_SIZE);
+
+		CHECK_FOR_INTERRUPTS();
+		good = good && n > 0 && copy_chunk(t->slot, seq++, to + at, n);
+		at += n;
+	}
+	ExecClearTuple(t->slot);
+	return good && at == size;
+}
+
+struct varlena *
+pgr_toast_fetch(PgrToast *t, struct varlena *value)
+{
+	struct varatt_external at;
+	struct varlena *result;
+	Size		size;
+
+	VARATT_EXTERNAL_GET_POINTER(at, value);
+	size = VARATT_EXTERNAL_GET_EXTSIZE(at);
+	if (at.va_toastrelid != t->heap->rd_rel->reltoastrelid || size == 0)
+		return detoast_attr(value);
+	if (t->toast == NULL)
+		open_toast(t);
+	if (t->scan == NULL)
+		return detoast_attr(value);
+	result = palloc(size + VARHDRSZ);
+	if (!read_chunks(t, at.va_valueid, VARDATA(result), size))
+		return detoast_attr(value); /* it says what is wrong */
+	if (!VARATT_EXTERNAL_IS_COMPRESSED(at))
+	{
+		SET_VARSIZE(result, size + VARHDRSZ);
+		return result;
+	}
+	SET_VARSIZE_COMPRESSED(result, size + VARHDRSZ);
+	value = detoast_attr(result);
+	pfree(result);
+	return value;
+}
