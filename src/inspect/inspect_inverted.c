@@ -101,7 +101,7 @@ add_totals(IndexTotals *t, Relation index)
 	shape = pgr_inv_pending_shape(meta);
 	/* counts only: no document has one of no terms */
 	pgr_pending_read(&(PgrPendingArea) {
-					 .index = index, .shape = &shape, .sparse = meta->sparse,
+					 .index = index, .shape = &shape, .kind = meta->kind,
 					 .extents = meta->pending, .nextents = meta->npending, .terms = &no_term
 					 }, 0, &pending);
 	t->ndocs += pending.ndocs;
@@ -298,7 +298,7 @@ pgr_bm25_terms(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	view = pgr_view_open(index, NULL, 0);
-	if (view->meta.sparse)
+	if (!pgr_inv_is_bm25(index))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("index \"%s\" is not of access method bm25",

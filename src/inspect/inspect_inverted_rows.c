@@ -50,13 +50,20 @@ report_outside(PgrInvRows *r)
 	}
 }
 
+/* Are weights impacts, which are rounded? */
+static bool
+has_impacts(const PgrSegShape *shape)
+{
+	return !shape->norms;
+}
+
 /* What the index must hold of a document, in segments or pending: the sum of fingerprints. */
 static uint64
-document_sum(const PgrSegShape *shape, bool sparse, const PgrLexDoc *doc)
+document_sum(const PgrSegShape *shape, const PgrLexDoc *doc)
 {
 	uint64		sum = 0;
 
-	if (sparse)
+	if (has_impacts(shape))
 		return doc->nterms;
 	for (int i = 0; i < doc->nterms; i++)
 	{
@@ -121,7 +128,7 @@ pgr_inv_rows_collect(PgrInvRows *r)
 
 		if (!d->dead)
 			pgr_rowset_add(&r->rows, unconstify(ItemPointerData *, &d->tid), PENDING, i,
-						   document_sum(&view->pending_shape, view->meta.sparse, &d->doc));
+						   document_sum(&view->pending_shape, &d->doc));
 	}
 	pgr_rowset_sort(&r->rows, twice, r);
 	report_outside(r);
@@ -196,21 +203,21 @@ static bool
 document_fits(PgrInvRows *r, const PgrRow *row, const PgrLexDoc *doc)
 {
 	PgrInvView *view = r->view;
-	bool		sparse = view->meta.sparse;
+	bool		impacts = has_impacts(&view->shape);
 
 	if (row->source == PENDING)
 	{
 		const PgrLexDoc *pending = &view->pending.docs[row->number].doc;
 
 		return !view->pending.docs[row->number].null &&
-			row->sum == document_sum(&view->pending_shape, sparse, doc) &&
+			row->sum == document_sum(&view->pending_shape, doc) &&
 			pending->length == doc->length && (!view->shape.hashes || pending->hash == doc->hash) &&
-			(!sparse || values_fit(pending, doc));
+			(!impacts || values_fit(pending, doc));
 	}
 	return row->number < pgr_segment_desc(view->segments[row->source])->ndocs &&
-		row->sum == document_sum(&view->shape, sparse, doc) &&
+		row->sum == document_sum(&view->shape, doc) &&
 		columns_fit(r, view->segments[row->source], row->number, doc) &&
-		(!sparse || impacts_fit(view->segments[row->source], row->number, doc));
+		(!impacts || impacts_fit(view->segments[row->source], row->number, doc));
 }
 
 /* Is what the index holds a row without a document? */

@@ -12,49 +12,16 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "inverted/inverted.h"
-#include "types/sparse.h"
+#include "inverted/bm25_content.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-void
-pgr_content_config(Relation index, PgrInvMeta *meta)
-{
-	PgrAnalyzer analyzer = {.cjk_bigram = meta->cjk_bigram, .nfields = meta->nfields};
-	PgrFingerprint print;
-	char	   *name;
-
-	/* of a tsvector only queries have words; no more than pg_depend is kept of it */
-	if (meta->content == PGR_CONTENT_TSVECTOR)
-		return;
-	analyzer.config = pgr_config_of_documents(index);
-	name = pgr_config_name(analyzer.config);
-	if (strlen(name) >= PGR_INV_CONFIG_LEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("name of text search configuration is too long: %s", name)));
-	strlcpy(meta->config, name, PGR_INV_CONFIG_LEN);
-	print = pgr_fingerprint(&analyzer);
-	meta->fingerprint = print.sample;
-	meta->catalog_print = print.catalog;
-}
-
-Oid
-pgr_content_depends(Relation index, const PgrInvMeta *meta)
-{
-	if (meta->sparse)
-		return InvalidOid;
-	return meta->content == PGR_CONTENT_TSVECTOR ? pgr_config_of_words(index) :
-		pgr_config_by_name(meta->config);
-}
-
-PgrContentType
-pgr_content_type(Oid type)
+/* The column's type as a PgrContentType; raises for a type that is none. */
+static PgrContentType
+content_type(Oid type)
 {
 	switch (type)
 	{
@@ -83,16 +50,57 @@ column_type(Relation index)
 	return getBaseType(TupleDescAttr(RelationGetDescr(index), 0)->atttypid);
 }
 
-void
-pgr_inv_meta_column(Relation index, PgrInvMeta *meta)
+/* Enters content, cjk_bigram and nfields; of a partitioned index too. */
+static void
+enter_column(Relation index, PgrInvMeta *meta)
 {
 	Oid			type = index->rd_opcintype[0];
 
 	if (!OidIsValid(type) || IsPolymorphicType(type))
 		type = column_type(index);
-	meta->content = pgr_content_type(type);
+	meta->content = content_type(type);
 	meta->cjk_bigram = pgr_inv_options(index)->cjk;
 	meta->nfields = pgr_inv_nfields(index, meta->content);
+}
+
+/* Enters the configuration: qualified quoted name and fingerprints. */
+static void
+enter_config(Relation index, PgrInvMeta *meta)
+{
+	PgrAnalyzer analyzer = {.cjk_bigram = meta->cjk_bigram, .nfields = meta->nfields};
+	PgrFingerprint print;
+	char	   *name;
+
+	/* of a tsvector only queries have words; no more than pg_depend is kept of it */
+	if (meta->content == PGR_CONTENT_TSVECTOR)
+		return;
+	analyzer.config = pgr_config_of_documents(index);
+	name = pgr_config_name(analyzer.config);
+	if (strlen(name) >= PGR_INV_CONFIG_LEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("name of text search configuration is too long: %s", name)));
+	strlcpy(meta->config, name, PGR_INV_CONFIG_LEN);
+	print = pgr_fingerprint(&analyzer);
+	meta->fingerprint = print.sample;
+	meta->catalog_print = print.catalog;
+}
+
+void
+pgr_bm25_describe(Relation index, PgrInvMeta *meta)
+{
+	enter_column(index, meta);
+	meta->norms = 1;
+	meta->hashes = meta->content != PGR_CONTENT_TSVECTOR;
+	meta->positions = pgr_inv_options(index)->positions;
+	enter_config(index, meta);
+}
+
+Oid
+pgr_bm25_depends(Relation index, const PgrInvMeta *meta)
+{
+	return meta->content == PGR_CONTENT_TSVECTOR ? pgr_config_of_words(index) :
+		pgr_config_by_name(meta->config);
 }
 
 /* --- is the configuration what it was? --- */
@@ -191,10 +199,21 @@ report_state(Relation index, ConfigState state, const PgrAnalyzer *analyzer, con
 				 errhint("Please REINDEX it.")));
 }
 
+/* Are documents made by a configuration? A tsvector's have been made already. */
 static bool
 has_config(const PgrContentSource *src)
 {
-	return !src->sparse && src->type != PGR_CONTENT_TSVECTOR;
+	return src->type != PGR_CONTENT_TSVECTOR;
+}
+
+static void
+init_source(const PgrInvMeta *meta, PgrContentSource *src)
+{
+	memset(src, 0, sizeof(*src));
+	src->kind = &pgr_bm25_kind;
+	src->type = meta->content;
+	src->analyzer.cjk_bigram = meta->cjk_bigram;
+	src->analyzer.nfields = meta->nfields;
 }
 
 static ConfigState
@@ -202,23 +221,13 @@ read_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
 {
 	Built		built = built_with(meta);
 
-	memset(src, 0, sizeof(*src));
-	src->sparse = meta->sparse;
-	src->type = meta->content;
-	src->analyzer.cjk_bigram = meta->cjk_bigram;
-	src->analyzer.nfields = meta->nfields;
+	init_source(meta, src);
 	return has_config(src) ? find_config(RelationGetRelid(index), &built, &src->analyzer) :
 		CONFIG_SAME;
 }
 
-void
-pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
-{
-	report_state(index, read_source(index, meta, src), &src->analyzer, meta->config);
-}
-
 char *
-pgr_content_changed(Relation index, const PgrInvMeta *meta)
+pgr_bm25_changed(Relation index, const PgrInvMeta *meta)
 {
 	PgrContentSource src;
 	ConfigState state = read_source(index, meta, &src);
@@ -246,11 +255,8 @@ partitioned_source(Relation index, PgrContentSource *src)
 {
 	PgrInvMeta *meta = palloc0(sizeof(PgrInvMeta));
 
-	pgr_inv_meta_column(index, meta);
-	memset(src, 0, sizeof(*src));
-	src->type = meta->content;
-	src->analyzer.cjk_bigram = meta->cjk_bigram;
-	src->analyzer.nfields = meta->nfields;
+	enter_column(index, meta);
+	init_source(meta, src);
 	src->analyzer.config = has_config(src) ? pgr_config_of_documents(index) :
 		pgr_config_of_words(index);
 	pfree(meta);
@@ -271,7 +277,7 @@ source_of(Relation index, PgrContentSource *src, Built *built)
 		state = read_source(index, meta, src);
 		*built = built_with(meta);
 		pfree(meta);
-		if (!src->sparse && !has_config(src))
+		if (!has_config(src))
 			src->analyzer.config = pgr_config_of_words(index);
 		if (state != CONFIG_SAME)
 			return state;
@@ -291,30 +297,27 @@ source_of(Relation index, PgrContentSource *src, Built *built)
 	return state;
 }
 
-void
-pgr_content_of(Relation index, PgrContentSource *src)
+bool
+pgr_bm25_source(Relation index, const PgrInvMeta *meta, bool raise, PgrContentSource *src)
 {
-	Built		built;
 	ConfigState state;
+	Built		built;
 
 	if (index->rd_rel->relkind == RELKIND_PARTITIONED_INDEX)
 	{
 		partitioned_source(index, src);
-		return;
+		return true;
 	}
-	state = source_of(index, src, &built);
-	report_state(index, state, &src->analyzer, built.config);
-}
-
-bool
-pgr_content_try(Relation index, PgrContentSource *src)
-{
-	Built		built;
-
-	if (index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
-		return source_of(index, src, &built) == CONFIG_SAME;
-	partitioned_source(index, src);
-	return true;
+	if (meta)
+	{
+		built = built_with(meta);
+		state = read_source(index, meta, src);
+	}
+	else
+		state = source_of(index, src, &built);
+	if (raise)
+		report_state(index, state, &src->analyzer, built.config);
+	return state == CONFIG_SAME;
 }
 
 bool
@@ -324,7 +327,7 @@ pgr_content_same(Relation a, Relation b)
 				y;
 
 	if (!pgr_content_try(a, &x) || !pgr_content_try(b, &y) ||
-		x.sparse || y.sparse || x.type != y.type)
+		x.kind != y.kind || x.type != y.type)
 		return false;
 	/* lexemes are lexemes, whatever made them */
 	return x.type == PGR_CONTENT_TSVECTOR ||
@@ -333,34 +336,8 @@ pgr_content_same(Relation a, Relation b)
 		 x.analyzer.nfields == y.analyzer.nfields);
 }
 
-static void
-sparse_document(Datum value, PgrLexDoc *doc)
-{
-	PgrSparse  *v = (PgrSparse *) PG_DETOAST_DATUM(value);
-	const float *x = PGR_SPARSE_VALUES(v);
-	char	   *keys = palloc(Max(v->nnz, 1) * PGR_SPARSE_KEY);
-
-	memset(doc, 0, sizeof(*doc));
-	doc->terms = palloc0(Max(v->nnz, 1) * sizeof(PgrLexTerm));
-	for (int i = 0; i < v->nnz; i++)
-	{
-		PgrLexTerm *t = &doc->terms[doc->nterms];
-		float		magnitude = fabsf(x[i]);
-
-		if (magnitude == 0)
-			continue;
-		t->bytes = keys + doc->nterms++ * PGR_SPARSE_KEY;
-		t->len = PGR_SPARSE_KEY;
-		pgr_sparse_key(v->indices[i], x[i] < 0, (char *) t->bytes);
-		memcpy(&t->tf, &magnitude, sizeof(float));
-	}
-}
-
 void
-pgr_content_document(const PgrContentSource *src, Datum value, PgrLexDoc *doc)
+pgr_bm25_document(const PgrContentSource *src, Datum value, PgrLexDoc *doc)
 {
-	if (src->sparse)
-		sparse_document(value, doc);
-	else
-		pgr_lex_document(&src->analyzer, src->type, value, doc);
+	pgr_lex_document(&src->analyzer, src->type, value, doc);
 }

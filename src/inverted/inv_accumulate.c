@@ -5,18 +5,15 @@
  *
  * A hash table of terms; each term has a growing buffer of its postings in
  * document order: varint of the document's distance from the last one, the
- * weight (varint; sparse vectors: four bytes of a float), then occurrences as
- * varint deltas or field frequencies, as the shape says. Memory is therefore
- * close to what the segment will need, and the caller decides by
- * pgr_acc_memory when to write.
+ * weight as its kind has it (PgrInvKind.put), then occurrences as varint deltas
+ * or field frequencies, as the shape says. Memory is therefore close to what the
+ * segment will need, and the caller decides by pgr_acc_memory when to write.
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "base/varint.h"
 #include "common/hashfn.h"
-#include "inverted/inverted.h"
+#include "inverted/inv_kind.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -31,7 +28,7 @@ typedef struct AccTerm
 {
 	AccKey		key;
 	char		status;			/* of simplehash */
-	float		max;			/* sparse: largest value */
+	uint32		largest;		/* of its weights */
 	uint32		next_doc;		/* last document plus one */
 	uint32		used;			/* bytes of buffer */
 	uint32		size;
@@ -71,7 +68,7 @@ typedef AccTerm *AccTermPtr;
 struct PgrAccumulator
 {
 	PgrSegShape shape;
-	bool		sparse;
+	const PgrInvKind *kind;
 	MemoryContext context;		/* all that follows */
 	acctab_hash *terms;
 	uint32		ndocs;
@@ -93,12 +90,12 @@ acc_reset(PgrAccumulator *acc)
 }
 
 PgrAccumulator *
-pgr_acc_create(const PgrSegShape *shape, bool sparse)
+pgr_acc_create(const PgrSegShape *shape, const PgrInvKind *kind)
 {
 	PgrAccumulator *acc = palloc0(sizeof(PgrAccumulator));
 
 	acc->shape = *shape;
-	acc->sparse = sparse;
+	acc->kind = kind;
 	acc->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve accumulator",
 										 ALLOCSET_DEFAULT_SIZES);
 	acc_reset(acc);
@@ -173,7 +170,7 @@ acc_find(PgrAccumulator *acc, const PgrLexTerm *t)
 
 		memcpy(copy, t->bytes, t->len);
 		term->key.bytes = copy;
-		term->max = 0;
+		term->largest = 0;
 		term->next_doc = 0;
 		term->used = term->size = 0;
 		term->buffer = NULL;
@@ -226,17 +223,8 @@ acc_add_posting(PgrAccumulator *acc, uint32 docno, const PgrLexDoc *doc, const P
 	start = p = term_room(acc, term, need);
 	p = pgr_varint_put(p, docno - term->next_doc);
 	term->next_doc = docno + 1;
-	if (acc->sparse)
-	{
-		float		value;
-
-		memcpy(&value, &t->tf, sizeof(float));
-		term->max = Max(term->max, value);
-		memcpy(p, &value, sizeof(float));
-		p += sizeof(float);
-	}
-	else
-		p = pgr_varint_put(p, t->tf);
+	term->largest = Max(term->largest, t->tf);
+	p = acc->kind->put(p, t->tf);
 	if (acc->shape.positions)
 	{
 		uint32		last = 0;
@@ -275,18 +263,8 @@ pgr_acc_add(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 		acc_add_posting(acc, docno, doc, &doc->terms[i]);
 }
 
-/* The smallest power of two by which max becomes at most 255. */
-static float
-quantum_for(float max)
-{
-	int			exponent;
-
-	frexpf(max / 255, &exponent);
-	return ldexpf(1, exponent);
-}
-
 static void
-write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float quantum,
+write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float scale,
 			   uint32 **occ, uint32 *occ_size)
 {
 	const uint8 *p = term->buffer,
@@ -301,16 +279,8 @@ write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float quantu
 
 		p = pgr_varint_get32(p, end, &x);
 		doc += x;
-		if (acc->sparse)
-		{
-			float		value;
-
-			memcpy(&value, p, sizeof(float));
-			p += sizeof(float);
-			weight = Min(Max((uint32) rintf(value / quantum), 1), 255);
-		}
-		else
-			p = pgr_varint_get32(p, end, &weight);
+		p = acc->kind->get(p, end, &weight);
+		weight = acc->kind->stored(weight, scale);
 		if (acc->shape.positions)
 			nocc = weight;
 		else if (acc->shape.nfields > 1)
@@ -355,11 +325,11 @@ pgr_acc_write(PgrAccumulator *acc, Relation index, uint32 generation,
 	sort_terms(sorted, n);
 	for (i = 0; i < n; i++)
 	{
-		float		quantum = acc->sparse ? quantum_for(sorted[i]->max) : 0;
+		float		scale = acc->kind->scale(sorted[i]->largest);
 
 		CHECK_FOR_INTERRUPTS();
-		pgr_seg_begin_term(w, sorted[i]->key.bytes, sorted[i]->key.len, quantum);
-		write_postings(w, acc, sorted[i], quantum, &occ, &occ_size);
+		pgr_seg_begin_term(w, sorted[i]->key.bytes, sorted[i]->key.len, scale);
+		write_postings(w, acc, sorted[i], scale, &occ, &occ_size);
 	}
 	pgr_seg_finish(w, desc, map);
 	pfree(occ);

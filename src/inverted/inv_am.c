@@ -8,19 +8,17 @@
 
 #include "access/amvalidate.h"
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "base/compat.h"
 #include "catalog/pg_amop.h"
 #include "catalog/pg_opclass.h"
 #include "commands/vacuum.h"
 #include "inverted/bm25_pin_cache.h"
+#include "inverted/inv_kind.h"
 #include "inverted/inv_maintain.h"
 #include "miscadmin.h"
-#include "optimizer/cost.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/selfuncs.h"
 #include "utils/syscache.h"
 
 /* --- insert --------------------------------------------------------------------- */
@@ -65,13 +63,13 @@ pgr_inv_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	PgrPendingSize size;
 
 	if (isnull[0])
-		pgr_pending_insert(index, &state->shape, state->source.sparse, tid, NULL, &size);
+		pgr_pending_insert(index, &state->shape, tid, NULL, &size);
 	else
 	{
 		PgrLexDoc	doc;
 
 		pgr_content_document(&state->source, values[0], &doc);
-		pgr_pending_insert(index, &state->shape, state->source.sparse, tid, &doc, &size);
+		pgr_pending_insert(index, &state->shape, tid, &doc, &size);
 	}
 	pgr_inv_after_insert(index, &size);
 	MemoryContextSwitchTo(old);
@@ -215,8 +213,9 @@ pgr_inv_validate(Oid opclass)
 
 /* --- handlers -------------------------------------------------------------------- */
 
+/* The handler's answer, in the current memory context. */
 static IndexAmRoutine *
-common_routine(void)
+routine_of(const PgrInvKind *kind)
 {
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 
@@ -233,12 +232,14 @@ common_routine(void)
 	am->aminsert = pgr_inv_insert;
 	am->ambulkdelete = pgr_inv_bulk_delete;
 	am->amvacuumcleanup = pgr_inv_vacuum_cleanup;
-	am->amcostestimate = pgr_inv_cost;
+	am->amcostestimate = kind->cost;
+	am->amoptions = kind->options;
 	am->ambuildphasename = pgr_inv_phase_name;
 	am->amvalidate = pgr_inv_validate;
 	am->ambeginscan = pgr_inv_begin_scan;
 	am->amrescan = pgr_inv_rescan;
 	am->amgettuple = pgr_inv_get_tuple;
+	am->amgetbitmap = kind->get_bitmap;
 	am->amendscan = pgr_inv_end_scan;
 	return am;
 }
@@ -247,26 +248,21 @@ PG_FUNCTION_INFO_V1(pgr_bm25_handler);
 Datum
 pgr_bm25_handler(PG_FUNCTION_ARGS)
 {
-	IndexAmRoutine *am = common_routine();
-
-	am->amgetbitmap = pgr_inv_get_bitmap;
-	am->amoptions = pgr_bm25_options;
-	PG_RETURN_POINTER(am);
+	PG_RETURN_POINTER(routine_of(&pgr_bm25_kind));
 }
 
 PG_FUNCTION_INFO_V1(pgr_inverted_handler);
 Datum
 pgr_inverted_handler(PG_FUNCTION_ARGS)
 {
-	IndexAmRoutine *am = common_routine();
-
-	am->amoptions = pgr_inverted_options;
-	PG_RETURN_POINTER(am);
+	PG_RETURN_POINTER(routine_of(&pgr_sparse_kind));
 }
 
 void
 pgr_inverted_init(void)
 {
+	pgr_inv_kind_register(&pgr_bm25_kind);
+	pgr_inv_kind_register(&pgr_sparse_kind);
 	pgr_inv_options_init();
 	pgr_fingerprint_init();
 	pgr_pins_init();

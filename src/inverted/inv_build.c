@@ -27,6 +27,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_ts_config.h"
 #include "commands/progress.h"
+#include "inverted/inv_kind.h"
 #include "inverted/inv_maintain.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
@@ -93,9 +94,9 @@ begin_state(BuildState *b, Relation index, PgrParallelBuild *parallel, int parti
 	/* below maintenance_work_mem's own least value a share would hold no document */
 	b->budget = Max((Size) maintenance_work_mem * 1024 / participants, (Size) 1024 * 1024);
 	if (parallel)
-		b->acc = pgr_acc_create(&b->shape, b->meta.sparse);
+		b->acc = pgr_acc_create(&b->shape, b->meta.kind);
 	else
-		b->spill = pgr_spill_begin(&b->shape, b->meta.sparse, b->budget);
+		b->spill = pgr_spill_begin(&b->shape, b->meta.kind, b->budget);
 	b->parallel = parallel;
 	b->runs_context = CurrentMemoryContext;
 	b->context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve document",
@@ -324,23 +325,16 @@ init_meta(Relation index, PgrInvMeta *meta)
 	meta->head.magic = PGR_INV_MAGIC;
 	meta->head.version = PGR_INV_VERSION;
 	meta->next_generation = 1;
-	meta->sparse = pgr_inv_is_sparse(index);
-	meta->nfields = 1;
-	if (meta->sparse)
-		return;
-
-	pgr_inv_meta_column(index, meta);
-	meta->norms = 1;
-	meta->hashes = meta->content != PGR_CONTENT_TSVECTOR;
-	meta->positions = pgr_inv_options(index)->positions;
-	pgr_content_config(index, meta);
+	meta->kind = pgr_inv_kind(index);
+	meta->kind_id = meta->kind->id;
+	meta->kind->describe(index, meta);
 }
 
 /* The index goes when its configuration does. */
 static void
 depend_on_config(Relation index, const PgrInvMeta *meta)
 {
-	Oid			config = pgr_content_depends(index, meta);
+	Oid			config = meta->kind->depends(index, meta);
 
 	if (OidIsValid(config))
 		pgr_config_record(RelationGetRelid(index), config);

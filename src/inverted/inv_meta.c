@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "inverted/inv_kind.h"
 #include "inverted/inv_maintain.h"
 #include "miscadmin.h"
 #include "utils/rel.h"
@@ -25,13 +26,16 @@ is_flag(uint8 x)
 	return x <= 1;
 }
 
-/* What the metapage says of every document; version 1 has no more. */
+/*
+ * What the metapage says of every document; version 1 has no more. Documents that are words
+ * have a length, those of inverted have none.
+ */
 static bool
 shape_fits(Relation index, const PgrInvMetaPage *page)
 {
-	return page->sparse == pgr_inv_is_sparse(index) && page->content <= PGR_CONTENT_TSVECTOR &&
+	return page->kind_id == pgr_inv_kind(index)->id && page->content <= PGR_CONTENT_TSVECTOR &&
 		is_flag(page->norms) && is_flag(page->hashes) && is_flag(page->positions) &&
-		page->norms != page->sparse && page->nfields >= 1 && page->nfields <= PGR_MAX_FIELDS &&
+		page->norms != page->kind_id && page->nfields >= 1 && page->nfields <= PGR_MAX_FIELDS &&
 		memchr(page->config, '\0', PGR_INV_CONFIG_LEN) != NULL;
 }
 
@@ -137,6 +141,7 @@ pgr_inv_meta_copy(Relation index, PgrInvMeta *meta)
 							page, sizeof(PgrInvMetaPage));
 		check_meta(index, page);
 		meta_from_page(meta, page);
+		meta->kind = pgr_inv_kind(index);
 		meta->nsegments = page->list_segments + page->nsegments;
 		meta->segments = palloc_extended(mul_size(Max(meta->nsegments, 1), sizeof(PgrSegDesc)),
 										 MCXT_ALLOC_HUGE);
@@ -215,6 +220,6 @@ pgr_inv_pending_shape(const PgrInvMeta *meta)
 {
 	PgrSegShape shape = pgr_inv_shape(meta);
 
-	shape.positions = !meta->sparse;
+	shape.positions = meta->kind->pending_positions;
 	return shape;
 }

@@ -225,12 +225,6 @@ pgr_inv_is_bm25(Relation index)
 	return index->rd_indam && index->rd_indam->amoptions == pgr_bm25_options;
 }
 
-bool
-pgr_inv_is_sparse(Relation index)
-{
-	return index->rd_indam->amoptions == pgr_inverted_options;
-}
-
 static const PgrInvOptions default_options = {
 	.k1 = 1.2, .b = 0.75, .mu = 1000, .positions = true,
 	.scoring = PGR_SCORING_BM25, .pending_limit = DEFAULT_PENDING_LIMIT

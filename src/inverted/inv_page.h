@@ -55,7 +55,7 @@ typedef enum PgrInvWriter
 #define PGR_INV_META_FIELDS \
 	PgrMetaHead head; \
 	uint32		next_generation; \
-	uint8		sparse;			/* 1: inverted (sparsevec), 0: bm25 */ \
+	uint8		kind_id;		/* PgrInvKind.id: 0 bm25, 1 inverted */ \
 	uint8		content;		/* PgrContentType, bm25 */ \
 	uint8		cjk_bigram; \
 	uint8		nclosed;		/* of the pending extents, how many get no more documents */ \

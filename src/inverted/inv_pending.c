@@ -34,7 +34,6 @@
 typedef struct Feeder
 {
 	const PgrSegShape *shape;
-	bool		sparse;
 	const ItemPointerData *tid;
 	const PgrLexDoc *doc;		/* NULL: a row without one */
 	bool		first;			/* nothing has been put yet */
@@ -53,9 +52,7 @@ entry_size(const Feeder *f, const PgrLexTerm *t, uint32 from, Size room, uint32 
 	Size		size = sizeof(uint32) + PGR_VARINT32_MAX + t->len + PGR_VARINT32_MAX;
 	uint32		last = from > 0 && t->occ ? t->occ[from - 1] : 0;
 
-	if (f->sparse)
-		*n = 0;
-	else if (!f->shape->positions)
+	if (!f->shape->positions)
 	{
 		*n = t->tf;
 		if (f->shape->nfields > 1)
@@ -88,8 +85,6 @@ put_entry(const Feeder *f, uint8 *p, const PgrLexTerm *t, uint32 from, uint32 n)
 	p = pgr_varint_put(p, t->len);
 	memcpy(p, t->bytes, t->len);
 	p += t->len;
-	if (f->sparse)
-		return pgr_varint_put(p, t->tf);
 	p = pgr_varint_put(p, n);
 	if (f->shape->positions)
 	{
@@ -163,7 +158,7 @@ feed(Feeder *f, char *dst, Size room)
 		hashes[nterms++] = pgr_pending_hash(t->bytes, t->len);
 		left -= (p - start) + sizeof(uint32);
 		f->occ += n;
-		if (f->sparse || f->occ >= t->tf)
+		if (f->occ >= t->tf)
 		{
 			f->term++;
 			f->occ = 0;
@@ -248,7 +243,7 @@ pages_left(const Feeder *f)
 
 	for (int t = f->term; f->doc && t < f->doc->nterms; t++)
 		bytes += sizeof(uint32) + 8 + f->doc->terms[t].len +
-			(f->sparse ? 0 : 2 * (Size) f->doc->terms[t].tf);
+			(f->shape->positions ? 2 * (Size) f->doc->terms[t].tf : 0);
 	return Min(bytes / PGR_PAGE_CAPACITY, MAX_EXTENT_PAGES);
 }
 
@@ -402,15 +397,14 @@ add_fragment(Relation index, BlockNumber block, uint32 generation, Feeder *f)
 }
 
 void
-pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
-				   ItemPointer tid, const PgrLexDoc *doc, PgrPendingSize *size)
+pgr_pending_insert(Relation index, const PgrSegShape *shape, ItemPointer tid,
+				   const PgrLexDoc *doc, PgrPendingSize *size)
 {
 	Feeder		f = {0};
 	Tail		tail;
 	uint32		added = 0;
 
 	f.shape = shape;
-	f.sparse = sparse;
 	f.tid = tid;
 	f.doc = doc;
 	f.first = true;

@@ -13,11 +13,9 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "base/varint.h"
+#include "inverted/inv_kind.h"
 #include "inverted/inv_pending.h"
-#include "inverted/inverted.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -37,7 +35,7 @@ typedef struct Reader
 {
 	Relation	index;
 	const PgrSegShape *shape;
-	bool		sparse;
+	const PgrInvKind *kind;
 	const PgrLexTerm *terms;	/* wanted; NULL: all */
 	int			nterms;
 	uint32	   *hashes;			/* of terms */
@@ -229,8 +227,6 @@ skip_occurrences(Reader *r, uint32 n, const uint8 *p, const uint8 *end)
 	uint32		skip = 0,
 				x;
 
-	if (r->sparse)
-		return p;
 	if (r->shape->positions)
 		skip = n;
 	else if (r->shape->nfields > 1)
@@ -240,21 +236,12 @@ skip_occurrences(Reader *r, uint32 n, const uint8 *p, const uint8 *end)
 	return p;
 }
 
-/* Can a term have that many bytes? */
-static bool
-is_term(const Reader *r, uint32 len)
+/* Can a term have that many bytes, and such a weight or number of occurrences? */
+static inline bool
+entry_fits(const Reader *r, uint32 len, uint32 n)
 {
-	return r->sparse ? len == PGR_SPARSE_KEY : len <= PGR_MAX_TERM;
-}
-
-/* Can a term's number be its weight: the bits of a value > 0, or how often it occurs? */
-static bool
-is_weight(const Reader *r, uint32 n)
-{
-	float		value;
-
-	memcpy(&value, &n, sizeof(value));
-	return r->sparse ? value > 0 && isfinite(value) : n > 0;
+	return len >= r->kind->least_term && len <= r->kind->most_term &&
+		n > 0 && n <= r->kind->most_weight;
 }
 
 /* How many of a record's terms there are up to the last one that may be wanted. */
@@ -292,11 +279,10 @@ read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 					n;
 		const char *bytes;
 
-		if ((p = pgr_varint_get32(p, end, &len)) == NULL || len > end - p ||
-			!is_term(r, len))
+		if ((p = pgr_varint_get32(p, end, &len)) == NULL || len > end - p)
 			return false;
 		bytes = (const char *) p;
-		if ((p = pgr_varint_get32(p + len, end, &n)) == NULL || !is_weight(r, n))
+		if ((p = pgr_varint_get32(p + len, end, &n)) == NULL || !entry_fits(r, len, n))
 			return false;
 		/* by their hashes searches pass records over */
 		if (r->terms == NULL && hashes[i] != pgr_pending_hash(bytes, len))
@@ -318,9 +304,9 @@ read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 			t->bytes = copy;
 			t->len = len;
 		}
-		if (r->sparse)
-			t->tf = n;
-		else if (!read_occurrences(r, doc, t, n, &p, end))
+		else if (!r->shape->positions)
+			return false;		/* only occurrences go on */
+		if (!read_occurrences(r, doc, t, n, &p, end))
 			return false;
 	}
 	return true;
@@ -499,7 +485,7 @@ begin_reading(Reader *r, const PgrPendingArea *area)
 	memset(r, 0, sizeof(*r));
 	r->index = area->index;
 	r->shape = area->shape;
-	r->sparse = area->sparse;
+	r->kind = area->kind;
 	r->end = area->end;
 	r->terms = area->terms;
 	r->nterms = area->nterms;

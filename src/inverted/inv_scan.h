@@ -5,6 +5,7 @@
 #ifndef PGR_INV_SCAN_H
 #define PGR_INV_SCAN_H
 
+#include "access/relscan.h"
 #include "inverted/inverted.h"
 
 /* Rows in the order in which they will be returned, without a score. */
@@ -31,7 +32,8 @@ typedef enum PgrScanPhase
 typedef struct PgrInvScan
 {
 	MemoryContext context;		/* of one rescan; all that follows */
-	PgrContentSource source;
+	const PgrInvKind *kind;
+	PgrContentSource source;	/* bm25 */
 	bool		nothing;		/* a condition is NULL: no row qualifies */
 
 	/* conditions */
@@ -64,6 +66,13 @@ typedef struct PgrInvScan
 
 extern void pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash);
 
+/*
+ * The row's distance. Where segments have no positions and the query has a
+ * phrase, scores are upper bounds: the executor then scores rows itself and puts
+ * them in order, which it can do because no distance is above the true one.
+ */
+extern void pgr_scan_set_order(IndexScanDesc scan, double score, bool null);
+
 /* Do all conditions hold for a pending document? */
 extern bool pgr_scan_pending_matches(PgrInvScan *s, const PgrPendingDoc *d);
 
@@ -83,6 +92,7 @@ extern void pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list);
 
 /* --- sparse_scan.c --- */
 
+/* Sets the order; opens the view, and what reads the table. */
 extern void pgr_sparse_rescan(IndexScanDesc scan, ScanKey orderby);
 /* false at the end of rows with a score; sets the tid and the order-by value */
 extern bool pgr_sparse_next(IndexScanDesc scan);

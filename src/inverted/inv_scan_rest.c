@@ -10,6 +10,7 @@
 
 #include "inverted/inv_scan.h"
 #include "miscadmin.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 
 void
@@ -32,6 +33,26 @@ pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
 }
 
 /* --- what has been returned, what qualifies --- */
+
+void
+pgr_scan_set_order(IndexScanDesc scan, double score, bool null)
+{
+	PgrInvScan *s = scan->opaque;
+
+	if (scan->numberOfOrderBys == 0)
+		return;
+	if (s->unknown_order)
+	{
+		/* no distance is below this one, so the executor sorts all rows */
+		scan->xs_orderbyvals[0] = Float8GetDatum(-get_float8_infinity());
+		scan->xs_orderbynulls[0] = false;
+		scan->xs_recheckorderby = true;
+		return;
+	}
+	scan->xs_orderbyvals[0] = Float8GetDatum(null ? 0 : -score);
+	scan->xs_orderbynulls[0] = null;
+	scan->xs_recheckorderby = s->recheck && !s->null_order;
+}
 
 void
 pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc)

@@ -39,9 +39,9 @@ seal_pages(Relation index, const PgrInvMeta *meta, uint32 npages, PgrSegDesc *de
 	PgrSegShape shape = pgr_inv_shape(meta);
 	PgrSegShape pending_shape = pgr_inv_pending_shape(meta);
 	uint32		generation = pgr_inv_new_generation(index, PGR_INV_SEAL);
-	PgrSpill   *spill = pgr_spill_begin(&shape, meta->sparse, (Size) maintenance_work_mem * 1024);
+	PgrSpill   *spill = pgr_spill_begin(&shape, meta->kind, (Size) maintenance_work_mem * 1024);
 	PgrPendingArea area = {
-		.index = index, .shape = &pending_shape, .sparse = meta->sparse,
+		.index = index, .shape = &pending_shape, .kind = meta->kind,
 		.extents = meta->pending, .nextents = meta->nclosed
 	};
 

@@ -25,14 +25,14 @@ struct PgrSpill
 };
 
 PgrSpill *
-pgr_spill_begin(const PgrSegShape *shape, bool sparse, Size budget)
+pgr_spill_begin(const PgrSegShape *shape, const PgrInvKind *kind, Size budget)
 {
 	PgrSpill   *spill = palloc0(sizeof(PgrSpill));
 
 	spill->shape = *shape;
 	spill->budget = budget;
 	spill->context = CurrentMemoryContext;
-	spill->acc = pgr_acc_create(shape, sparse);
+	spill->acc = pgr_acc_create(shape, kind);
 	return spill;
 }
 

@@ -29,7 +29,7 @@ static PgrPendingArea
 pending_area(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 {
 	PgrPendingArea area = {
-		.index = view->index, .shape = &view->pending_shape, .sparse = view->meta.sparse,
+		.index = view->index, .shape = &view->pending_shape, .kind = view->meta.kind,
 		.extents = view->meta.pending, .nextents = view->meta.npending, .end = &view->end,
 		.terms = terms, .nterms = nterms
 	};

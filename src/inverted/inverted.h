@@ -16,6 +16,14 @@
 #include "nodes/pathnodes.h"
 #include "search/search.h"
 
+/* --- inv_kind.c: which of the two --- */
+
+/* What an access method does in its own way; see inv_kind.h. */
+typedef struct PgrInvKind PgrInvKind;
+
+/* Of an index of bm25 or inverted, partitioned ones too; NULL of another one. */
+extern const PgrInvKind *pgr_inv_kind(Relation index);
+
 /* --- inv_options.c: reloptions and what they mean --- */
 
 /* Of bm25 and inverted alike; each uses its own part. */
@@ -52,8 +60,7 @@ extern const char *pgr_inv_string_option(const PgrInvOptions *options, int offse
 /* How many fields documents of an index have. */
 extern int	pgr_inv_nfields(Relation index, PgrContentType type);
 
-/* Is it of access method inverted (sparsevec), or of bm25? */
-extern bool pgr_inv_is_sparse(Relation index);
+/* Is it of access method bm25, partitioned indexes too? */
 extern bool pgr_inv_is_bm25(Relation index);
 
 /* The ranking function of an index. */
@@ -65,6 +72,7 @@ extern void pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring);
 typedef struct PgrInvMeta
 {
 	PGR_INV_META_FIELDS;		/* nsegments: all */
+	const PgrInvKind *kind;
 	PgrSegDesc *segments;		/* oldest publication first */
 	uint32		nlisted;		/* of these, in pages of the list */
 	uint32		writing[PGR_INV_WRITERS];
@@ -98,13 +106,13 @@ extern PgrSegShape pgr_inv_shape(const PgrInvMeta *meta);
  */
 extern PgrSegShape pgr_inv_pending_shape(const PgrInvMeta *meta);
 
-/* --- bm25_content.c: from a column's value to a document --- */
+/* --- inv_kind.c: from a column's value to a document --- */
 
 typedef struct PgrContentSource
 {
-	bool		sparse;
-	PgrContentType type;
-	PgrAnalyzer analyzer;
+	const PgrInvKind *kind;
+	PgrContentType type;		/* bm25 */
+	PgrAnalyzer analyzer;		/* bm25 */
 } PgrContentSource;
 
 /*
@@ -124,34 +132,14 @@ extern void pgr_content_of(Relation index, PgrContentSource *src);
 /* The same without an error for a configuration that is not what it was: false. */
 extern bool pgr_content_try(Relation index, PgrContentSource *src);
 
-/*
- * Do two bm25 indexes (partitioned ones too) turn a value into the same document?
- * Not if one of them would be refused by pgr_content_of. Raises nothing that
- * opening the indexes does not.
- */
-extern bool pgr_content_same(Relation a, Relation b);
-
 /* In words, what of the configuration is not as it was at build time; NULL: nothing. */
 extern char *pgr_content_changed(Relation index, const PgrInvMeta *meta);
-
-/* The column's type as a PgrContentType; raises for a type that is none. */
-extern PgrContentType pgr_content_type(Oid type);
 
 /*
  * A document in the current memory context. Sparse vectors: a term is a key of
  * pgr_sparse_key, its tf the bits of |value| as a float; length 0.
  */
 extern void pgr_content_document(const PgrContentSource *src, Datum value, PgrLexDoc *doc);
-
-/* Enters what a new index's column and options say: content, cjk_bigram and nfields; of a
- * partitioned index too. */
-extern void pgr_inv_meta_column(Relation index, PgrInvMeta *meta);
-
-/* Enters the configuration of a new index: qualified quoted name and fingerprints. */
-extern void pgr_content_config(Relation index, PgrInvMeta *meta);
-
-/* The configuration that a new index depends on, or InvalidOid. */
-extern Oid	pgr_content_depends(Relation index, const PgrInvMeta *meta);
 
 /* --- bm25_fingerprint.c: what a configuration does --- */
 
@@ -192,7 +180,7 @@ extern Oid	pgr_config_of_words(Relation index);
 
 typedef struct PgrAccumulator PgrAccumulator;
 
-extern PgrAccumulator *pgr_acc_create(const PgrSegShape *shape, bool sparse);
+extern PgrAccumulator *pgr_acc_create(const PgrSegShape *shape, const PgrInvKind *kind);
 /* doc NULL: a row without a document */
 extern void pgr_acc_add(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc);
 extern Size pgr_acc_memory(PgrAccumulator *acc);
@@ -208,7 +196,7 @@ extern void pgr_acc_free(PgrAccumulator *acc);
 typedef struct PgrSpill PgrSpill;
 
 /* What is more than budget bytes goes to temporary files. In the current memory context. */
-extern PgrSpill *pgr_spill_begin(const PgrSegShape *shape, bool sparse, Size budget);
+extern PgrSpill *pgr_spill_begin(const PgrSegShape *shape, const PgrInvKind *kind, Size budget);
 extern void pgr_spill_add(PgrSpill *spill, ItemPointer tid, const PgrLexDoc *doc);
 
 /* Writes the segment, unless there is no document; ends the spill. */
@@ -231,8 +219,8 @@ typedef struct PgrPendingSize
 } PgrPendingSize;
 
 /* Adds a document (NULL: a row without one). *size: about what is pending then. */
-extern void pgr_pending_insert(Relation index, const PgrSegShape *shape, bool sparse,
-							   ItemPointer tid, const PgrLexDoc *doc, PgrPendingSize *size);
+extern void pgr_pending_insert(Relation index, const PgrSegShape *shape, ItemPointer tid,
+							   const PgrLexDoc *doc, PgrPendingSize *size);
 
 extern void pgr_pending_size(Relation index, PgrPendingSize *size);
 
@@ -277,7 +265,7 @@ typedef struct PgrPendingArea
 {
 	Relation	index;
 	const PgrSegShape *shape;	/* of pending records */
-	bool		sparse;
+	const PgrInvKind *kind;
 	const PgrPendingExtent *extents;
 	int			nextents;
 	PgrPendingEnd *end;
@@ -428,6 +416,12 @@ extern IndexBulkDeleteResult *pgr_inv_vacuum_cleanup(IndexVacuumInfo *info,
 extern void pgr_inv_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 								 Cost *startup, Cost *total, Selectivity *selectivity,
 								 double *correlation, double *pages);
+extern void pgr_bm25_cost(PlannerInfo *root, IndexPath *path, double loop_count,
+								 Cost *startup, Cost *total, Selectivity *selectivity,
+								 double *correlation, double *pages);
+/* An infinite cost; disabled from PostgreSQL 18 on. */
+extern void pgr_inv_price_out(IndexPath *path, Cost *startup, Cost *total,
+							  Selectivity *selectivity, double *correlation, double *pages);
 extern bool pgr_inv_validate(Oid opclass);
 extern char *pgr_inv_phase_name(int64 phase);
 
