@@ -132,6 +132,8 @@ bench_dist(const PgrKernelTable *t)
 			{
 				double		least = 1e9;
 
+				if (t->dist[e][m] == NULL)
+					continue;
 				for (int r = 0; r < ROUNDS; r++)
 					TIME(least, for (int k = 0; k < 100; k++)
 						 sink += (float) t->dist[e][m] (a, b, dims[d]));

@@ -171,7 +171,7 @@ check_clang() {
 	pgr_own "$tree"
 	run_test "build: clang -Werror" pgr_as_user make -s -j2 -C "$tree" -f "$SRC/Makefile" \
 		VPATH="$SRC" PG_CONFIG="$PGR_BIN/pg_config" with_llvm=no CC=clang COPT="$werror" all
-	run_test "symbols: clang" "$SRC/test/check_symbols" "$tree/pgretrieve.so"
+	run_test "symbols: clang" "$SRC/test/check_symbols" "$tree/pgretrieve.so" "$SRC"
 }
 
 # --- tests on a server -----------------------------------------------------------
@@ -188,7 +188,7 @@ check_server() {
 		return
 	fi
 	result pass "$name: build"
-	run_test "$name: symbols" "$SRC/test/check_symbols" "$PGR_WORK/build-$name/pgretrieve.so"
+	run_test "$name: symbols" "$SRC/test/check_symbols" "$PGR_WORK/build-$name/pgretrieve.so" "$SRC"
 	for kind in "$@"; do "check_$kind" "$name"; done
 	pgr_stop_servers
 }

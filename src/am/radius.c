@@ -53,7 +53,7 @@ typedef struct OrderedBy
 {
 	OpExpr	   *order;
 	Oid			function;
-	PgrDistanceKind kind;
+	PgrMetric	metric;
 } OrderedBy;
 
 /* E and R of E < R (upper), or of E > R. */
@@ -279,7 +279,7 @@ radius_of_within(const OrderedBy *by, FuncExpr *call)
 		return NULL;
 	metric = lfourth(call->args);
 	if (!IsA(metric, Const) || metric->constisnull ||
-		!pgr_distance_is_named(by->kind, DatumGetTextPP(metric->constvalue)) ||
+		!pgr_distance_is_named(by->metric, DatumGetTextPP(metric->constvalue)) ||
 		!is_limit(lthird(call->args)))
 		return NULL;
 	return lthird(call->args);
@@ -366,8 +366,8 @@ ordered_by(const IndexPath *path, OrderedBy *by, Oid *op)
 		return false;
 	by->order = linitial_node(OpExpr, path->indexorderbys);
 	by->function = get_opcode(by->order->opno);
-	by->kind = ((const PgrVecClass *)
-				DatumGetPointer(OidFunctionCall1(proc, PointerGetDatum(NULL))))->kind;
+	by->metric = ((const PgrVecClass *)
+				DatumGetPointer(OidFunctionCall1(proc, PointerGetDatum(NULL))))->metric;
 	return true;
 }
 

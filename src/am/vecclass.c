@@ -2,12 +2,8 @@
  * vecclass.c
  *		The operator classes over vectors, one row each.
  *
- * Distances that are not L2, inner product or cosine of single-precision
- * elements are led by one that is:
- *	 L1			by L2 of the same elements
- *	 Hamming	is L2 of elements +-1/2, squared: exact
- *	 Jaccard	by the cosine of elements 0 and 1
- *	 sparsevec	by the same distance of sketches (src/quant/sketch.c)
+ * types/distance.h tells by which metric of elements a distance is led; those of
+ * sparsevec are led by the same of sketches (src/quant/sketch.c).
  */
 #include "postgres.h"
 
@@ -108,57 +104,60 @@ jaccard_floats(const struct varlena *value, int *dim)
 /* of bit, for messages and the dimension limit: that of a node in pages */
 static const PgrTypeInfo bit_type = {"bit", NULL, 64000, false};
 
-/* What the classes of a type share: type, size, zero_is_value, dim, floats; and distance. */
-#define VECTOR_ROW &pgr_vector_type, vector_size, false, dim_of_typmod, vector_floats
-#define HALFVEC_ROW &pgr_halfvec_type, halfvec_size, false, dim_of_typmod, halfvec_floats
-#define SPARSEVEC_ROW &pgr_sparsevec_type, NULL, false, dim_of_sketch, sparsevec_floats
-#define HAMMING_ROW &bit_type, bit_size, true, dim_of_typmod, hamming_floats
-#define JACCARD_ROW &bit_type, bit_size, true, dim_of_typmod, jaccard_floats
-#define VECTOR_DISTANCE(a, b, kind) \
-	pgr_dense_distance(&pgr_vector_type, (const PgrDense *) (a), (const PgrDense *) (b), kind)
-#define HALFVEC_DISTANCE(a, b, kind) \
-	pgr_dense_distance(&pgr_halfvec_type, (const PgrDense *) (a), (const PgrDense *) (b), kind)
-#define SPARSEVEC_DISTANCE(a, b, kind) \
-	pgr_sparse_distance(kind, (const PgrSparse *) (a), (const PgrSparse *) (b))
-#define HAMMING_DISTANCE(a, b, kind) pgr_bit_distance(kind, (VarBit *) (a), (VarBit *) (b))
-#define JACCARD_DISTANCE(a, b, kind) pgr_bit_distance(kind, (VarBit *) (a), (VarBit *) (b))
+/* What the classes of a type share: type, size, zero_is_value, sketched, dim, floats. */
+#define VECTOR_SHAPE &pgr_vector_type, vector_size, false, false, dim_of_typmod, vector_floats
+#define HALFVEC_SHAPE &pgr_halfvec_type, halfvec_size, false, false, dim_of_typmod, halfvec_floats
+#define SPARSEVEC_SHAPE &pgr_sparsevec_type, NULL, false, true, dim_of_sketch, sparsevec_floats
+#define HAMMING_SHAPE &bit_type, bit_size, true, false, dim_of_typmod, hamming_floats
+#define JACCARD_SHAPE &bit_type, bit_size, true, false, dim_of_typmod, jaccard_floats
 
-/* An SQL function and its row: function, shared part, operator, space, exact. */
-#define VECTOR_CLASS(function, NAME, kind, space, exact) \
+/* The class with what the row of its distance says. */
+static const PgrVecClass *
+with_distance(PgrVecClass *cls, PgrMetric metric)
+{
+	const PgrDistance *d = &pgr_distances[metric];
+
+	cls->metric = metric;
+	cls->space = d->space;
+	cls->exact = d->exact && !cls->sketched;
+	return cls;
+}
+
+/* An SQL function and its class; result is what the operator returns for a and b. */
+#define VECTOR_CLASS(function, SHAPE, metric, result) \
 	static double \
 	function##_distance(const struct varlena *a, const struct varlena *b) \
 	{ \
-		return NAME##_DISTANCE(a, b, kind); \
+		return result; \
 	} \
-	static const PgrVecClass function##_row = { \
-		kind, space, exact, function##_distance, NAME##_ROW \
-	}; \
 	PG_FUNCTION_INFO_V1(function); \
 	Datum \
 	function(PG_FUNCTION_ARGS) \
 	{ \
-		PG_RETURN_POINTER(&function##_row); \
+		static PgrVecClass cls = {SHAPE, function##_distance}; \
+		\
+		PG_RETURN_POINTER(with_distance(&cls, metric)); \
 	}
 
-#define L2 PGR_DISTANCE_L2
-#define IP PGR_DISTANCE_NEG_IP
-#define COSINE PGR_DISTANCE_COSINE
-#define L1 PGR_DISTANCE_L1
+#define VECTOR_ROW(prefix, name, metric, of) \
+	VECTOR_CLASS(pgr_vector_##name##_class, VECTOR_SHAPE, metric, \
+				 pgr_dense_distance(&pgr_vector_type, (const PgrDense *) a, \
+									(const PgrDense *) b, metric))
+#define HALFVEC_ROW(prefix, name, metric, of) \
+	VECTOR_CLASS(pgr_halfvec_##name##_class, HALFVEC_SHAPE, metric, \
+				 pgr_dense_distance(&pgr_halfvec_type, (const PgrDense *) a, \
+									(const PgrDense *) b, metric))
+#define SPARSEVEC_ROW(prefix, name, metric, of) \
+	VECTOR_CLASS(pgr_sparsevec_##name##_class, SPARSEVEC_SHAPE, metric, \
+				 pgr_sparse_distance(metric, (const PgrSparse *) a, (const PgrSparse *) b))
 
-VECTOR_CLASS(pgr_vector_l2_class, VECTOR, L2, L2, true)
-VECTOR_CLASS(pgr_vector_ip_class, VECTOR, IP, IP, true)
-VECTOR_CLASS(pgr_vector_cosine_class, VECTOR, COSINE, COSINE, true)
-VECTOR_CLASS(pgr_vector_l1_class, VECTOR, L1, L2, false)
-VECTOR_CLASS(pgr_halfvec_l2_class, HALFVEC, L2, L2, true)
-VECTOR_CLASS(pgr_halfvec_ip_class, HALFVEC, IP, IP, true)
-VECTOR_CLASS(pgr_halfvec_cosine_class, HALFVEC, COSINE, COSINE, true)
-VECTOR_CLASS(pgr_halfvec_l1_class, HALFVEC, L1, L2, false)
-VECTOR_CLASS(pgr_sparsevec_l2_class, SPARSEVEC, L2, L2, false)
-VECTOR_CLASS(pgr_sparsevec_ip_class, SPARSEVEC, IP, IP, false)
-VECTOR_CLASS(pgr_sparsevec_cosine_class, SPARSEVEC, COSINE, COSINE, false)
-VECTOR_CLASS(pgr_sparsevec_l1_class, SPARSEVEC, L1, L2, false)
-VECTOR_CLASS(pgr_bit_hamming_class, HAMMING, PGR_DISTANCE_HAMMING, L2, true)
-VECTOR_CLASS(pgr_bit_jaccard_class, JACCARD, PGR_DISTANCE_JACCARD, COSINE, false)
+PGR_ELEMENT_METRICS(VECTOR_ROW,)
+PGR_ELEMENT_METRICS(HALFVEC_ROW,)
+PGR_ELEMENT_METRICS(SPARSEVEC_ROW,)
+VECTOR_CLASS(pgr_bit_hamming_class, HAMMING_SHAPE, PGR_METRIC_HAMMING,
+			 pgr_bit_distance(PGR_METRIC_HAMMING, (VarBit *) a, (VarBit *) b))
+VECTOR_CLASS(pgr_bit_jaccard_class, JACCARD_SHAPE, PGR_METRIC_JACCARD,
+			 pgr_bit_distance(PGR_METRIC_JACCARD, (VarBit *) a, (VarBit *) b))
 
 const PgrVecClass *
 pgr_vecclass(Relation index, AttrNumber column)

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "types/distance.h"
 #include "types/elem.h"
 #include "utils/rel.h"
 
@@ -24,18 +25,12 @@
  */
 typedef struct PgrVecClass
 {
-	PgrDistanceKind kind;		/* the operator */
-	PgrDistanceKind space;
-	bool		exact;
-
-	/* what the operator returns for two detoasted values; raises if dimensions differ */
-	double		(*distance) (const struct varlena *a, const struct varlena *b);
-
 	const PgrTypeInfo *type;
 
 	/* bytes of a value, header included; NULL if they depend on more than the dimension */
 	Size		(*size) (int dim);
 	bool		zero_is_value;	/* the zero vector has a distance in any case */
+	bool		sketched;		/* floats gives fewer elements than there are */
 
 	/* elements that floats gives for a column of that type modifier */
 	int			(*dim) (int typmod);
@@ -45,6 +40,13 @@ typedef struct PgrVecClass
 	 * copy.
 	 */
 	const float *(*floats) (const struct varlena *value, int *dim);
+
+	/* what the operator returns for two detoasted values; raises if dimensions differ */
+	double		(*distance) (const struct varlena *a, const struct varlena *b);
+
+	PgrMetric	metric;			/* the operator's */
+	PgrMetric	space;
+	bool		exact;
 } PgrVecClass;
 
 /* How an access method keeps values beside its codes: the option "storage". */

@@ -33,6 +33,7 @@
 #include "parser/parse_relation.h"
 #include "parser/parser.h"
 #include "storage/bufmgr.h"
+#include "types/distance.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -335,6 +336,17 @@ operator_matches_only(const PgrHybridSearch *s, const char *name, Oid left)
 								ObjectIdGetDatum(s->schema));
 }
 
+/* The least score of an operator, the greatest distance negated, where it is known. */
+static void
+set_floor(PgrHybridLeg *leg, const char *op)
+{
+	const PgrDistance *distance = pgr_distance_of_operator(op);
+
+	leg->has_floor = leg->matches_only || (distance != NULL && !isinf(distance->most));
+	if (leg->has_floor)
+		leg->floor = leg->matches_only ? 0 : -distance->most;
+}
+
 static void
 resolve_operator(PgrHybridSearch *s, PgrHybridLeg *leg, Oid left)
 {
@@ -365,12 +377,8 @@ resolve_operator(PgrHybridSearch *s, PgrHybridLeg *leg, Oid left)
 		leg->left_cast = oper->oprleft;
 	leg->matches_only = operator_matches_only(s, NameStr(oper->oprname), oper->oprleft);
 	leg->match = match_operator(oper);
-	if (!leg->has_floor && (leg->matches_only || strcmp(NameStr(oper->oprname), "<=>") == 0))
-	{
-		/* cosine distance is at most 2 */
-		leg->has_floor = true;
-		leg->floor = leg->matches_only ? 0 : -2;
-	}
+	if (!leg->has_floor)
+		set_floor(leg, NameStr(oper->oprname));
 	ReleaseSysCache(tuple);
 }
 

@@ -100,7 +100,7 @@ typical_distance(const float *rows, uint32 n, uint32 dim, const float *centre)
 	float	   *median;
 
 	for (uint32 r = 0; r < n; r++)
-		distances[r] = (float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_L2SQ]
+		distances[r] = (float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_L2]
 			(rows + (Size) r * dim, centre, dim);
 	median = pgr_hnsw_median(distances, n, 1);
 	pfree(distances);

@@ -82,7 +82,7 @@ origin_of(const PgrHnswIndex *ix, uint32 frame)
 static double
 square_distance(const PgrHnswIndex *ix, const float *x, uint32 frame)
 {
-	return pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_L2SQ]
+	return pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_L2]
 		(x, ix->frames + (Size) frame * ix->meta.dim, ix->meta.dim);
 }
 

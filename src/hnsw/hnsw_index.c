@@ -121,7 +121,7 @@ pgr_hnsw_new(Relation rel)
 	ix->meta.seed = ROTATION_SEED;
 	ix->meta.m = options.m;
 	ix->meta.ef_construction = options.ef_construction;
-	ix->meta.kind = ix->cls->kind;
+	ix->meta.kind = ix->cls->metric;
 	ix->meta.filter_size = ix->filters == NULL ? 0 : ix->filters->size;
 	ix->meta.storage = options.storage;
 	ix->meta.edge_bits = options.code_bits;
@@ -235,7 +235,7 @@ normalise(float *x, uint32 dim)
 void
 pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim)
 {
-	if (ix->cls->kind == PGR_DISTANCE_HAMMING || ix->cls->kind == PGR_DISTANCE_JACCARD)
+	if (ix->cls->metric == PGR_METRIC_HAMMING || ix->cls->metric == PGR_METRIC_JACCARD)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("different bit lengths %d and %d", ix->meta.dim, dim)));
@@ -250,7 +250,7 @@ pgr_hnsw_scale_query(PgrHnswIndex *ix, const struct varlena *query)
 	double		norm = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
 
 	ix->query_scale = 1;
-	if (ix->cls->space == PGR_DISTANCE_NEG_IP && norm > 0 && ix->meta.max_aux > 0)
+	if (ix->cls->space == PGR_METRIC_IP && norm > 0 && ix->meta.max_aux > 0)
 		ix->query_scale = sqrt(ix->meta.max_aux) / norm;
 	return norm * norm * ix->query_scale * ix->query_scale;
 }
@@ -266,9 +266,9 @@ pgr_hnsw_vector(const PgrHnswIndex *ix, const struct varlena *value, bool query,
 	if (dim != ix->meta.dim)
 		pgr_hnsw_error_dim(ix, dim);
 	memcpy(x, elements, dim * sizeof(float));
-	if (ix->cls->space == PGR_DISTANCE_COSINE && !normalise(x, dim) && !ix->cls->zero_is_value)
+	if (ix->cls->space == PGR_METRIC_COSINE && !normalise(x, dim) && !ix->cls->zero_is_value)
 		return false;
-	if (ix->cls->space == PGR_DISTANCE_NEG_IP && !query)
+	if (ix->cls->space == PGR_METRIC_IP && !query)
 		*aux = -(float) Min(pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (x, x, dim),
 							PGR_CODE8_MAX_NORM * PGR_CODE8_MAX_NORM);
 	for (int i = 0; query && ix->query_scale != 1 && i < dim; i++)
@@ -298,13 +298,13 @@ pgr_hnsw_make_row(const PgrHnswIndex *ix, ItemPointer tid, const struct varlena 
 double
 pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
 {
-	switch (ix->cls->kind)
+	switch (ix->cls->metric)
 	{
-		case PGR_DISTANCE_COSINE:
+		case PGR_METRIC_COSINE:
 			return 2 * distance;
-		case PGR_DISTANCE_NEG_IP:
+		case PGR_METRIC_IP:
 			return norm2 + 2 * ix->query_scale * distance;
-		case PGR_DISTANCE_HAMMING:
+		case PGR_METRIC_HAMMING:
 			return distance;
 		default:
 			return distance * distance;
@@ -314,13 +314,13 @@ pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
 double
 pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
 {
-	switch (ix->cls->kind)
+	switch (ix->cls->metric)
 	{
-		case PGR_DISTANCE_COSINE:
+		case PGR_METRIC_COSINE:
 			return distance / 2;
-		case PGR_DISTANCE_NEG_IP:
+		case PGR_METRIC_IP:
 			return (distance - norm2) / 2 / ix->query_scale;
-		case PGR_DISTANCE_HAMMING:
+		case PGR_METRIC_HAMMING:
 			return distance > 0 ? distance : 0;
 		default:
 			return distance > 0 ? sqrt(distance) : 0;

@@ -411,7 +411,7 @@ find_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p
 	const PgrHnswHit *hits;
 
 	pgr_hnsw_search_hits(s, &hits);
-	for (uint32 i = 0; i < n && (i == 0 || ix->cls->space == PGR_DISTANCE_NEG_IP); i++)
+	for (uint32 i = 0; i < n && (i == 0 || ix->cls->space == PGR_METRIC_IP); i++)
 	{
 		const PgrCode8 *other;
 		const int8 *code = pgr_hnsw_search_code(s, sorted[i].hit, &other);
@@ -652,7 +652,7 @@ is_coarse(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswHitDistan
 		double		d = pgr_code8_distance(&point->head, point->code, other, code,
 										   ix->meta.padded) - other->aux;
 
-		if (d >= limit && ix->cls->space != PGR_DISTANCE_NEG_IP)
+		if (d >= limit && ix->cls->space != PGR_METRIC_IP)
 			break;
 		/* of the very same value there may be any number */
 		if (d < limit && memcmp(&point->head, other, sizeof(PgrCode8)) != 0)
@@ -702,7 +702,7 @@ cover_norm(PgrHnswIndex *ix, float aux)
 	Buffer		buffer;
 	float		most;
 
-	if (ix->cls->space != PGR_DISTANCE_NEG_IP || -aux <= ix->meta.max_aux)
+	if (ix->cls->space != PGR_METRIC_IP || -aux <= ix->meta.max_aux)
 		return;
 	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));

@@ -398,7 +398,7 @@ find_shifts(const PgrHnswIndex *ix, const PgrHnswListSample *s, const uint32 *ro
 	uint32	   *counts = palloc0(Max(k, 1) * sizeof(uint32));
 
 	memcpy(shift, norm2, k * sizeof(float));
-	for (uint32 i = 0; ix->cls->space == PGR_DISTANCE_NEG_IP && i < n; i++)
+	for (uint32 i = 0; ix->cls->space == PGR_METRIC_IP && i < n; i++)
 	{
 		const PgrCode8 *head = &s->heads[rows[i]];
 		float	   *mean = &shift[list[i]];

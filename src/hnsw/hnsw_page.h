@@ -40,7 +40,7 @@ typedef struct PgrHnswMeta
 	uint16		nodes_per_page; /* 1 if a node takes several pages */
 	uint16		parts;			/* pages of a node */
 	uint16		filter_size;	/* bytes of filter values beside a tid, even */
-	uint8		kind;			/* PgrDistanceKind */
+	uint8		kind;			/* PgrMetric */
 	uint8		storage;		/* PgrVecStorage */
 	uint8		edge_bits;		/* of an edge's code a coordinate: 1, 2, 4 */
 	uint8		main_frame;		/* of frames that are about as near; or PGR_HNSW_NO_FRAME */

@@ -381,7 +381,7 @@ pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) nodes);
 	reach_entries(&r);
 	follow(&r);
-	if (r.nreached < nodes && (ix->cls->space != PGR_DISTANCE_NEG_IP ||
+	if (r.nreached < nodes && (ix->cls->space != PGR_METRIC_IP ||
 							   nodes - r.nreached <= SHORT_SHARE * nodes))
 		link_unreached(&r, nblocks);
 	pfree(r.reached);

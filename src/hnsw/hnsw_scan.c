@@ -295,7 +295,7 @@ start_conditions(IndexScanDesc scan, HnswScan *s)
 		bounded = false;
 	}
 	s->ended = s->radius.none || (bounded && s->query == NULL) ||
-		(s->radius.at_most < 0 && s->ix->cls->kind != PGR_DISTANCE_NEG_IP);
+		s->radius.at_most < pgr_distances[s->ix->cls->metric].least;
 	s->radius_code = bounded && !s->ended && s->ix->cls->exact
 		? pgr_hnsw_to_code_distance(s->ix, s->radius.at_most, s->norm2) : INFINITY;
 	if (n == 0)

@@ -101,7 +101,7 @@ pgr_hnsw_search_begin(const PgrHnswIndex *ix, PgrHnswPoint *point, bool keep_cod
 	s->ix = ix;
 	s->context = CurrentMemoryContext;
 	s->given = s->point = point;
-	if (keep_codes && ix->cls->space == PGR_DISTANCE_NEG_IP)
+	if (keep_codes && ix->cls->space == PGR_METRIC_IP)
 	{
 		s->point = palloc(sizeof(PgrHnswPoint));
 		pgr_hnsw_point_stretch(point, s->point);
@@ -357,7 +357,7 @@ static void
 start(PgrHnswSearch *s)
 {
 	bool		all = s->ix->meta.nframes <= 1 || s->point->value == NULL ||
-		s->ix->cls->space == PGR_DISTANCE_NEG_IP;
+		s->ix->cls->space == PGR_METRIC_IP;
 	uint32		starts;
 
 	score_entries(s, all);

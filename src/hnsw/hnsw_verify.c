@@ -36,7 +36,7 @@ is_of_column(Relation rel, const PgrHnswMeta *meta)
 	const PgrFilterColumns *filters = pgr_filter_columns(rel);
 	int			typmod = TupleDescAttr(RelationGetDescr(rel), 0)->atttypmod;
 
-	return meta->kind == cls->kind && typmod > 0 && meta->dim == cls->dim(typmod) &&
+	return meta->kind == cls->metric && typmod > 0 && meta->dim == cls->dim(typmod) &&
 		meta->value_size == pgr_vecclass_kept_size(cls, meta->storage, typmod) &&
 		meta->filter_size == (filters == NULL ? 0 : filters->size);
 }

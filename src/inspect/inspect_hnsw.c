@@ -575,7 +575,7 @@ check_directory(Check *c)
 	check_squares(c, l->centres, l->norm2, meta->lists, "a list");
 	check_squares(c, l->group_centres, l->group_norm2, PGR_HNSW_LIST_GROUPS(meta), "a group of lists");
 	/* beside inner products that is all which ranks them */
-	for (uint32 k = 0; k < meta->lists && c->ix->cls->space != PGR_DISTANCE_NEG_IP; k++)
+	for (uint32 k = 0; k < meta->lists && c->ix->cls->space != PGR_METRIC_IP; k++)
 		if (l->shift[k] != l->norm2[k])
 			report(c, k, "a list has a wrong centre");
 }

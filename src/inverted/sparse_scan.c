@@ -226,9 +226,9 @@ refine(PgrInvScan *s, PgrSparseScan *x, PgrHit *hit)
 	if (value == NULL)
 		return;					/* not visible */
 	row = MemoryContextAlloc(s->context, sizeof(ExactRow));
-	row->score = pgr_kernel->sparse_ip(value->indices, PGR_SPARSE_VALUES(value), value->nnz,
-									   x->query->indices, PGR_SPARSE_VALUES(x->query),
-									   x->query->nnz);
+	row->score = pgr_sparse_dist[PGR_METRIC_IP] (value->indices, PGR_SPARSE_VALUES(value),
+												 value->nnz, x->query->indices,
+												 PGR_SPARSE_VALUES(x->query), x->query->nnz);
 	row->tid = hit->tid;
 	pairingheap_add(x->rows, &row->node);
 }

@@ -34,15 +34,32 @@ typedef enum PgrElem
 	PGR_ELEM_COUNT
 } PgrElem;
 
+/*
+ * What operators order by; types/distance.h tells what they return. Index files have
+ * these numbers, so a further one comes at the end.
+ */
 typedef enum PgrMetric
 {
-	PGR_METRIC_L2SQ,			/* sum (a-b)^2 */
-	PGR_METRIC_IP,				/* sum a*b */
+	PGR_METRIC_L2,				/* kernels give its square, sum (a-b)^2 */
+	PGR_METRIC_IP,				/* sum a*b; operators, its negative */
 	PGR_METRIC_COSINE,			/* similarity: ip / (|a| |b|), in [-1, 1]; NaN if
-								 * either norm is 0 */
+								 * either norm is 0; operators, 1 - it */
 	PGR_METRIC_L1,				/* sum |a-b| */
+	PGR_METRIC_HAMMING,			/* of bits */
+	PGR_METRIC_JACCARD,			/* of bits */
+	PGR_METRIC_MAXSIM,			/* of tokens */
 	PGR_METRIC_COUNT
 } PgrMetric;
+
+/*
+ * The metrics of elements, DO(prefix, name, metric, what its sums are made of): all of
+ * them have kernels for every element type, and for sparse arrays.
+ */
+#define PGR_ELEMENT_METRICS(DO, prefix) \
+	DO(prefix, l2, PGR_METRIC_L2, DIFFERENCES) \
+	DO(prefix, ip, PGR_METRIC_IP, PRODUCTS) \
+	DO(prefix, cosine, PGR_METRIC_COSINE, PRODUCTS) \
+	DO(prefix, l1, PGR_METRIC_L1, DIFFERENCES)
 
 /* Instruction sets, weakest first within an architecture. */
 typedef enum PgrSimd
@@ -100,6 +117,7 @@ typedef struct PgrKernelTable
 	PgrSimd		simd;
 	const char *name;			/* as in the setting pgretrieve.simd */
 
+	/* NULL for what is no metric of elements */
 	PgrDistFn	dist[PGR_ELEM_COUNT][PGR_METRIC_COUNT];
 	PgrDistManyFn many[PGR_ELEM_COUNT][PGR_METRIC_COUNT];
 
@@ -110,10 +128,6 @@ typedef struct PgrKernelTable
 	uint64_t	(*hamming) (const uint8_t *a, const uint8_t *b, uint32_t nbytes);
 	/* 1 - |a and b| / |a or b|; 1 if there is no common bit */
 	double		(*jaccard) (const uint8_t *a, const uint8_t *b, uint32_t nbytes);
-
-	PgrSparseFn sparse_ip;
-	PgrSparseFn sparse_l2sq;
-	PgrSparseFn sparse_l1;
 
 	void		(*f16_to_f32) (const PgrHalf *src, float *dst, size_t n);
 	/* round to nearest even; overflow gives an infinity */
@@ -183,7 +197,7 @@ pgr_sums_hold(PgrMetric metric, float sum, float qq, float cc)
 {
 	switch (metric)
 	{
-		case PGR_METRIC_L2SQ:
+		case PGR_METRIC_L2:
 			return sum >= (float) PGR_LEAST_SQUARES && sum <= FLT_MAX;
 		case PGR_METRIC_COSINE:
 			return qq >= (float) PGR_LEAST_SQUARES && qq <= FLT_MAX &&
@@ -201,6 +215,11 @@ extern double pgr_wide_dist(PgrMetric metric, const float *a, const float *b, ui
 extern double pgr_wide_sparse(PgrMetric metric, const int32_t *ai, const float *av, uint32_t an,
 							  const int32_t *bi, const float *bv, uint32_t bn)
 			__attribute__((cold));
+
+/* --- kernel_sparse.c --- */
+
+/* Distances of sparse arrays, as of the dense ones they stand for; by metric. */
+extern const PgrSparseFn pgr_sparse_dist[PGR_METRIC_COUNT];
 
 /* --- kernel_maxsim.c --- */
 

@@ -185,35 +185,30 @@ typedef PgrVf PgrDf;
 #endif
 
 /*
- * The entries of dist and many for one element and metric. fn(verb) names the
- * template's function, so that an element can have a special inner product.
+ * The entries of dist and many for one element and metric, as inlined functions of
+ * kernel_dist_body.h with a constant metric; elem_DIFFERENCES and elem_PRODUCTS name
+ * them, so that an element can have a special inner product.
  */
-#define F32_FN(verb) f32_##verb
-#define F16_FN(verb) f16_##verb
-#define I8_FN(verb) i8_##verb
-#define PGR_DIST_ENTRIES(elem, metric, fn, METRIC) \
-	static double elem##_dist_##metric(const void *a, const void *b, uint32_t dim) \
+#define f32_DIFFERENCES(verb) f32_##verb
+#define f32_PRODUCTS(verb) f32_##verb
+#define f16_DIFFERENCES(verb) f16_##verb
+#define f16_PRODUCTS(verb) f16_##verb
+#define i8_DIFFERENCES(verb) i8_##verb
+#define i8_PRODUCTS(verb) PGR_I8_DOT(verb)
+#define PGR_DIST_FUNCTIONS(elem, name, metric, of) \
+	static double elem##_dist_##name(const void *a, const void *b, uint32_t dim) \
 	{ \
-		return fn(dist)(METRIC, a, b, dim); \
+		return elem##_##of(dist)(metric, a, b, dim); \
 	} \
-	static void elem##_many_##metric(const void *query, const void *codes, size_t stride, \
-									 uint32_t n, uint32_t dim, float *out) \
+	static void elem##_many_##name(const void *query, const void *codes, size_t stride, \
+								   uint32_t n, uint32_t dim, float *out) \
 	{ \
-		fn(many)(METRIC, query, codes, stride, n, dim, out); \
+		elem##_##of(many)(metric, query, codes, stride, n, dim, out); \
 	}
 
-PGR_DIST_ENTRIES(f32, l2sq, F32_FN, PGR_METRIC_L2SQ)
-PGR_DIST_ENTRIES(f32, ip, F32_FN, PGR_METRIC_IP)
-PGR_DIST_ENTRIES(f32, cosine, F32_FN, PGR_METRIC_COSINE)
-PGR_DIST_ENTRIES(f32, l1, F32_FN, PGR_METRIC_L1)
-PGR_DIST_ENTRIES(f16, l2sq, F16_FN, PGR_METRIC_L2SQ)
-PGR_DIST_ENTRIES(f16, ip, F16_FN, PGR_METRIC_IP)
-PGR_DIST_ENTRIES(f16, cosine, F16_FN, PGR_METRIC_COSINE)
-PGR_DIST_ENTRIES(f16, l1, F16_FN, PGR_METRIC_L1)
-PGR_DIST_ENTRIES(i8, l2sq, I8_FN, PGR_METRIC_L2SQ)
-PGR_DIST_ENTRIES(i8, ip, PGR_I8_DOT, PGR_METRIC_IP)
-PGR_DIST_ENTRIES(i8, cosine, PGR_I8_DOT, PGR_METRIC_COSINE)
-PGR_DIST_ENTRIES(i8, l1, I8_FN, PGR_METRIC_L1)
+PGR_ELEMENT_METRICS(PGR_DIST_FUNCTIONS, f32)
+PGR_ELEMENT_METRICS(PGR_DIST_FUNCTIONS, f16)
+PGR_ELEMENT_METRICS(PGR_DIST_FUNCTIONS, i8)
 
 /* ----------
  * Norms and conversions
@@ -446,23 +441,17 @@ maxsim_pack(PgrMaxSimQuery *q, const float *tokens)
 
 #include "kernel/kernel_code_body.h"
 
-#define PGR_METRIC_ROW(what, elem) \
-	{ \
-		[PGR_METRIC_L2SQ] = elem##_##what##_l2sq, [PGR_METRIC_IP] = elem##_##what##_ip, \
-		[PGR_METRIC_COSINE] = elem##_##what##_cosine, [PGR_METRIC_L1] = elem##_##what##_l1 \
-	}
+#define PGR_DIST_ENTRY(functions, name, metric, of) [metric] = functions##_##name,
+#define PGR_METRIC_ROW(functions) {PGR_ELEMENT_METRICS(PGR_DIST_ENTRY, functions)}
 
 const PgrKernelTable PGR_LEVEL_TABLE = {
 	.simd = PGR_LEVEL,
 	.name = PGR_LEVEL_NAME,
-	.dist = {PGR_METRIC_ROW(dist, f32), PGR_METRIC_ROW(dist, f16), PGR_METRIC_ROW(dist, i8)},
-	.many = {PGR_METRIC_ROW(many, f32), PGR_METRIC_ROW(many, f16), PGR_METRIC_ROW(many, i8)},
+	.dist = {PGR_METRIC_ROW(f32_dist), PGR_METRIC_ROW(f16_dist), PGR_METRIC_ROW(i8_dist)},
+	.many = {PGR_METRIC_ROW(f32_many), PGR_METRIC_ROW(f16_many), PGR_METRIC_ROW(i8_many)},
 	.norm = {f32_norm, f16_norm, i8_norm},
 	.hamming = bits_hamming,
 	.jaccard = bits_jaccard,
-	.sparse_ip = pgr_sparse_ip,
-	.sparse_l2sq = pgr_sparse_l2sq,
-	.sparse_l1 = pgr_sparse_l1,
 	.f16_to_f32 = f16_to_f32,
 	.f32_to_f16 = f32_to_f16,
 	.bit_dots = bit_dots,

@@ -34,7 +34,7 @@ E_FN(step)(PgrMetric metric, int ncodes, E_ACC acc[3], E_VEC q, E_VEC c)
 {
 	switch (metric)
 	{
-		case PGR_METRIC_L2SQ:
+		case PGR_METRIC_L2:
 			q = E_SUB(q, c);
 			acc[0] = E_MAC(acc[0], q, q);
 			break;

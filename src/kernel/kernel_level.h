@@ -54,14 +54,6 @@ extern const PgrKernelTable pgr_kernel_neon;
 #endif
 extern const PgrKernelTable pgr_kernel_scalar;
 
-/* kernel_sparse.c: merges gain nothing from vectors, so all levels share them */
-extern double pgr_sparse_ip(const int32_t *ai, const float *av, uint32_t an,
-							const int32_t *bi, const float *bv, uint32_t bn);
-extern double pgr_sparse_l2sq(const int32_t *ai, const float *av, uint32_t an,
-							  const int32_t *bi, const float *bv, uint32_t bn);
-extern double pgr_sparse_l1(const int32_t *ai, const float *av, uint32_t an,
-							const int32_t *bi, const float *bv, uint32_t bn);
-
 /*
  * Loads 0 < n < size bytes into a zeroed block for levels without masked loads;
  * never touches memory beyond src + n. Copies of constant size, because a
@@ -134,6 +126,28 @@ pgr_i8_encode(float x, double factor)
 
 	return (int8_t) (shifted - magic);
 }
+
+/*
+ * The sum of a metric, further elements x and y taken in: what E_FN(step) of
+ * kernel_dist_body.h is to vectors. Once in single and once in double precision.
+ */
+#define PGR_METRIC_STEP(name, type, absolute) \
+	PGR_INLINE type \
+	name(PgrMetric metric, type sum, type x, type y) \
+	{ \
+		switch (metric) \
+		{ \
+			case PGR_METRIC_L2: \
+				return sum + (x - y) * (x - y); \
+			case PGR_METRIC_L1: \
+				return sum + absolute(x - y); \
+			default: \
+				return sum + x * y; \
+		} \
+	}
+
+PGR_METRIC_STEP(pgr_step, float, fabsf)
+PGR_METRIC_STEP(pgr_wide_step, double, fabs)
 
 /* The cosine similarity of kernel.h from its three sums, as pgr_sums_hold holds them. */
 PGR_INLINE double

@@ -76,9 +76,9 @@ ip_merge(const int32_t *ai, const float *av, uint32_t an,
 	return sum;
 }
 
-double
-pgr_sparse_ip(const int32_t *ai, const float *av, uint32_t an,
-			  const int32_t *bi, const float *bv, uint32_t bn)
+static double
+sparse_ip(const int32_t *ai, const float *av, uint32_t an,
+		  const int32_t *bi, const float *bv, uint32_t bn)
 {
 	float		sum = an / GALLOP_RATIO > bn ? ip_gallop(bi, bv, bn, ai, av, an)
 		: bn / GALLOP_RATIO > an ? ip_gallop(ai, av, an, bi, bv, bn)
@@ -89,9 +89,23 @@ pgr_sparse_ip(const int32_t *ai, const float *av, uint32_t an,
 	return sum;
 }
 
-/* Sum of (a-b)^2 or, if l1, of |a-b| over the union of the indices. */
+/* Squares are summed in single precision, as the dense kernels do. */
+static double
+sparse_cosine(const int32_t *ai, const float *av, uint32_t an,
+			  const int32_t *bi, const float *bv, uint32_t bn)
+{
+	PgrDistFn	ip = pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP];
+	double		aa = ip(av, av, an);
+	double		bb = ip(bv, bv, bn);
+
+	if (!pgr_sums_hold(PGR_METRIC_COSINE, 0, (float) aa, (float) bb))
+		return pgr_wide_sparse(PGR_METRIC_COSINE, ai, av, an, bi, bv, bn);
+	return pgr_cosine_finish(sparse_ip(ai, av, an, bi, bv, bn), aa, bb);
+}
+
+/* A metric of differences, which have no sign: over the union of the indices. */
 PGR_INLINE double
-sparse_difference(bool l1, const int32_t *ai, const float *av, uint32_t an,
+sparse_difference(PgrMetric metric, const int32_t *ai, const float *av, uint32_t an,
 				  const int32_t *bi, const float *bv, uint32_t bn)
 {
 	float		sum = 0;
@@ -102,31 +116,35 @@ sparse_difference(bool l1, const int32_t *ai, const float *av, uint32_t an,
 	{
 		int32_t		x = ai[i];
 		int32_t		y = bi[j];
+
 		float		diff = (x <= y ? av[i] : 0) - (y <= x ? bv[j] : 0);
 
-		sum += l1 ? fabsf(diff) : diff * diff;
+		sum = pgr_step(metric, sum, diff, 0);
 		i += x <= y;
 		j += y <= x;
 	}
 	for (; i < an; i++)
-		sum += l1 ? fabsf(av[i]) : av[i] * av[i];
+		sum = pgr_step(metric, sum, av[i], 0);
 	for (; j < bn; j++)
-		sum += l1 ? fabsf(bv[j]) : bv[j] * bv[j];
-	if (!pgr_sums_hold(l1 ? PGR_METRIC_L1 : PGR_METRIC_L2SQ, sum, 0, 0))
-		return pgr_wide_sparse(l1 ? PGR_METRIC_L1 : PGR_METRIC_L2SQ, ai, av, an, bi, bv, bn);
+		sum = pgr_step(metric, sum, bv[j], 0);
+	if (!pgr_sums_hold(metric, sum, 0, 0))
+		return pgr_wide_sparse(metric, ai, av, an, bi, bv, bn);
 	return sum;
 }
 
-double
-pgr_sparse_l2sq(const int32_t *ai, const float *av, uint32_t an,
-				const int32_t *bi, const float *bv, uint32_t bn)
-{
-	return sparse_difference(false, ai, av, an, bi, bv, bn);
-}
+#define SPARSE_PRODUCTS(prefix, name, metric)
+#define SPARSE_DIFFERENCES(prefix, name, metric) \
+	static double \
+	prefix##_##name(const int32_t *ai, const float *av, uint32_t an, \
+					const int32_t *bi, const float *bv, uint32_t bn) \
+	{ \
+		return sparse_difference(metric, ai, av, an, bi, bv, bn); \
+	}
+#define SPARSE_FUNCTION(prefix, name, metric, of) SPARSE_##of(prefix, name, metric)
+#define SPARSE_ENTRY(prefix, name, metric, of) [metric] = prefix##_##name,
 
-double
-pgr_sparse_l1(const int32_t *ai, const float *av, uint32_t an,
-			  const int32_t *bi, const float *bv, uint32_t bn)
-{
-	return sparse_difference(true, ai, av, an, bi, bv, bn);
-}
+PGR_ELEMENT_METRICS(SPARSE_FUNCTION, sparse)
+
+const PgrSparseFn pgr_sparse_dist[PGR_METRIC_COUNT] = {
+	PGR_ELEMENT_METRICS(SPARSE_ENTRY, sparse)
+};

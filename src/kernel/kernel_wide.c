@@ -22,8 +22,7 @@ pgr_wide_dist(PgrMetric metric, const float *a, const float *b, uint32_t dim)
 
 		aa += x * x;
 		bb += y * y;
-		sum += metric == PGR_METRIC_L2SQ ? (x - y) * (x - y)
-			: metric == PGR_METRIC_L1 ? fabs(x - y) : x * y;
+		sum = pgr_wide_step(metric, sum, x, y);
 	}
 	return metric == PGR_METRIC_COSINE ? pgr_cosine_finish(sum, aa, bb) : sum;
 }
@@ -47,8 +46,7 @@ pgr_wide_sparse(PgrMetric metric, const int32_t *ai, const float *av, uint32_t a
 
 		aa += x * x;
 		bb += y * y;
-		sum += metric == PGR_METRIC_L2SQ ? (x - y) * (x - y)
-			: metric == PGR_METRIC_L1 ? fabs(x - y) : x * y;
+		sum = pgr_wide_step(metric, sum, x, y);
 		i += in_a;
 		j += in_b;
 	}

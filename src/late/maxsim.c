@@ -21,6 +21,7 @@
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "types/distance.h"
 #include "types/distance_cost.h"
 #include "types/multivector.h"
 #include "utils/array.h"
@@ -213,7 +214,7 @@ pgr_max_sim_within(PG_FUNCTION_ARGS)
 	PgrMultivector *doc = PG_GETARG_MULTIVECTOR_P(0);
 	QueryCache *cache = cache_get(fcinfo, 1);
 
-	pgr_distance_by_name(PG_GETARG_TEXT_PP(3), PGR_DISTANCE_BIT(PGR_DISTANCE_MAXSIM));
+	pgr_distance_by_name(PG_GETARG_TEXT_PP(3), PGR_METRIC_BIT(PGR_METRIC_MAXSIM));
 	if (!best_of_tokens(cache, doc))
 		PG_RETURN_NULL();
 	PG_RETURN_BOOL(pgr_within(-sum_best(cache), PG_GETARG_FLOAT8(2)));

@@ -78,7 +78,7 @@ fill_euclidean(Clustering *c, const float *x, int dim)
 		DIST(c, i, i) = 0;
 		for (int j = 0; j < i; j++)
 			DIST(c, i, j) = DIST(c, j, i) = (float)
-				sqrt(pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_L2SQ]
+				sqrt(pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_L2]
 					 (x + (Size) i * dim, x + (Size) j * dim, dim));
 	}
 }

@@ -7,10 +7,11 @@
 
 #include "postgres.h"
 
+#include "types/distance.h"
 #include "types/elem.h"
 #include "utils/varbit.h"
 
 /* Hamming or Jaccard distance; raises if the lengths differ. */
-extern double pgr_bit_distance(PgrDistanceKind kind, VarBit *a, VarBit *b);
+extern double pgr_bit_distance(PgrMetric metric, VarBit *a, VarBit *b);
 
 #endif							/* PGR_BITVEC_H */

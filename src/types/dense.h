@@ -14,6 +14,7 @@
 #include "base/argcache.h"
 #include "fmgr.h"
 #include "kernel/kernel.h"
+#include "types/distance.h"
 #include "types/distance_cost.h"
 #include "types/elem.h"
 
@@ -88,7 +89,7 @@ extern Datum pgr_dense_normalize(const PgrTypeInfo *type, FunctionCallInfo fcinf
 extern Datum pgr_dense_binary_quantize(const PgrTypeInfo *type, FunctionCallInfo fcinfo);
 extern Datum pgr_dense_subvector(const PgrTypeInfo *type, FunctionCallInfo fcinfo);
 extern double pgr_dense_distance(const PgrTypeInfo *type, const PgrDense *a,
-								 const PgrDense *b, PgrDistanceKind kind);
+								 const PgrDense *b, PgrMetric metric);
 extern Datum pgr_dense_within(const PgrTypeInfo *type, FunctionCallInfo fcinfo);
 
 /* angle between unit vectors in units of pi, from their inner product */

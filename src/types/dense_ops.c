@@ -206,33 +206,19 @@ pgr_spherical_distance(double inner_product)
 
 double
 pgr_dense_distance(const PgrTypeInfo *type, const PgrDense *a, const PgrDense *b,
-				   PgrDistanceKind kind)
+				   PgrMetric metric)
 {
-	const PgrDistFn *dist = pgr_kernel->dist[type->ops->elem];
-
 	pgr_dense_check_same_dim(type, a, b);
-	switch (kind)
-	{
-		case PGR_DISTANCE_L2:
-			return pgr_single_range(sqrt(dist[PGR_METRIC_L2SQ] (a->data, b->data, a->dim)));
-		case PGR_DISTANCE_NEG_IP:
-			return -pgr_single_range(dist[PGR_METRIC_IP] (a->data, b->data, a->dim));
-		case PGR_DISTANCE_COSINE:
-			return 1 - dist[PGR_METRIC_COSINE] (a->data, b->data, a->dim);
-		case PGR_DISTANCE_L1:
-			return pgr_single_range(dist[PGR_METRIC_L1] (a->data, b->data, a->dim));
-		default:
-			elog(ERROR, "distance %d is not one of %s", kind, type->name);
-	}
+	return pgr_distance_finish(metric, pgr_kernel->dist[type->ops->elem][metric]
+							   (a->data, b->data, a->dim));
 }
 
 Datum
 pgr_dense_within(const PgrTypeInfo *type, FunctionCallInfo fcinfo)
 {
-	PgrDistanceKind kind = pgr_distance_by_name(PG_GETARG_TEXT_PP(3),
-												PGR_DISTANCES_VECTOR);
+	PgrMetric	metric = pgr_distance_by_name(PG_GETARG_TEXT_PP(3), PGR_METRICS_OF_VECTORS);
 
 	PG_RETURN_BOOL(pgr_within(pgr_dense_distance(type, PG_GETARG_DENSE_P(0),
-												 PG_GETARG_DENSE_P(1), kind),
+												 PG_GETARG_DENSE_P(1), metric),
 							  PG_GETARG_FLOAT8(2)));
 }

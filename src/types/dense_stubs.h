@@ -30,7 +30,7 @@ STUB(FN(_to_array), return pgr_dense_to_array(TYPE, fcinfo));
 
 /*
  * Distances are the inner loop of exact search: straight from the arguments to
- * the kernel, with the element known at compile time.
+ * the kernel, with element and metric known at compile time.
  */
 #define DISTANCE(name, metric, result) \
 	PG_FUNCTION_INFO_V1(name); \
@@ -43,15 +43,13 @@ STUB(FN(_to_array), return pgr_dense_to_array(TYPE, fcinfo));
 		d = pgr_kernel->dist[PGR_TYPE_ELEM][metric] (a->data, b->data, a->dim); \
 		PG_RETURN_FLOAT8(result); \
 	} \
-	extern int	pgr_no_such_variable
+	extern int	pgr_no_such_variable;
+#define OPERATOR(name, metric) DISTANCE(FN(_##name), metric, pgr_distance_finish(metric, d))
 
-DISTANCE(FN(_l2_distance), PGR_METRIC_L2SQ, pgr_single_range(sqrt(d)));
-DISTANCE(FN(_l2_squared_distance), PGR_METRIC_L2SQ, pgr_single_range(d));
-DISTANCE(FN(_inner_product), PGR_METRIC_IP, pgr_single_range(d));
-DISTANCE(FN(_negative_inner_product), PGR_METRIC_IP, -pgr_single_range(d));
-DISTANCE(FN(_cosine_distance), PGR_METRIC_COSINE, 1 - d);
-DISTANCE(FN(_l1_distance), PGR_METRIC_L1, pgr_single_range(d));
-DISTANCE(FN(_spherical_distance), PGR_METRIC_IP, pgr_spherical_distance(d));
+PGR_VECTOR_DISTANCES(OPERATOR)
+DISTANCE(FN(_l2_squared_distance), PGR_METRIC_L2, pgr_single_range(d))
+DISTANCE(FN(_inner_product), PGR_METRIC_IP, pgr_single_range(d))
+DISTANCE(FN(_spherical_distance), PGR_METRIC_IP, pgr_spherical_distance(d))
 STUB(FN(_within), return pgr_dense_within(TYPE, fcinfo));
 STUB(FN(_distance_support),
 	 return pgr_distance_support(fcinfo, PGR_DENSE_VALUE_SIZE(TYPE)));
@@ -86,6 +84,7 @@ STUB(FN(_combine), return pgr_accum_combine(TYPE, fcinfo));
 STUB(FN(_avg), return pgr_accum_final(TYPE, fcinfo, false));
 STUB(FN(_sum), return pgr_accum_final(TYPE, fcinfo, true));
 
+#undef OPERATOR
 #undef DISTANCE
 #undef STUB
 #undef TYPE

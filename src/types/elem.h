@@ -108,47 +108,4 @@ extern float *pgr_array_to_floats(ArrayType *array, int *n);
  */
 extern void pgr_datum_prefix(Datum d, void *dst, int n);
 
-/* --- metric names of within() --- */
-
-typedef enum PgrDistanceKind
-{
-	PGR_DISTANCE_L2,
-	PGR_DISTANCE_NEG_IP,
-	PGR_DISTANCE_COSINE,
-	PGR_DISTANCE_L1,
-	PGR_DISTANCE_HAMMING,
-	PGR_DISTANCE_JACCARD,
-	PGR_DISTANCE_MAXSIM
-} PgrDistanceKind;
-
-#define PGR_DISTANCE_BIT(kind) (1u << (kind))
-#define PGR_DISTANCES_VECTOR \
-	(PGR_DISTANCE_BIT(PGR_DISTANCE_L2) | PGR_DISTANCE_BIT(PGR_DISTANCE_NEG_IP) | \
-	 PGR_DISTANCE_BIT(PGR_DISTANCE_COSINE) | PGR_DISTANCE_BIT(PGR_DISTANCE_L1))
-#define PGR_DISTANCES_BIT \
-	(PGR_DISTANCE_BIT(PGR_DISTANCE_HAMMING) | PGR_DISTANCE_BIT(PGR_DISTANCE_JACCARD))
-
-/*
- * A metric by name ('l2') or operator ('<->'); only those of the allowed set.
- * Raises 22023 with the list of allowed names.
- */
-extern PgrDistanceKind pgr_distance_by_name(text *name, uint32 allowed);
-
-/*
- * What operators return of a distance: one beyond single precision's range is an infinity,
- * as in pgvector. Not a NaN: kernels give finite values for finite vectors, but for the
- * cosine of a zero vector.
- */
-static inline double
-pgr_single_range(double distance)
-{
-	return unlikely(fabs(distance) > FLT_MAX) ? copysign(INFINITY, distance) : distance;
-}
-
-/* Whether a name or operator is that of a metric. */
-extern bool pgr_distance_is_named(PgrDistanceKind kind, const text *name);
-
-/* distance <= radius; false for a NaN distance, error for a NaN radius */
-extern bool pgr_within(double distance, double radius);
-
 #endif							/* PGR_ELEM_H */

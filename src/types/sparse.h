@@ -10,6 +10,7 @@
 
 #include "base/compat.h"
 #include "fmgr.h"
+#include "types/distance.h"
 #include "types/elem.h"
 
 #define PGR_SPARSE_MAX_DIM 1000000000
@@ -47,7 +48,7 @@ extern bool pgr_sparse_check_nnz(int64 nnz, int dim, struct Node *escontext);
 
 /* --- sparse_ops.c --- */
 
-/* L2, negative inner product, cosine or L1; raises if the dimensions differ */
-extern double pgr_sparse_distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b);
+/* What the operator of a metric returns; raises if the dimensions differ. */
+extern double pgr_sparse_distance(PgrMetric metric, const PgrSparse *a, const PgrSparse *b);
 
 #endif							/* PGR_SPARSE_H */

@@ -21,12 +21,13 @@ check_same_dim(const PgrSparse *a, const PgrSparse *b)
 		pgr_error_dims(&pgr_sparsevec_type, a->dim, b->dim);
 }
 
+/* a kernel's result */
 static double
-apply(PgrSparseFn fn, const PgrSparse *a, const PgrSparse *b)
+apply(PgrMetric metric, const PgrSparse *a, const PgrSparse *b)
 {
 	check_same_dim(a, b);
-	return fn(a->indices, PGR_SPARSE_VALUES(a), a->nnz,
-			  b->indices, PGR_SPARSE_VALUES(b), b->nnz);
+	return pgr_sparse_dist[metric] (a->indices, PGR_SPARSE_VALUES(a), a->nnz,
+									b->indices, PGR_SPARSE_VALUES(b), b->nnz);
 }
 
 /* Euclidean norm in double precision */
@@ -36,48 +37,10 @@ norm(const PgrSparse *s)
 	return pgr_kernel->norm[PGR_ELEM_F32] (PGR_SPARSE_VALUES(s), s->nnz);
 }
 
-/* Sum of squares in single precision, as the dense cosine kernels have it. */
-static double
-square_sum(const PgrSparse *s)
-{
-	const float *values = PGR_SPARSE_VALUES(s);
-
-	return pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (values, values, s->nnz);
-}
-
-/* 1 - cosine; NaN for a zero vector, as for dense vectors */
-static double
-cosine_distance(const PgrSparse *a, const PgrSparse *b)
-{
-	double		ip = apply(pgr_kernel->sparse_ip, a, b);
-	double		aa = square_sum(a);
-	double		bb = square_sum(b);
-	double		sim;
-
-	if (pgr_sums_hold(PGR_METRIC_COSINE, 0, (float) aa, (float) bb))
-		sim = ip / sqrt(aa * bb);
-	else
-		sim = pgr_wide_sparse(PGR_METRIC_COSINE, a->indices, PGR_SPARSE_VALUES(a), a->nnz,
-							  b->indices, PGR_SPARSE_VALUES(b), b->nnz);
-	return 1 - (sim > 1 ? 1 : sim < -1 ? -1 : sim);
-}
-
 double
-pgr_sparse_distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b)
+pgr_sparse_distance(PgrMetric metric, const PgrSparse *a, const PgrSparse *b)
 {
-	switch (kind)
-	{
-		case PGR_DISTANCE_L2:
-			return pgr_single_range(sqrt(apply(pgr_kernel->sparse_l2sq, a, b)));
-		case PGR_DISTANCE_NEG_IP:
-			return -pgr_single_range(apply(pgr_kernel->sparse_ip, a, b));
-		case PGR_DISTANCE_COSINE:
-			return cosine_distance(a, b);
-		case PGR_DISTANCE_L1:
-			return pgr_single_range(apply(pgr_kernel->sparse_l1, a, b));
-		default:
-			elog(ERROR, "distance %d is not one of sparsevec", kind);
-	}
+	return pgr_distance_finish(metric, apply(metric, a, b));
 }
 
 #define DISTANCE(name, expr) \
@@ -88,25 +51,21 @@ pgr_sparse_distance(PgrDistanceKind kind, const PgrSparse *a, const PgrSparse *b
 		PgrSparse  *b = (PgrSparse *) pgr_getarg_detoasted(fcinfo, 1); \
 		PG_RETURN_FLOAT8(expr); \
 	} \
-	extern int	pgr_no_such_variable
+	extern int	pgr_no_such_variable;
+#define OPERATOR(name, metric) DISTANCE(pgr_sparsevec_##name, pgr_sparse_distance(metric, a, b))
 
-DISTANCE(pgr_sparsevec_l2_distance, pgr_sparse_distance(PGR_DISTANCE_L2, a, b));
-DISTANCE(pgr_sparsevec_negative_inner_product, pgr_sparse_distance(PGR_DISTANCE_NEG_IP, a, b));
-DISTANCE(pgr_sparsevec_cosine_distance, pgr_sparse_distance(PGR_DISTANCE_COSINE, a, b));
-DISTANCE(pgr_sparsevec_l1_distance, pgr_sparse_distance(PGR_DISTANCE_L1, a, b));
-DISTANCE(pgr_sparsevec_l2_squared_distance,
-		 pgr_single_range(apply(pgr_kernel->sparse_l2sq, a, b)));
-DISTANCE(pgr_sparsevec_inner_product, pgr_single_range(apply(pgr_kernel->sparse_ip, a, b)));
+PGR_VECTOR_DISTANCES(OPERATOR)
+DISTANCE(pgr_sparsevec_l2_squared_distance, pgr_single_range(apply(PGR_METRIC_L2, a, b)))
+DISTANCE(pgr_sparsevec_inner_product, pgr_single_range(apply(PGR_METRIC_IP, a, b)))
 
 PG_FUNCTION_INFO_V1(pgr_sparsevec_within);
 Datum
 pgr_sparsevec_within(PG_FUNCTION_ARGS)
 {
-	PgrDistanceKind kind = pgr_distance_by_name(PG_GETARG_TEXT_PP(3),
-												PGR_DISTANCES_VECTOR);
+	PgrMetric	metric = pgr_distance_by_name(PG_GETARG_TEXT_PP(3), PGR_METRICS_OF_VECTORS);
 
-	PG_RETURN_BOOL(pgr_within(pgr_sparse_distance(kind, PG_GETARG_SPARSE_P(0),
-									   PG_GETARG_SPARSE_P(1)),
+	PG_RETURN_BOOL(pgr_within(pgr_sparse_distance(metric, PG_GETARG_SPARSE_P(0),
+										  PG_GETARG_SPARSE_P(1)),
 							  PG_GETARG_FLOAT8(2)));
 }
 

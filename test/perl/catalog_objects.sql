@@ -1,7 +1,7 @@
 -- The view catalog_object: one line for each object of the extension, with all that its
 -- definition has, so that two ways to the same catalog can be compared as text. OIDs are
 -- shown as names, objects in schemas by the rules of search_path; columns that no
--- script sets are left out. The extension may have the name of its alias. body: of a
+-- script sets, and array types, are left out. The extension may have the name of its alias. body: of a
 -- function with a parsed one, which servers do not all show alike.
 CREATE VIEW catalog_object AS
 WITH member AS (
@@ -52,7 +52,7 @@ WITH member AS (
 		typsend, typmodin, typmodout, typanalyze, typalign, typstorage, typacl,
 		(SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attnum)
 			FROM pg_attribute WHERE attrelid = typrelid AND typrelid <> 0 AND attnum > 0)), objid, relname
-	FROM member JOIN pg_type t ON t.oid = objid WHERE relname = 'pg_type'
+	FROM member JOIN pg_type t ON t.oid = objid WHERE relname = 'pg_type' AND typcategory <> 'A'
 	UNION ALL
 	SELECT object, concat_ws(' ', amhandler, amtype), objid, relname
 	FROM member JOIN pg_am a ON a.oid = objid WHERE relname = 'pg_am'

@@ -362,3 +362,8 @@ REVOKE CREATE ON SCHEMA public FROM pgr_hs_owner;
 DROP ROLE pgr_hs_owner, pgr_hs_reader;
 DROP FUNCTION hs_same, hs_harm, hs_find;
 DROP SCHEMA hs CASCADE;
+
+-- the floor of an operator: its greatest distance negated, where there is one
+CREATE TABLE hs_floor (id int PRIMARY KEY, v vector(2), b bit(4), s sparsevec(4));
+SELECT op, substring(hybrid_search_sql(NULL::hs_floor, ARRAY[leg(col, op, value)], method => 'cc') from 'norm_[a-z]+\([^)]*\)') FROM (VALUES ('v', '<=>', '[1,2]'), ('v', '<->', '[1,2]'), ('b', '<%>', '0110'), ('b', '<~>', '0110'), ('s', '<#>', '{1:1}/4')) x(col, op, value);
+DROP TABLE hs_floor;
