@@ -302,7 +302,7 @@ CREATE FUNCTION pg_temp.hs_mixed(profile text, w float8 DEFAULT NULL) RETURNS te
 SELECT n, pg_temp.hs_mixed(n), pg_temp.hs_mixed(n, 1) AS one, pg_temp.hs_mixed(n, 0.5) AS half, pg_temp.hs_mixed(n, 'NaN') AS nan FROM unnest(ARRAY['one', 'half', 'default', 'none', 'none_half', 'two']) n;
 -- a table made before there were weights: the rerank replaces
 ALTER TABLE "hs Profiles".rank_profile DROP rerank_weight;
-SELECT n, pg_temp.hs_mixed(n), pg_temp.hs_mixed(n, 0.5) AS half FROM unnest(ARRAY['one', 'default', 'none']) n;
+SELECT n, pg_temp.hs_mixed(n), pg_temp.hs_mixed(n, 0.5) AS half, pg_temp.hs_mixed(n, 'NaN') AS nan, pg_temp.hs_mixed(n, 1.5) AS more FROM unnest(ARRAY['one', 'default', 'none']) n;
 DROP FUNCTION pg_temp.hs_mixed;
 RESET ROLE;
 -- one who is neither the caller nor above the relation's owner is not trusted

@@ -155,7 +155,7 @@ CREATE TABLE qrels (topic text, doc text, grade int, PRIMARY KEY (topic, doc));
     for row in (row for row in rows if len(row) == 5):
         print("   %-25s %8s %10s %11s %12s" % tuple(row))
     print()
-    print(style("1", "   %-52s %8s   %s" % ("nDCG@10, question by question", "mean", "p (by chance)")))
+    print(style("1", "   %-52s %8s   %s" % ("nDCG@10, question by question", "mean", "p (randomisation)")))
     for better, than, difference, p in (row for row in rows if len(row) == 4):
         print("   %-52s %8s   %s" % ("%s, over %s" % (better, than), difference, p))
 
