@@ -14,6 +14,7 @@
 
 #include "inspect/inspect_inverted.h"
 #include "miscadmin.h"
+#include "segment/segment_postings.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 

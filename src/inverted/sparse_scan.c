@@ -20,6 +20,7 @@
 #include "kernel/kernel.h"
 #include "lib/pairingheap.h"
 #include "miscadmin.h"
+#include "segment/segment_postings.h"
 #include "types/sparse.h"
 #include "utils/memutils.h"
 

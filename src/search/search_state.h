@@ -22,6 +22,7 @@
 #define PGR_SEARCH_STATE_H
 
 #include "search/search.h"
+#include "segment/segment_postings.h"
 
 #define PGR_SEARCH_MAX_PRUNED 64	/* terms of a search that search_maxscore.c takes:
 									 * bits of a mask */

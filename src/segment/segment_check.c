@@ -16,7 +16,8 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
-#include "segment/segment_private.h"
+#include "segment/segment_postings.h"
+#include "segment/segment_read.h"
 #include "utils/memutils.h"
 
 typedef struct Check

@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "commands/vacuum.h"
-#include "segment/segment_private.h"
+#include "segment/segment_read.h"
 
 #define ROWS_PER_PAGE (PGR_PAGE_CAPACITY * 8)
 

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "segment/segment_private.h"
+#include "segment/segment_read.h"
 
 typedef struct DictEntry
 {

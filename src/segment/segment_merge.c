@@ -17,7 +17,8 @@
 #include "lib/pairingheap.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
-#include "segment/segment_private.h"
+#include "segment/segment_postings.h"
+#include "segment/segment_read.h"
 #include "utils/memutils.h"
 
 /*

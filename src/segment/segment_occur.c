@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "segment/segment_postings.h"
+#include "segment/segment_cursor.h"
 
 static bool
 is_inline(const PgrPostings *p)
@@ -54,7 +54,7 @@ next_freq_varint(PgrPostings *p)
 	return is_inline(p) ? inline_varint(p, &o->inline_next) : pgr_stream_varint(&o->freq_stream);
 }
 
-/* One posting's frequencies; the encoding is in segment_write.c. */
+/* One posting's frequencies; the encoding is in segment_write_postings.c. */
 static void
 decode_freqs(PgrPostings *p, uint32 *f)
 {
@@ -212,19 +212,4 @@ pgr_postings_occurrences(PgrPostings *p, uint32 *n)
 	decode_posting(p, o->occ);
 	o->current = p->pos;
 	return o->occ;
-}
-
-void
-pgr_occurrences_release(PgrPostingsPriv *priv)
-{
-	PgrOccurrences *o = &priv->occ;
-
-	if (!o->ready)
-		return;
-	pgr_stream_release(&o->freq_stream);
-	pgr_stream_release(&o->position_stream);
-	if (o->freqs)
-		pfree(o->freqs);
-	if (o->occ)
-		pfree(o->occ);
 }

@@ -11,7 +11,7 @@
  */
 #include "postgres.h"
 
-#include "segment/segment_postings.h"
+#include "segment/segment_cursor.h"
 
 #define BLOCK PGR_POSTING_BLOCK
 
@@ -229,13 +229,27 @@ pgr_postings_open(PgrSegment *seg, const PgrTermInfo *info)
 	return p;
 }
 
+/* Releases the pages and memory of occurrences, if any were read. */
+static void
+release_occurrences(PgrOccurrences *o)
+{
+	if (!o->ready)
+		return;
+	pgr_stream_release(&o->freq_stream);
+	pgr_stream_release(&o->position_stream);
+	if (o->freqs)
+		pfree(o->freqs);
+	if (o->occ)
+		pfree(o->occ);
+}
+
 void
 pgr_postings_close(PgrPostings *p)
 {
 	pgr_run_release(&p->priv->view);
 	pgr_run_release(&p->priv->skip_view);
 	pgr_run_release(&p->priv->super_view);
-	pgr_occurrences_release(p->priv);
+	release_occurrences(&p->priv->occ);
 	pfree(p->priv);
 	pfree(p);
 }

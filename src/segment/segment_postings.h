@@ -1,68 +1,136 @@
 /*
  * segment_postings.h
- *		The inside of a postings cursor, for segment_postings.c and
- *		segment_occur.c.
+ *		Cursors over the postings of a term in an open segment.
+ *
+ * A cursor is allocated in the memory context current when it is opened (1.2 kB, more
+ * where occurrences are read), and keeps a page each of postings and skips pinned until it
+ * is closed. All functions raise ERRCODE_INDEX_CORRUPTED for what cannot be.
  */
 #ifndef PGR_SEGMENT_POSTINGS_H
 #define PGR_SEGMENT_POSTINGS_H
 
-#include "segment/segment_private.h"
+#include "segment/segment.h"
 
-/* block + 1 is the first block */
-#define PGR_BEFORE_FIRST PG_UINT32_MAX
-
-/* Where occurrences of the decoded block are read. */
-typedef struct PgrOccurrences
+/*
+ * A cursor over a term's postings. Decodes a block at a time; the block's
+ * arrays are open to inner loops. Weights are decoded when first asked for.
+ */
+typedef struct PgrPostings
 {
-	bool		ready;			/* streams are initialised */
-	uint32		block;			/* block that the state below belongs to */
+	uint32		doc;			/* current document, PGR_NO_DOC at the end */
 
-	/* frequencies by field, decoded for a whole block: [n][nfields] */
-	uint32		freqs_n;
-	uint32	   *freqs;
-	PgrStream	freq_stream;
+	/* decoded block: ndocs = 0 if none */
+	uint32		ndocs;			/* postings in it */
+	uint32		pos;			/* of doc */
+	uint32		last;			/* its last document */
+	bool		weights_valid;
 
-	/* positions, decoded posting by posting */
-	PgrStream	position_stream;
-	uint32		next;			/* posting whose positions come next */
-	const uint8 *inline_next;	/* the same for inline postings */
-	uint32		current;		/* posting that occ holds, or PGR_NO_DOC */
-	uint32		nocc;
-	Size		occ_size;
-	uint32	   *occ;
-} PgrOccurrences;
+	/* shallow position: the block that would hold the target last asked for */
+	uint32		block_last;		/* its last document */
+	PgrBound	block_bound;
 
-typedef struct PgrPostingsPriv
+	uint32		docs[PGR_POSTING_BLOCK];	/* PGR_NO_DOC from ndocs on */
+	uint32		weights[PGR_POSTING_BLOCK];
+
+	PgrTermInfo info;
+	struct PgrPostingsPriv *priv;
+} PgrPostings;
+
+/* Before the first posting: doc = PGR_NO_DOC until the first advance or next. */
+extern PgrPostings *pgr_postings_open(PgrSegment *seg, const PgrTermInfo *info);
+extern void pgr_postings_close(PgrPostings *p);
+
+/*
+ * Decodes the block with the first document >= target, but no block before the
+ * decoded one; false at the end. Leaves pos and doc at that document.
+ */
+extern bool pgr_postings_seek_block(PgrPostings *p, uint32 target);
+
+/*
+ * Decodes the next block and stands on its first posting; false at the end. For
+ * loops over the arrays.
+ */
+extern bool pgr_postings_next_block(PgrPostings *p);
+
+/*
+ * First element >= target among 128 ascending ones, the last of which is. A
+ * search of fixed depth: its compares become conditional moves.
+ */
+static inline uint32
+pgr_block_search(const uint32 *docs, uint32 target)
 {
-	PgrSegment *seg;
-	MemoryContext context;		/* the cursor's */
-	uint32		nblocks;
-	uint32		nsupers;		/* 0 if there is no second level */
-	uint64		first_skip;
-	uint64		first_super;
-	PgrRunView	view;			/* postings page of the decoded block */
-	PgrRunView	skip_view;
-	PgrRunView	super_view;
+	const uint32 *base = docs;
 
-	/* the decoded block */
-	uint32		block;			/* PGR_BEFORE_FIRST; nblocks at the end */
-	uint16		offset;
-	uint8		doc_bits;
-	uint8		weight_bits;
+	StaticAssertStmt(PGR_POSTING_BLOCK == 128, "search depth");
+	base += base[63] < target ? 64 : 0;
+	base += base[31] < target ? 32 : 0;
+	base += base[15] < target ? 16 : 0;
+	base += base[7] < target ? 8 : 0;
+	base += base[3] < target ? 4 : 0;
+	base += base[1] < target ? 2 : 0;
+	base += base[0] < target ? 1 : 0;
+	return (uint32) (base - docs);
+}
 
-	/* the shallow position */
-	uint32		shallow;		/* block */
-	uint32		shallow_before; /* last document before it, or 0 */
-	bool		decoded;		/* of a term with one block: that is in the arrays */
+/*
+ * First document >= target; PGR_NO_DOC at the end. Once positioned, target must
+ * be above doc.
+ */
+static inline uint32
+pgr_postings_advance(PgrPostings *p, uint32 target)
+{
+	if (likely(p->ndocs > 0 && target <= p->last))
+	{
+		p->pos = pgr_block_search(p->docs, target);
+		return p->doc = p->docs[p->pos];
+	}
+	pgr_postings_seek_block(p, target);
+	return p->doc;
+}
 
-	/* where pgr_postings_bound looked last */
-	uint32		bound_block;
-	uint32		bound_before;
+static inline uint32
+pgr_postings_next(PgrPostings *p)
+{
+	if (likely(p->pos + 1 < p->ndocs))
+		return p->doc = p->docs[++p->pos];
+	pgr_postings_next_block(p);
+	return p->doc;
+}
 
-	const uint8 *inline_rest;	/* after inline postings */
-	PgrOccurrences occ;
-} PgrPostingsPriv;
+/*
+ * Moves the shallow position to the block that holds the first document >=
+ * target, without decoding it: block_last, block_bound. At the end block_last =
+ * PGR_NO_DOC and the bound is empty. Targets ascend.
+ */
+extern void pgr_postings_shallow_slow(PgrPostings *p, uint32 target);
+static inline void
+pgr_postings_shallow(PgrPostings *p, uint32 target)
+{
+	if (target > p->block_last || p->block_last == 0)
+		pgr_postings_shallow_slow(p, target);
+}
 
-extern void pgr_occurrences_release(PgrPostingsPriv *priv);
+/*
+ * An upper bound of all postings in [from, to], from one or more skip levels;
+ * empty if there are none. Independent of both positions.
+ */
+extern void pgr_postings_bound(PgrPostings *p, uint32 from, uint32 to, PgrBound *bound);
+
+/* Decodes the weights of the current block. */
+extern void pgr_postings_load_weights(PgrPostings *p);
+
+/* Weight of the current posting. */
+static inline uint32
+pgr_postings_weight(PgrPostings *p)
+{
+	if (!p->weights_valid)
+		pgr_postings_load_weights(p);
+	return p->weights[p->pos];
+}
+
+/* Occurrences of the current posting, valid until it moves; shape.positions. */
+extern const uint32 *pgr_postings_occurrences(PgrPostings *p, uint32 *n);
+/* Frequencies by field of the current posting into f[nfields]; nfields > 1. */
+extern void pgr_postings_fields(PgrPostings *p, uint32 *f);
 
 #endif							/* PGR_SEGMENT_POSTINGS_H */

@@ -9,7 +9,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "segment/segment_private.h"
+#include "segment/segment_read.h"
 
 PgrSegCounters pgr_seg_counters;
 

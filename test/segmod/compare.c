@@ -7,7 +7,8 @@
 
 #include "miscadmin.h"
 #include "segmod.h"
-#include "segment/segment_private.h"
+#include "segment/segment_postings.h"
+#include "segment/segment_read.h"
 #include "utils/memutils.h"
 
 static void

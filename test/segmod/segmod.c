@@ -15,7 +15,8 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "segmod.h"
-#include "segment/segment_private.h"
+#include "segment/segment_postings.h"
+#include "segment/segment_read.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
