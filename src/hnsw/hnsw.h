@@ -114,6 +114,12 @@ extern void pgr_hnsw_geometry(PgrHnswMeta *meta);
 /* The index as its metapage describes it, in the current context. */
 extern PgrHnswIndex *pgr_hnsw_open(Relation rel);
 
+/*
+ * The same for inserts: opened for a statement's first row, for each other as its metapage is
+ * now. It lives in info's context, which keeps it; *row: a context to be reset after each row.
+ */
+extern PgrHnswIndex *pgr_hnsw_open_for_rows(Relation rel, IndexInfo *info, MemoryContext *row);
+
 /* Copies the directory of lists, PGR_HNSW_DIRECTORY_SIZE bytes, of an open index. */
 extern void pgr_hnsw_copy_directory(const PgrHnswIndex *ix, char *directory);
 
@@ -443,6 +449,10 @@ extern double pgr_hnsw_match_patience(double lists);
  */
 extern double pgr_hnsw_match_effort(double rows, double share, double pages, bool digests,
 									double ef);
+
+/* What it is not below, without pow(): a search asks at each node that it visits. */
+extern double pgr_hnsw_match_least_effort(double rows, double share, double pages, bool digests,
+										  double ef);
 
 /* --- hnsw_search.c: search in pages --- */
 

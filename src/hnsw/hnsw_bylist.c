@@ -233,10 +233,13 @@ pgr_hnsw_search_lists(PgrHnswSearch *s, uint32 ef)
 bool
 pgr_hnsw_lists_are_cheaper(const PgrHnswSearch *s, uint32 ef)
 {
+	bool		digests = s->ix->meta.digest_dims > 0;
 	double		share = Min((s->nhits + 1.5) / Max(s->visited, 1), 1);
 	double		to_come = Max(VISITS_PER_PASSED * ef / share - s->visited, s->visited);
 
 	return s->visited >= LEAST_VISITS &&
-		LISTS_MARGIN * pgr_hnsw_match_effort(s->nodes, share, s->list_pages,
-											 s->ix->meta.digest_dims > 0, ef) < to_come;
+		LISTS_MARGIN * pgr_hnsw_match_least_effort(s->nodes, share, s->list_pages, digests,
+												   ef) < to_come &&
+		LISTS_MARGIN * pgr_hnsw_match_effort(s->nodes, share, s->list_pages, digests,
+											 ef) < to_come;
 }

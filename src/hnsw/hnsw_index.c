@@ -173,6 +173,17 @@ fill_cache(Relation rel, const PgrHnswMeta *meta)
 	rel->rd_amcache = cache;
 }
 
+/* Metapages of the same frames and directory: what inserts change by the way is not compared. */
+static bool
+same_meta(const PgrHnswMeta *a, const PgrHnswMeta *b)
+{
+	PgrHnswMeta like = *a;
+
+	like.insert_block = b->insert_block;
+	like.max_aux = b->max_aux;
+	return memcmp(&like, b, sizeof(PgrHnswMeta)) == 0;
+}
+
 /* Makes sure that the cache has what an index with that metapage has. */
 static void
 check_cache(Relation rel, const PgrHnswMeta *meta)
@@ -181,12 +192,8 @@ check_cache(Relation rel, const PgrHnswMeta *meta)
 
 	/* an invalidation may have taken it away since the index was opened */
 	if (rel->rd_amcache != NULL)
-	{
 		memcpy(&cached, rel->rd_amcache, sizeof(PgrHnswMeta));
-		cached.insert_block = meta->insert_block;
-		cached.max_aux = meta->max_aux;
-	}
-	if (rel->rd_amcache == NULL || memcmp(&cached, meta, sizeof(PgrHnswMeta)) != 0)
+	if (rel->rd_amcache == NULL || !same_meta(&cached, meta))
 		fill_cache(rel, meta);
 }
 
@@ -216,6 +223,56 @@ pgr_hnsw_open(Relation rel)
 	ix->cls = pgr_vecclass(rel, 1);
 	open_rotation(ix);
 	return ix;
+}
+
+/*
+ * Reads the metapage again. False if it has other frames or lists than when it was read last:
+ * then the index must be opened anew.
+ */
+static bool
+reread(PgrHnswIndex *ix)
+{
+	PgrHnswMeta meta;
+
+	pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &meta, sizeof(PgrHnswMeta));
+	if (!same_meta(&ix->meta, &meta))
+		return false;
+	ix->meta = meta;
+	return true;
+}
+
+/* Kept across the inserts of a statement. */
+typedef struct InsertState
+{
+	PgrHnswIndex *ix;
+	MemoryContext opened;		/* of the open index */
+	MemoryContext row;			/* of one row */
+} InsertState;
+
+PgrHnswIndex *
+pgr_hnsw_open_for_rows(Relation rel, IndexInfo *info, MemoryContext *row)
+{
+	InsertState *state = info->ii_AmCache;
+	MemoryContext old;
+
+	if (state == NULL)
+	{
+		state = MemoryContextAllocZero(info->ii_Context, sizeof(InsertState));
+		state->opened = AllocSetContextCreate(info->ii_Context, "hnsw index",
+											  ALLOCSET_DEFAULT_SIZES);
+		state->row = AllocSetContextCreate(info->ii_Context, "hnsw insert",
+										   ALLOCSET_DEFAULT_SIZES);
+		info->ii_AmCache = state;
+	}
+	*row = state->row;
+	if (state->ix != NULL && reread(state->ix))
+		return state->ix;
+	state->ix = NULL;
+	MemoryContextReset(state->opened);
+	old = MemoryContextSwitchTo(state->opened);
+	state->ix = pgr_hnsw_open(rel);
+	MemoryContextSwitchTo(old);
+	return state->ix;
 }
 
 /* x / |x| for cosine; false for the zero vector */

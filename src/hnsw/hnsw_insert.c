@@ -723,18 +723,17 @@ bool
 pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 				Relation heap, IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
 {
-	MemoryContext context;
-	MemoryContext old;
 	PgrHnswIndex *ix;
+	MemoryContext row_context;
+	MemoryContext old;
 	PgrHnswPoint point;
 	struct varlena *value;
 	char	   *row;
 
 	if (isnull[0])
 		return false;
-	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
-	ix = pgr_hnsw_open(index);
+	ix = pgr_hnsw_open_for_rows(index, info, &row_context);
+	old = MemoryContextSwitchTo(row_context);
 	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
 	if (pgr_hnsw_point_value(ix, value, false, &point))
 	{
@@ -745,7 +744,7 @@ pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 		insert_point(ix, &point, row);
 	}
 	MemoryContextSwitchTo(old);
-	MemoryContextDelete(context);
+	MemoryContextReset(row_context);
 	return false;
 }
 

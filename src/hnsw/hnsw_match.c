@@ -155,16 +155,34 @@ pgr_hnsw_match_patience(double lists)
 	return PATIENCE + PATIENCE_SHARE * sqrt(lists);
 }
 
+/* The effort of reading so many lists, of which there are as many as pages. */
+static double
+effort_of(double lists, double pages, double matches, double ef)
+{
+	double		part = Min(1, lists / pages);
+
+	return part * pages + Min(VISITS_PER_EF * ef, part * matches);
+}
+
 double
 pgr_hnsw_match_effort(double rows, double share, double pages, bool digests, double ef)
 {
 	double		matches = Max(rows * share, 1);
-	double		lists = pgr_hnsw_match_patience(pages) +
-		LISTS * pow(pages, LISTS_SIZE) * pow(ef * pages / matches, LISTS_POWER);
-	double		part = Min(1, lists / pages);
 
 	/* without digests there is one list */
 	if (!digests)
 		return pages + matches;
-	return part * pages + Min(VISITS_PER_EF * ef, part * matches);
+	return effort_of(pgr_hnsw_match_patience(pages) +
+					 LISTS * pow(pages, LISTS_SIZE) * pow(ef * pages / matches, LISTS_POWER),
+					 pages, matches, ef);
+}
+
+double
+pgr_hnsw_match_least_effort(double rows, double share, double pages, bool digests, double ef)
+{
+	double		matches = Max(rows * share, 1);
+
+	if (!digests)
+		return pages + matches;
+	return effort_of(pgr_hnsw_match_patience(pages), pages, matches, ef);
 }
