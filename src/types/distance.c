@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "lib/stringinfo.h"
 #include "types/distance.h"
 #include "utils/builtins.h"
