@@ -415,8 +415,8 @@ pgr_radius_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 		clauses = lappend(clauses, radius_clause(root, path, op, rinfo, radius,
 												 Min(was, PGR_WITHIN_SHARE)));
 	}
-	if (clauses == NIL && wants_all(root, path))
-		clauses = list_make1(radius_clause(root, path, op, NULL,
+	if (clauses == NIL ? wants_all(root, path) : root->tuple_fraction == 0)
+		clauses = lappend(clauses, radius_clause(root, path, op, NULL,
 										   float8_const(get_float8_nan()), 1));
 	if (clauses == NIL)
 		return NULL;

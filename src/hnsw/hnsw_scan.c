@@ -21,6 +21,7 @@
 #include "am/sort.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_scan_heap.h"
 #include "lib/pairingheap.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -47,28 +48,14 @@
 /* Of an index of so many nodes all are read before the first row: none is late. */
 #define SMALL_INDEX 1000
 
+/*
+ * Where all rows within a radius are wanted, so many times as many nodes are searched for as
+ * are within it.
+ */
+#define WITHIN_EF 4
+
 /* A scan that goes on completes its search when that costs so many times what it spent. */
 #define SPENT_SHARE 1.0
-
-typedef struct ScanHit
-{
-	double		lower;
-	uint32		hit;
-} ScanHit;
-
-typedef struct ScanRow
-{
-	double		distance;		/* the operator's */
-	ItemPointerData tid;
-} ScanRow;
-
-/* A min-heap of either. */
-typedef struct ScanHeap
-{
-	void	   *at;
-	uint32		n;
-	uint32		size;
-} ScanHeap;
 
 typedef struct HnswScan
 {
@@ -89,8 +76,8 @@ typedef struct HnswScan
 	bool		ended;			/* the whole index was read */
 	bool		past;			/* no row is left, or none within the radius */
 	uint32		taken;			/* hits that were put into the heap */
-	ScanHeap	hits;
-	ScanHeap	rows;
+	PgrScanHeap	hits;
+	PgrScanHeap	rows;
 	PgrSort *sorted;		/* hits that memory had no room for, or NULL */
 	bool		has_sorted;		/* the next of them, with its key: */
 	double		sorted_lower;
@@ -131,71 +118,6 @@ const PgrCounterSet pgr_hnsw_counter_set = {
 	.scans = pgr_hnsw_get_tuple,
 	.of_scan = scan_counters
 };
-
-/* ----------
- * Heaps
- * ----------
- */
-
-/*
- * Both element types begin with their key. Written once for both; elements are
- * small and moved by memcpy of constant size.
- */
-StaticAssertDecl(sizeof(ScanHit) == sizeof(ScanRow) && offsetof(ScanHit, lower) == 0 &&
-				 offsetof(ScanRow, distance) == 0, "heap elements are alike");
-
-static inline double
-key_at(const ScanHeap *h, uint32 i)
-{
-	return ((const ScanRow *) h->at)[i].distance;
-}
-
-static void
-heap_push(MemoryContext context, ScanHeap *h, const void *element)
-{
-	ScanRow    *at;
-	ScanRow		e;
-	uint32		i;
-
-	memcpy(&e, element, sizeof(e));
-	if (h->n == h->size)
-	{
-		Size		size = h->size == 0 ? 64 : mul_size(h->size, 2);
-
-		h->at = h->at == NULL
-			? MemoryContextAllocHuge(context, size * sizeof(ScanRow))
-			: repalloc_huge(h->at, mul_size(size, sizeof(ScanRow)));
-		h->size = size;
-	}
-	at = h->at;
-	for (i = h->n++; i > 0 && at[(i - 1) / 2].distance > e.distance; i = (i - 1) / 2)
-		at[i] = at[(i - 1) / 2];
-	at[i] = e;
-}
-
-static void
-heap_pop(ScanHeap *h, void *element)
-{
-	ScanRow    *at = h->at;
-	ScanRow		last = at[--h->n];
-	uint32		i = 0;
-
-	memcpy(element, &at[0], sizeof(ScanRow));
-	for (;;)
-	{
-		uint32		child = 2 * i + 1;
-
-		if (child >= h->n)
-			break;
-		if (child + 1 < h->n && at[child + 1].distance < at[child].distance)
-			child++;
-		if (last.distance <= at[child].distance)
-			break;
-		at[i] = at[child];
-		i = child;
-	}
-	at[i] = last;
-}
 
 /* ----------
  * Start and end
@@ -277,6 +199,13 @@ start_query(IndexScanDesc scan, HnswScan *s)
 	s->search = pgr_hnsw_search_begin(s->ix, point, false);
 }
 
+/* All rows within the radius are found before the first is returned. */
+static inline bool
+gathers(const HnswScan *s)
+{
+	return s->radius.whole && !isinf(s->radius.at_most);
+}
+
 /*
  * Radius and conditions; the query is known. No distance from NULL is below any radius. From
  * a query without direction it is NaN, which some clauses let pass (1 - distance > 0): what
@@ -298,6 +227,11 @@ start_conditions(IndexScanDesc scan, HnswScan *s)
 		s->radius.at_most < pgr_distances[s->ix->cls->metric].least;
 	s->radius_code = bounded && !s->ended && s->ix->cls->exact
 		? pgr_hnsw_to_code_distance(s->ix, s->radius.at_most, s->norm2) : INFINITY;
+	/* more than one step is not to be done */
+	if (bounded && pgr_hnsw_iterative_scan == PGR_HNSW_ITERATIVE_OFF)
+		s->radius.whole = false;
+	if (gathers(s))
+		s->deviations = CODE_ERRORS_ALL;
 	if (n == 0)
 		return;
 	s->filter = pgr_filter_compile(s->ix->filters, keys, n);
@@ -349,9 +283,9 @@ take_hits(HnswScan *s)
 
 	for (; s->taken < n; s->taken++)
 	{
-		ScanHit		e = {lower_bound(s, &hits[s->taken]), s->taken};
+		PgrScanHit		e = {lower_bound(s, &hits[s->taken]), s->taken};
 
-		heap_push(s->context, &s->hits, &e);
+		pgr_scan_push(s->context, &s->hits, &e);
 	}
 }
 
@@ -370,7 +304,7 @@ static void
 limit_memory(HnswScan *s)
 {
 	Size		budget = (Size) (work_mem * 1024.0 * pgr_hnsw_scan_mem_multiplier);
-	Size		heaps = ((Size) s->hits.size + s->rows.size) * sizeof(ScanRow);
+	Size		heaps = ((Size) s->hits.size + s->rows.size) * sizeof(PgrScanRow);
 
 	if (pgr_hnsw_search_visited(s->search) + pgr_hnsw_count_estimate(s->ix) >
 		pgr_hnsw_max_scan_tuples)
@@ -397,7 +331,7 @@ sort_hits(HnswScan *s)
 }
 
 static void
-put_ranked(HnswScan *s, const ScanRow *row)
+put_ranked(HnswScan *s, const PgrScanRow *row)
 {
 	pgr_sort_put(s->ranked, row->distance,
 					  (uint64) ItemPointerGetBlockNumber(&row->tid) << 16 |
@@ -411,9 +345,9 @@ sort_rows(HnswScan *s)
 	s->ranked = pgr_sort_begin();
 	while (s->rows.n > 0)
 	{
-		ScanRow		row;
+		PgrScanRow		row;
 
-		heap_pop(&s->rows, &row);
+		pgr_scan_pop(&s->rows, &row);
 		put_ranked(s, &row);
 	}
 }
@@ -460,7 +394,7 @@ may_complete(HnswScan *s, bool first)
 	if (pgr_hnsw_search_visited(s->search) + pgr_hnsw_count_estimate(s->ix) >
 		pgr_hnsw_max_scan_tuples)
 		return false;
-	return first ? s->radius.whole || pgr_hnsw_count_estimate(s->ix) <= SMALL_INDEX
+	return first ? (s->radius.whole && !gathers(s)) || pgr_hnsw_count_estimate(s->ix) <= SMALL_INDEX
 		: pgr_hnsw_search_rest_effort(s->search) <=
 		SPENT_SHARE * pgr_hnsw_search_visited(s->search);
 }
@@ -547,7 +481,7 @@ node_distance(HnswScan *s, const PgrHnswHit *hit, double *distance)
 static void
 add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known)
 {
-	ScanRow		row = {0, *tid};
+	PgrScanRow		row = {0, *tid};
 
 	if (known != NULL)
 	{
@@ -569,6 +503,8 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known
 	/* heaps need an order; as in a sort the last. A vector in the index has a distance */
 	if (unlikely(isnan(row.distance)))
 		row.distance = INFINITY;
+	if (gathers(s) && row.distance > s->radius.at_most)
+		return;
 	if (s->returned > 0 && row.distance < s->last)
 	{
 		s->counters.late++;
@@ -578,7 +514,7 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known
 	if (s->ranked != NULL)
 		put_ranked(s, &row);
 	else
-		heap_push(s->context, &s->rows, &row);
+		pgr_scan_push(s->context, &s->rows, &row);
 }
 
 /* Ranks a node's rows, by their values in the table if it does not keep them. */
@@ -617,8 +553,8 @@ static double
 next_lower(const HnswScan *s)
 {
 	if (!s->has_sorted)
-		return key_at(&s->hits, 0);
-	return s->hits.n > 0 ? Min(key_at(&s->hits, 0), s->sorted_lower) : s->sorted_lower;
+		return pgr_scan_key(&s->hits, 0);
+	return s->hits.n > 0 ? Min(pgr_scan_key(&s->hits, 0), s->sorted_lower) : s->sorted_lower;
 }
 
 /* Makes rows of the next hit; there is one. */
@@ -627,11 +563,11 @@ pop_hit(HnswScan *s)
 {
 	const PgrHnswHit *hits;
 
-	if (!s->has_sorted || (s->hits.n > 0 && key_at(&s->hits, 0) <= s->sorted_lower))
+	if (!s->has_sorted || (s->hits.n > 0 && pgr_scan_key(&s->hits, 0) <= s->sorted_lower))
 	{
-		ScanHit		next;
+		PgrScanHit		next;
 
-		heap_pop(&s->hits, &next);
+		pgr_scan_pop(&s->hits, &next);
 		pgr_hnsw_search_hits(s->search, &hits);
 		add_rows(s, &hits[next.hit]);
 		return;
@@ -657,7 +593,7 @@ nearest_is_certain(const HnswScan *s)
 	/* a distance that only leads gives no bound: the ef nearest by it must do, or all */
 	if (!s->ix->cls->exact)
 		return s->popped >= s->ef && !s->ended;
-	return pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2) <= next_lower(s);
+	return pgr_hnsw_to_code_distance(s->ix, pgr_scan_key(&s->rows, 0), s->norm2) <= next_lower(s);
 }
 
 /*
@@ -693,9 +629,12 @@ nearest_is_due(const HnswScan *s)
 static bool
 look_nearer(HnswScan *s)
 {
-	if (!s->went_on || s->ended || s->filter == NULL || s->query == NULL || !s->ix->cls->exact ||
-		!pgr_hnsw_search_nearer(s->search,
-								pgr_hnsw_to_code_distance(s->ix, key_at(&s->rows, 0), s->norm2)))
+	double		nearest;
+
+	if (!s->went_on || s->ended || s->filter == NULL || s->query == NULL || !s->ix->cls->exact)
+		return false;
+	nearest = pgr_hnsw_to_code_distance(s->ix, pgr_scan_key(&s->rows, 0), s->norm2);
+	if (!pgr_hnsw_search_nearer(s->search, nearest))
 		return false;
 	take_hits(s);
 	return true;
@@ -703,7 +642,7 @@ look_nearer(HnswScan *s)
 
 /* The nearest of the rows in the sort, once all hits are rows. */
 static bool
-next_ranked(HnswScan *s, ScanRow *row)
+next_ranked(HnswScan *s, PgrScanRow *row)
 {
 	uint64		tid;
 
@@ -726,13 +665,46 @@ static bool
 is_beyond(const HnswScan *s)
 {
 	return has_hits(s) && next_lower(s) > s->radius_code &&
-		(s->rows.n == 0 || key_at(&s->rows, 0) > s->radius.at_most);
+		(s->rows.n == 0 || pgr_scan_key(&s->rows, 0) > s->radius.at_most);
+}
+
+/*
+ * Finds the rows within the radius, where all are wanted: searches on until the nodes that
+ * are within are few beside those searched for, or the search is completed, which may leave
+ * hits to be ranked. Nothing is late then.
+ */
+static void
+gather(HnswScan *s)
+{
+	uint64		times = WITHIN_EF * (s->ix->cls->exact ? 1 : LED_EF);
+	uint32		within = 0;
+
+	while (!s->ended && (s->taken == 0 || times * within > s->ef) && search_more(s))
+	{
+		while (!s->ended && has_hits(s) && next_lower(s) <= s->radius_code)
+		{
+			uint32		before = s->rows.n;
+
+			CHECK_FOR_INTERRUPTS();
+			pop_hit(s);
+			within += s->rows.n > before;
+		}
+	}
 }
 
 /* The next row in order; false at the end, or where no row is nearer than the radius. */
 static bool
-next_row(HnswScan *s, ScanRow *row)
+next_row(HnswScan *s, PgrScanRow *row)
 {
+	if (gathers(s) && s->taken == 0)
+		gather(s);
+	if (gathers(s) && !s->ended)
+	{
+		if (s->rows.n == 0)
+			return false;
+		pgr_scan_pop(&s->rows, row);
+		return true;
+	}
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -744,7 +716,7 @@ next_row(HnswScan *s, ScanRow *row)
 		{
 			if (look_nearer(s))
 				continue;
-			heap_pop(&s->rows, row);
+			pgr_scan_pop(&s->rows, row);
 			return true;
 		}
 
@@ -768,7 +740,7 @@ pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 {
 	HnswScan   *s = scan->opaque;
 	MemoryContext old;
-	ScanRow		row;
+	PgrScanRow		row;
 	bool		found;
 
 	if (!ScanDirectionIsForward(direction))

@@ -17,7 +17,7 @@ BEGIN
 END $$;
 
 -- How many rows a condition leaves of the nearest k and in all, whether the index gives
--- them as exact search does (but for two that are found late), and whether it evaluates all of the condition itself.
+-- them as exact search does, and whether it evaluates all of the condition itself.
 CREATE FUNCTION same(cond text, k int DEFAULT 10) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   stmt text := format('SELECT array_agg(d ORDER BY n) FROM (SELECT d, row_number() OVER () AS n FROM (SELECT v <-> %1$L AS d FROM f WHERE v IS NOT NULL AND %2$s ORDER BY v <-> %1$L LIMIT %3$s) x) y', pseudo(7, 8)::vector, cond, k);
@@ -40,7 +40,7 @@ BEGIN
   SET LOCAL enable_indexscan = on;
   RETURN coalesce(cardinality(by_scan), 0) || ' of ' || all_scan ||
     CASE WHEN by_index IS DISTINCT FROM by_scan THEN ', other rows' ELSE '' END ||
-    CASE WHEN all_scan - all_index NOT BETWEEN 0 AND 2 THEN ', in all ' || all_index ELSE '' END ||
+    CASE WHEN all_scan <> all_index THEN ', in all ' || all_index ELSE '' END ||
     CASE WHEN plan NOT LIKE '%Index Scan using f\_%' THEN ', no index scan'
          WHEN plan NOT LIKE '%Index Cond%' OR plan LIKE '%Index Cond: (v IS NOT NULL)%' THEN ', not in the index'
          WHEN plan LIKE '%Filter:%' THEN ', partly in the index' ELSE '' END;
