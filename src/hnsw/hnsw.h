@@ -16,7 +16,7 @@
 #include "am/vecclass.h"
 #include "base/chain.h"
 #include "base/compat.h"
-#include "hnsw/hnsw_graph.h"
+#include "graph/graph.h"
 #include "hnsw/hnsw_page.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"

@@ -1,18 +1,15 @@
 /*
- * hnsw_graph.h
+ * graph.h
  *		The graph of a build, in memory: search, selection of neighbours,
- *		insertion, by many processes at once. No postgres.h.
+ *		insertion, by many processes at once. No postgres.h. See README.
  *
- * It is one block of memory without pointers, so that every process may map it
- * elsewhere. Nodes are numbered in the order they were reserved. All vectors are
- * code8 (src/quant); see src/hnsw/README, "Build".
- *
- * Locks: each node has a sequence lock. A writer makes it odd and even again; a
- * reader copies the links and looks whether the number is still the same. No
- * process holds more than one, and none waits for anything while it holds one.
+ * A graph is one block of memory without pointers, so that every process may map
+ * it elsewhere. Nodes are numbered in the order they were reserved. All vectors are
+ * code8 (src/quant). Nothing here allocates, raises, or waits for anything but the
+ * few instructions that another process holds a sequence lock for.
  */
-#ifndef PGR_HNSW_GRAPH_H
-#define PGR_HNSW_GRAPH_H
+#ifndef PGR_GRAPH_H
+#define PGR_GRAPH_H
 
 #include "quant/quant.h"
 
@@ -47,19 +44,19 @@ typedef struct PgrGraphNode
 	bool		written;		/* for whoever writes the graph out */
 	uint32_t	disk_id;		/* likewise */
 	uint32_t	number;			/* the caller's */
-	float		part_norm2;		/* |x|^2 of the code's first g->part coordinates */
+	float		prefix_norm2;	/* |x|^2 of the code's first g->prefix coordinates */
 	int8_t		code[];			/* then degree PgrGraphLinks, then the caller's extra */
 } PgrGraphNode;
 
 typedef struct PgrGraph
 {
 	uint32_t	dim;			/* bytes of a code */
-	uint32_t	part;			/* of them, those that a distance is first told from; or 0 */
-	float		part_error;		/* of such a distance, as a share of it */
+	uint32_t	prefix;			/* of them, those that a distance is first told from; or 0 */
+	float		prefix_error;	/* of such a distance, as a share of it */
 	uint32_t	degree;
 	uint32_t	extra;			/* bytes behind a node's code: tid, filter values */
 	uint32_t	ef_construction;
-	float		max_aux;
+	float		max_aux;		/* pgr_code8_pair_distance */
 	uint32_t	capacity;		/* nodes */
 	uint32_t	count;			/* reserved; may exceed capacity by as many as asked in vain */
 	uint32_t	entry_lock;
@@ -78,15 +75,33 @@ typedef struct PgrGraph
 #define PGR_GRAPH_ENTRIES_MAX 2048
 
 /*
- * How many of the nearest entries a search starts from, in memory or in pages: one more
- * each time an entry stands for twice as many nodes. The nearest may be none of the
- * query's cluster, if each stands for several, and a walk in the wrong one fills the bound.
+ * How many of the nearest of so many entries a search of a graph starts from, in memory
+ * or in pages: one more each time an entry stands for twice as many nodes, from
+ * PGR_GRAPH_NODES_PER_ENTRY on. The nearest may be none of the query's cluster, if each
+ * stands for several, and a walk in the wrong one fills the result.
  */
+#define PGR_GRAPH_LEAST_STARTS 2
 #define PGR_GRAPH_MAX_STARTS 8
-extern uint32_t pgr_graph_starts(double nodes, uint32_t entries);
+#define PGR_GRAPH_NODES_PER_ENTRY 128
 
-/* What one process needs to work on a graph. */
+static inline uint32_t
+pgr_graph_starts(double nodes, uint32_t entries)
+{
+	uint32_t	starts = PGR_GRAPH_LEAST_STARTS;
+
+	for (double room = (double) PGR_GRAPH_NODES_PER_ENTRY * entries; nodes > room; room *= 2)
+		if (++starts == PGR_GRAPH_MAX_STARTS)
+			break;
+	return starts;
+}
+
+/*
+ * What one process needs to work on a graph: the candidates and the visited set of one
+ * search. No two may use it at once.
+ */
 typedef struct PgrGraphScratch PgrGraphScratch;
+
+/* --- graph_mem.c: layout, locks, entries --- */
 
 /* bytes of a node */
 extern size_t pgr_graph_stride(uint32_t dim, uint32_t degree, uint32_t extra);
@@ -153,11 +168,7 @@ extern uint32_t pgr_graph_reserve(PgrGraph *g);
 /* nodes reserved */
 extern uint32_t pgr_graph_count(const PgrGraph *g);
 
-/*
- * Inserts a reserved node whose head, code and extra the caller has filled. A
- * value equal to that of a node becomes a duplicate of it.
- */
-extern void pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id);
+/* --- graph_search.c --- */
 
 /*
  * The nearest nodes of a vector: up to ef, sorted by distance, in out. Returns
@@ -166,7 +177,15 @@ extern void pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id);
 extern uint32_t pgr_graph_search(PgrGraph *g, PgrGraphScratch *s, const PgrCode8 *head,
 								 const int8_t *code, uint32_t ef, PgrGraphLink *out);
 
-/* --- selection of neighbours, also for graphs in pages --- */
+/* --- graph_insert.c --- */
+
+/*
+ * Inserts a reserved node whose head, code and extra the caller has filled. A
+ * value equal to that of a node becomes a duplicate of it.
+ */
+extern void pgr_graph_insert(PgrGraph *g, PgrGraphScratch *s, uint32_t id);
+
+/* --- graph_select.c: selection of neighbours, also for graphs in pages --- */
 
 /*
  * Distance of two candidates, by their position. Only whether it exceeds the bound
@@ -183,4 +202,4 @@ typedef double (*PgrGraphPairFn) (const void *arg, uint32_t a, uint32_t b, float
 extern uint32_t pgr_graph_select(const float *distances, uint32_t n, uint32_t degree,
 								 PgrGraphPairFn pair, const void *arg, uint32_t *chosen);
 
-#endif							/* PGR_HNSW_GRAPH_H */
+#endif							/* PGR_GRAPH_H */

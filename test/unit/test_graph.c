@@ -1,12 +1,12 @@
 /*
- * test_hnsw_graph.c
+ * test_graph.c
  *		The build graph in memory: recall against exact search, selection rule,
  *		duplicates, a full graph, insertion by several threads at once.
  */
 #include <math.h>
 #include <pthread.h>
 
-#include "hnsw/hnsw_graph.h"
+#include "graph/graph.h"
 #include "tap.h"
 
 #define MAX_DIM 512
