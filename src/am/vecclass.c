@@ -34,36 +34,26 @@ dim_of_sketch(int typmod)
 }
 
 static Size
-vector_size(int dim)
-{
-	return PGR_DENSE_SIZE(&pgr_vector_type, dim);
-}
-
-static Size
-halfvec_size(int dim)
-{
-	return PGR_DENSE_SIZE(&pgr_halfvec_type, dim);
-}
-
-static Size
 bit_size(int dim)
 {
 	return VARBITTOTALLEN(dim);
 }
 
-static const float *
-vector_floats(const struct varlena *value, int *dim)
-{
-	*dim = ((const PgrDense *) value)->dim;
-	return pgr_dense_floats(&pgr_vector_type, (const PgrDense *) value);
-}
+/* What a dense type has: the size of a value and its elements. */
+#define DENSE_FUNCTIONS(type, elem) \
+	static Size \
+	type##_size(int dim) \
+	{ \
+		return PGR_DENSE_SIZE(&pgr_##type##_type, dim); \
+	} \
+	static const float * \
+	type##_floats(const struct varlena *value, int *dim) \
+	{ \
+		*dim = ((const PgrDense *) value)->dim; \
+		return pgr_dense_floats(&pgr_##type##_type, (const PgrDense *) value); \
+	}
 
-static const float *
-halfvec_floats(const struct varlena *value, int *dim)
-{
-	*dim = ((const PgrDense *) value)->dim;
-	return pgr_dense_floats(&pgr_halfvec_type, (const PgrDense *) value);
-}
+PGR_DENSE_TYPES(DENSE_FUNCTIONS)
 
 static const float *
 sparsevec_floats(const struct varlena *value, int *dim)
@@ -105,8 +95,8 @@ jaccard_floats(const struct varlena *value, int *dim)
 static const PgrTypeInfo bit_type = {"bit", NULL, 64000, false};
 
 /* What the classes of a type share: type, size, zero_is_value, sketched, dim, floats. */
-#define VECTOR_SHAPE &pgr_vector_type, vector_size, false, false, dim_of_typmod, vector_floats
-#define HALFVEC_SHAPE &pgr_halfvec_type, halfvec_size, false, false, dim_of_typmod, halfvec_floats
+#define DENSE_SHAPE(type) \
+	&pgr_##type##_type, type##_size, false, false, dim_of_typmod, type##_floats
 #define SPARSEVEC_SHAPE &pgr_sparsevec_type, NULL, false, true, dim_of_sketch, sparsevec_floats
 #define HAMMING_SHAPE &bit_type, bit_size, true, false, dim_of_typmod, hamming_floats
 #define JACCARD_SHAPE &bit_type, bit_size, true, false, dim_of_typmod, jaccard_floats
@@ -139,21 +129,17 @@ with_distance(PgrVecClass *cls, PgrMetric metric)
 		PG_RETURN_POINTER(with_distance(&cls, metric)); \
 	}
 
-#define VECTOR_ROW(prefix, name, metric, of) \
-	VECTOR_CLASS(pgr_vector_##name##_class, VECTOR_SHAPE, metric, \
-				 pgr_dense_distance(&pgr_vector_type, (const PgrDense *) a, \
+#define DENSE_CLASS(type, name, metric, of) \
+	VECTOR_CLASS(pgr_##type##_##name##_class, DENSE_SHAPE(type), metric, \
+				 pgr_dense_distance(&pgr_##type##_type, (const PgrDense *) a, \
 									(const PgrDense *) b, metric))
-#define HALFVEC_ROW(prefix, name, metric, of) \
-	VECTOR_CLASS(pgr_halfvec_##name##_class, HALFVEC_SHAPE, metric, \
-				 pgr_dense_distance(&pgr_halfvec_type, (const PgrDense *) a, \
-									(const PgrDense *) b, metric))
-#define SPARSEVEC_ROW(prefix, name, metric, of) \
+#define DENSE_CLASSES(type, elem) PGR_ELEMENT_METRICS(DENSE_CLASS, type)
+#define SPARSEVEC_CLASS(prefix, name, metric, of) \
 	VECTOR_CLASS(pgr_sparsevec_##name##_class, SPARSEVEC_SHAPE, metric, \
 				 pgr_sparse_distance(metric, (const PgrSparse *) a, (const PgrSparse *) b))
 
-PGR_ELEMENT_METRICS(VECTOR_ROW,)
-PGR_ELEMENT_METRICS(HALFVEC_ROW,)
-PGR_ELEMENT_METRICS(SPARSEVEC_ROW,)
+PGR_DENSE_TYPES(DENSE_CLASSES)
+PGR_ELEMENT_METRICS(SPARSEVEC_CLASS,)
 VECTOR_CLASS(pgr_bit_hamming_class, HAMMING_SHAPE, PGR_METRIC_HAMMING,
 			 pgr_bit_distance(PGR_METRIC_HAMMING, (VarBit *) a, (VarBit *) b))
 VECTOR_CLASS(pgr_bit_jaccard_class, JACCARD_SHAPE, PGR_METRIC_JACCARD,

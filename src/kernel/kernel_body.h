@@ -65,83 +65,34 @@ typedef PgrVf PgrDf;
 
 #define E_NAME f32
 #define E_ELEM float
-#define E_QELEM float
-#define E_VEC PgrDf
-#define E_LANES PGR_DF_LANES
 #define E_LOAD PGR_DF_LOAD
 #define E_LOAD_PART PGR_DF_LOAD_PART
-#define E_QLOAD PGR_DF_LOAD
-#define E_QLOAD_PART PGR_DF_LOAD_PART
-#define E_ACC PgrDf
-#define E_ZERO PGR_DF_ZERO
-#define E_ADD PGR_DF_ADD
-#define E_SUB PGR_DF_SUB
-#define E_MAC PGR_DF_FMA
-#define E_ADD_ABS PGR_DF_ADD_ABS
-#define E_SUM PGR_DF_SUM
-#define E_RESULT float
-#define E_UNROLL 4
-#define E_CODES PGR_CODES
 #define E_HOLD pgr_sums_hold
 #define E_WIDE pgr_wide_dist
 #include "kernel/kernel_dist_body.h"
 
 #define E_NAME f16
 #define E_ELEM PgrHalf
-#define E_QELEM PgrHalf
-#define E_VEC PgrDf
-#define E_LANES PGR_DF_LANES
 #define E_LOAD PGR_DF_LOAD_F16
 #define E_LOAD_PART PGR_DF_LOAD_F16_PART
-#define E_QLOAD PGR_DF_LOAD_F16
-#define E_QLOAD_PART PGR_DF_LOAD_F16_PART
-#define E_ACC PgrDf
-#define E_ZERO PGR_DF_ZERO
-#define E_ADD PGR_DF_ADD
-#define E_SUB PGR_DF_SUB
-#define E_MAC PGR_DF_FMA
-#define E_ADD_ABS PGR_DF_ADD_ABS
-#define E_SUM PGR_DF_SUM
-#define E_RESULT float
-#define E_UNROLL 4
-#define E_CODES PGR_CODES
-#define E_HOLD(metric, sum, qq, cc) true
-#define E_WIDE(metric, query, code, dim) 0
 #include "kernel/kernel_dist_body.h"
 
 /* f32 query against f16 codes: only for MaxSim of short queries */
 #define E_NAME f32f16
 #define E_ELEM PgrHalf
 #define E_QELEM float
-#define E_VEC PgrDf
-#define E_LANES PGR_DF_LANES
 #define E_LOAD PGR_DF_LOAD_F16
 #define E_LOAD_PART PGR_DF_LOAD_F16_PART
 #define E_QLOAD PGR_DF_LOAD
 #define E_QLOAD_PART PGR_DF_LOAD_PART
-#define E_ACC PgrDf
-#define E_ZERO PGR_DF_ZERO
-#define E_ADD PGR_DF_ADD
-#define E_SUB PGR_DF_SUB
-#define E_MAC PGR_DF_FMA
-#define E_ADD_ABS PGR_DF_ADD_ABS
-#define E_SUM PGR_DF_SUM
-#define E_RESULT float
-#define E_UNROLL 4
-#define E_CODES PGR_CODES
-#define E_HOLD(metric, sum, qq, cc) true
-#define E_WIDE(metric, query, code, dim) 0
 #include "kernel/kernel_dist_body.h"
 
 #define E_NAME i8
 #define E_ELEM int8_t
-#define E_QELEM int8_t
 #define E_VEC PgrVw
 #define E_LANES PGR_VW_LANES
 #define E_LOAD PGR_VW_LOAD
 #define E_LOAD_PART PGR_VW_LOAD_PART
-#define E_QLOAD PGR_VW_LOAD
-#define E_QLOAD_PART PGR_VW_LOAD_PART
 #define E_ACC PgrVi
 #define E_ZERO PGR_VI_ZERO
 #define E_ADD PGR_VI_ADD
@@ -150,22 +101,15 @@ typedef PgrVf PgrDf;
 #define E_ADD_ABS PGR_VI_ADD_ABS
 #define E_SUM PGR_VI_SUM
 #define E_RESULT int64_t
-#define E_UNROLL 4
-#define E_CODES PGR_CODES
-#define E_HOLD(metric, sum, qq, cc) true
-#define E_WIDE(metric, query, code, dim) 0
 #include "kernel/kernel_dist_body.h"
 
 #ifdef PGR_I8_DOT_MAC
 #define E_NAME i8dot
 #define E_ELEM int8_t
-#define E_QELEM int8_t
 #define E_VEC PGR_I8_DOT_VEC
 #define E_LANES PGR_I8_DOT_LANES
 #define E_LOAD PGR_I8_DOT_LOAD
 #define E_LOAD_PART PGR_I8_DOT_LOAD_PART
-#define E_QLOAD PGR_I8_DOT_LOAD
-#define E_QLOAD_PART PGR_I8_DOT_LOAD_PART
 #define E_ACC PGR_I8_DOT_ACC
 #define E_ZERO PGR_I8_DOT_ZERO
 #define E_ADD PGR_I8_DOT_ADD
@@ -175,9 +119,6 @@ typedef PgrVf PgrDf;
 #define E_SUM PGR_I8_DOT_SUM
 #define E_RESULT int64_t
 #define E_UNROLL PGR_I8_DOT_UNROLL
-#define E_CODES PGR_CODES
-#define E_HOLD(metric, sum, qq, cc) true
-#define E_WIDE(metric, query, code, dim) 0
 #include "kernel/kernel_dist_body.h"
 #define PGR_I8_DOT(verb) i8dot_##verb
 #else

@@ -2,7 +2,8 @@
  * kernel_dist_body.h
  *		Template: sums over one query and several codes of one element type.
  *
- * Included by kernel_body.h once per element type; undefines its parameters:
+ * Included by kernel_body.h once per element type; undefines its parameters. Name,
+ * element and loads are needed; the others are for elements that are no floats:
  *
  *	E_NAME					prefix of the functions made here
  *	E_ELEM E_QELEM			element of a code, of a query
@@ -23,6 +24,39 @@
  * a constant metric. A code's sums are added in the same order whether it is
  * scored alone or with others, so many gives dist's results bit for bit.
  */
+/* Where nothing else is said: a query's elements are a code's, */
+#ifndef E_QELEM
+#define E_QELEM E_ELEM
+#endif
+#ifndef E_QLOAD
+#define E_QLOAD E_LOAD
+#define E_QLOAD_PART E_LOAD_PART
+#endif
+/* the loads give single precision, which is what is summed, */
+#ifndef E_VEC
+#define E_VEC PgrDf
+#define E_LANES PGR_DF_LANES
+#define E_ACC PgrDf
+#define E_ZERO PGR_DF_ZERO
+#define E_ADD PGR_DF_ADD
+#define E_SUB PGR_DF_SUB
+#define E_MAC PGR_DF_FMA
+#define E_ADD_ABS PGR_DF_ADD_ABS
+#define E_SUM PGR_DF_SUM
+#define E_RESULT float
+#endif
+/* and sums are held. */
+#ifndef E_HOLD
+#define E_HOLD(metric, sum, qq, cc) true
+#define E_WIDE(metric, query, code, dim) 0
+#endif
+#ifndef E_UNROLL
+#define E_UNROLL 4
+#endif
+#ifndef E_CODES
+#define E_CODES PGR_CODES
+#endif
+
 #define E_CAT2(a, b) a##_##b
 #define E_CAT(a, b) E_CAT2(a, b)
 #define E_FN(verb) E_CAT(E_NAME, verb)

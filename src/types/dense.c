@@ -13,13 +13,10 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-const PgrTypeInfo pgr_vector_type = {
-	"vector", &pgr_elem_ops[PGR_ELEM_F32], PGR_DENSE_MAX_DIM
-};
+#define TYPE_INFO(type, elem) \
+	const PgrTypeInfo pgr_##type##_type = {#type, &pgr_elem_ops[elem], PGR_DENSE_MAX_DIM};
 
-const PgrTypeInfo pgr_halfvec_type = {
-	"halfvec", &pgr_elem_ops[PGR_ELEM_F16], PGR_DENSE_MAX_DIM
-};
+PGR_DENSE_TYPES(TYPE_INFO)
 
 PgrDense *
 pgr_dense_make(const PgrTypeInfo *type, int dim)
@@ -187,4 +184,13 @@ pgr_dense_to_array(const PgrTypeInfo *type, FunctionCallInfo fcinfo)
 		items[i] = Float4GetDatum(x[i]);
 	PG_RETURN_ARRAYTYPE_P(construct_array(items, v->dim, FLOAT4OID, sizeof(float4),
 										  true, TYPALIGN_INT));
+}
+
+Datum
+pgr_dense_cast(const PgrTypeInfo *from, const PgrTypeInfo *to, FunctionCallInfo fcinfo)
+{
+	PgrDense   *v = PG_GETARG_DENSE_P(0);
+
+	PG_RETURN_POINTER(pgr_dense_from_floats(to, pgr_dense_floats(from, v), v->dim,
+											PG_GETARG_INT32(1)));
 }

@@ -39,8 +39,16 @@ StaticAssertDecl(offsetof(PgrDense, data) == 8, "vector header is 8 bytes");
 #define DatumGetPgrDense(d) ((PgrDense *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_DENSE_P(n) DatumGetPgrDense(PG_GETARG_DATUM(n))
 
-extern const PgrTypeInfo pgr_vector_type;
-extern const PgrTypeInfo pgr_halfvec_type;
+/*
+ * The dense types, DO(type, element). A further one is a row here and in
+ * sql/install/tables.tbl, and a file that includes dense_stubs.h.
+ */
+#define PGR_DENSE_TYPES(DO) \
+	DO(vector, PGR_ELEM_F32) \
+	DO(halfvec, PGR_ELEM_F16)
+
+#define PGR_DENSE_TYPE_EXTERN(type, elem) extern const PgrTypeInfo pgr_##type##_type;
+PGR_DENSE_TYPES(PGR_DENSE_TYPE_EXTERN)
 
 /* --- dense.c: construction, input, output --- */
 
@@ -67,6 +75,10 @@ extern Datum pgr_dense_send(const PgrTypeInfo *type, FunctionCallInfo fcinfo);
 extern Datum pgr_dense_coerce(const PgrTypeInfo *type, FunctionCallInfo fcinfo);
 extern Datum pgr_dense_from_array(const PgrTypeInfo *type, FunctionCallInfo fcinfo);
 extern Datum pgr_dense_to_array(const PgrTypeInfo *type, FunctionCallInfo fcinfo);
+
+/* (from, typmod of to, explicit) -> to */
+extern Datum pgr_dense_cast(const PgrTypeInfo *from, const PgrTypeInfo *to,
+							FunctionCallInfo fcinfo);
 
 /* --- dense_ops.c: operators and functions --- */
 

@@ -20,19 +20,11 @@ PG_FUNCTION_INFO_V1(pgr_vector_to_halfvec);
 Datum
 pgr_halfvec_to_vector(PG_FUNCTION_ARGS)
 {
-	PgrDense   *v = PG_GETARG_DENSE_P(0);
-
-	PG_RETURN_POINTER(pgr_dense_from_floats(&pgr_vector_type,
-											pgr_dense_floats(&pgr_halfvec_type, v),
-											v->dim, PG_GETARG_INT32(1)));
+	return pgr_dense_cast(&pgr_halfvec_type, &pgr_vector_type, fcinfo);
 }
 
 Datum
 pgr_vector_to_halfvec(PG_FUNCTION_ARGS)
 {
-	PgrDense   *v = PG_GETARG_DENSE_P(0);
-
-	PG_RETURN_POINTER(pgr_dense_from_floats(&pgr_halfvec_type,
-											pgr_dense_floats(&pgr_vector_type, v),
-											v->dim, PG_GETARG_INT32(1)));
+	return pgr_dense_cast(&pgr_vector_type, &pgr_halfvec_type, fcinfo);
 }

@@ -46,6 +46,13 @@ StaticAssertDecl(offsetof(PgrMultivector, data) == 12, "multivector header is 12
 /* as messages and limits see it, by element */
 extern const PgrTypeInfo pgr_multivector_types[PGR_ELEM_COUNT];
 
+/* An element's number as a value or a client has it: is it one of multivector's? */
+static inline bool
+pgr_multivector_has(unsigned elem)
+{
+	return elem < PGR_ELEM_COUNT && pgr_multivector_types[elem].ops != NULL;
+}
+
 /* Type modifier: the dimension in the low half, the element above it. */
 #define PGR_MULTIVECTOR_TYPMOD(dim, elem) ((int32) ((dim) | (elem) << 16))
 #define PGR_MULTIVECTOR_TYPMOD_DIM(typmod) ((typmod) & 0xffff)

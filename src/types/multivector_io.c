@@ -143,7 +143,7 @@ recv_header(StringInfo buf, int *dim, int *elem, int *count)
 	flags = pq_getmsgbyte(buf);
 	*count = pq_getmsgint(buf, 4);
 
-	if (*elem >= PGR_ELEM_COUNT)
+	if (!pgr_multivector_has(*elem))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("unrecognized multivector element kind %d", *elem)));
@@ -255,7 +255,7 @@ static PgrElem
 elem_by_name(const char *name)
 {
 	for (int elem = 0; elem < PGR_ELEM_COUNT; elem++)
-		if (pg_strcasecmp(name, pgr_elem_ops[elem].name) == 0)
+		if (pgr_multivector_has(elem) && pg_strcasecmp(name, pgr_elem_ops[elem].name) == 0)
 			return elem;
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
