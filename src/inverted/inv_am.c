@@ -115,7 +115,8 @@ delete_from_segment(Relation index, const PgrSegDesc *desc, const PgrSegShape *s
 	stats->num_index_tuples += live;
 	pgr_segment_close(seg);
 	if (live_rows(desc) != live)
-		pgr_inv_set_dead(index, desc->generation, desc->ndocs + desc->nnulls - live);
+		pgr_set_dead(index, &pgr_inv_set, desc->generation,
+					 desc->ndocs + desc->nnulls - live);
 }
 
 /*

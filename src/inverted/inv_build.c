@@ -201,7 +201,7 @@ finish_index(Relation index, const PgrSegDesc *desc)
 	{
 		pgr_wal_begin(&batch, index, true);
 		meta = pgr_inv_meta_add(&batch, index);
-		meta->segments[meta->nsegments++] = *desc;
+		meta->set.segments[meta->ninline++] = *desc;
 		pgr_wal_commit(&batch);
 	}
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_LOG);
@@ -218,7 +218,7 @@ build_serial(Relation heap, Relation index, IndexInfo *info, PgrSegDesc *desc, d
 	reltuples = table_index_build_scan(heap, index, info, false, true, build_callback, &b, NULL);
 	*indtuples = b.indtuples;
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_MERGE);
-	pgr_spill_finish(b.spill, index, pgr_inv_new_generation(index, PGR_INV_BUILD),
+	pgr_spill_finish(b.spill, index, pgr_set_new_generation(index, &pgr_inv_set, PGR_SET_BUILD),
 					 PGR_RUN_BUILDING, desc);
 	return reltuples;
 }
@@ -287,7 +287,8 @@ merge_shared(PgrParallelBuild *p, PgrSegDesc *desc)
 	}
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_MERGE);
 	pgr_spill_merge(p->index, &shape, descs, maps, n,
-					pgr_inv_new_generation(p->index, PGR_INV_BUILD), PGR_RUN_BUILDING, desc, &map);
+					pgr_set_new_generation(p->index, &pgr_inv_set, PGR_SET_BUILD),
+					PGR_RUN_BUILDING, desc, &map);
 	for (int i = 0; i < n; i++)
 		BufFileClose(maps[i]->file);
 }

@@ -2,9 +2,8 @@
  * inv_maintain.c
  *		Merging segments, and who maintains when.
  *
- * Tiers: a segment of n documents is of tier log8(n / 2048), at least 0. When a
- * tier holds MERGE_FANOUT segments they become one. VACUUM does all that is due, and
- * also rewrites segments with many dead documents. An insert that finds the pending
+ * VACUUM does all that is due by tiers (segment/segment_tier.c), and also rewrites
+ * segments with many dead documents. An insert that finds the pending
  * area over its limit seals a part as large as the limit and what it has put itself
  * (a document may be larger than the limit), and merges segments that together have
  * no more pages than a few limits: its work is in proportion to what inserts add. It
@@ -18,11 +17,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#define MERGE_FANOUT 8
-#define MERGE_MOST 64			/* segments that are open at a time */
-#define TIER_BASE 2048
-#define TIERS 11
-
 /* An insert merges this many limits of pending pages, but at least so many pages. */
 #define INSERT_LIMITS 8
 #define INSERT_PAGES 1024
@@ -32,125 +26,38 @@
 #define MANY_EXTENTS 20
 #define WAIT_EXTENTS 24
 
-/* VACUUM rewrites a segment of which more than a tenth is dead, or a fiftieth of a small one. */
-#define REWRITE_DEAD 10
-#define REWRITE_DEAD_SMALL 50
-#define SMALL_SEGMENT 16384
-
-/* --- what to merge ------------------------------------------------------------------ */
-
-static int
-tier_of(const PgrSegDesc *desc)
-{
-	uint32		n = desc->ndocs + desc->nnulls - desc->ndead;
-	int			tier = 0;
-
-	while (n > TIER_BASE)
-	{
-		n /= 8;
-		tier++;
-	}
-	return tier;
-}
+/* --- merging --- */
 
 /*
- * The lowest tier with enough segments not older than a generation, and those of its
- * segments, oldest first, that together have at most max_pages; returns how many.
+ * The index as it is, and everything that it lists left alone by inserts' merges until
+ * the next claim. Maintenance lock held; the merge lock is taken for a moment.
  */
-static int
-choose_tier(const PgrInvMeta *meta, uint32 since, uint64 max_pages, int *chosen)
-{
-	for (int tier = 0; tier < TIERS; tier++)
-	{
-		uint64		pages = 0;
-		int			n = 0;
-
-		for (uint32 i = 0; i < meta->nsegments && n < MERGE_MOST; i++)
-		{
-			const PgrSegDesc *d = &meta->segments[i];
-
-			if (d->generation < since || tier_of(d) != tier || pages + d->npages > max_pages)
-				continue;
-			pages += d->npages;
-			chosen[n++] = i;
-		}
-		if (n >= MERGE_FANOUT)
-			return n;
-	}
-	return 0;
-}
-
-/* A segment with so many dead documents that the statistics show it. */
-static int
-choose_rewrite(const PgrInvMeta *meta, int *chosen)
-{
-	for (uint32 i = 0; i < meta->nsegments; i++)
-	{
-		const PgrSegDesc *d = &meta->segments[i];
-		uint64		rows = (uint64) d->ndocs + d->nnulls;
-		int			part = rows <= SMALL_SEGMENT ? REWRITE_DEAD_SMALL : REWRITE_DEAD;
-
-		if ((uint64) d->ndead * part > rows)
-		{
-			chosen[0] = i;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-/* On the way to one segment: all, or, if they are too many, the smallest. */
-static int
-choose_all(const PgrInvMeta *meta, int *chosen)
-{
-	int			n = 0;
-
-	if (meta->nsegments == 1 && meta->segments[0].ndead == 0)
-		return 0;
-	for (uint32 i = 0; i < meta->nsegments; i++)
-	{
-		int			at = n < MERGE_MOST ? n++ : MERGE_MOST;
-
-		/* by size; what falls out at the end is the largest */
-		while (at > 0 && meta->segments[chosen[at - 1]].npages > meta->segments[i].npages)
-		{
-			if (at < MERGE_MOST)
-				chosen[at] = chosen[at - 1];
-			at--;
-		}
-		if (at < MERGE_MOST)
-			chosen[at] = i;
-	}
-	return n;
-}
-
-/* --- merging --------------------------------------------------------------------------- */
-
-/* Merges the chosen segments (indexes into meta->segments) and publishes. */
 static void
-merge_chosen(Relation index, PgrInvWriter writer, const PgrInvMeta *meta, const int *chosen, int n)
+claim(Relation index, PgrInvMeta *meta)
+{
+	uint32		claimed,
+				n = 0;
+
+	/* an insert that is merging has decided by the last claim */
+	LockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock);
+	claimed = pgr_set_claim(index, &pgr_inv_set);
+	UnlockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock);
+	pgr_inv_meta_copy(index, meta);
+	/* what has been sealed in between is not claimed */
+	for (uint32 i = 0; i < meta->nsegments; i++)
+	{
+		if (meta->segments[i].generation < claimed)
+			meta->segments[n++] = meta->segments[i];
+	}
+	meta->nsegments = n;
+}
+
+static void
+merge_chosen(Relation index, PgrSetWriter writer, const PgrInvMeta *meta, const int *chosen, int n)
 {
 	PgrSegShape shape = pgr_inv_shape(meta);
-	PgrSegment **segs = palloc(n * sizeof(PgrSegment *));
-	uint32	   *gone = palloc(n * sizeof(uint32));
-	PgrInvPublication p = {.writer = writer, .gone = gone, .ngone = n};
-	PgrSegDesc	desc;
-	PgrRunMap  *map;
 
-	for (int i = 0; i < n; i++)
-	{
-		segs[i] = pgr_segment_open(index, &meta->segments[chosen[i]], &shape);
-		gone[i] = meta->segments[chosen[i]].generation;
-	}
-	memset(&desc, 0, sizeof(desc));
-	pgr_segment_merge(index, segs, n, pgr_inv_new_generation(index, writer), &shape,
-					  PGR_RUN_LOGGED, NULL, &desc, &map);
-	for (int i = 0; i < n; i++)
-		pgr_segment_close(segs[i]);
-	if (desc.ndocs + desc.nnulls > 0)
-		p.added = &desc;
-	pgr_inv_publish(index, &p);
-	pgr_inv_sweep(index, 1 << writer);
+	pgr_tier_merge(index, &pgr_inv_set, &shape, writer, meta->segments, chosen, n);
 }
 
 /* One step of what VACUUM or bm25_merge do; false: nothing is left to do. */
@@ -158,21 +65,21 @@ static bool
 merge_step(Relation index, bool all)
 {
 	PgrInvMeta	meta;
-	int			chosen[MERGE_MOST];
+	int			chosen[PGR_TIER_MOST];
 	int			n;
 
-	pgr_inv_claim(index, &meta);
+	claim(index, &meta);
 	if (all)
-		n = choose_all(&meta, chosen);
+		n = pgr_tier_choose_all(meta.segments, meta.nsegments, chosen);
 	else
 	{
-		n = choose_tier(&meta, 0, PG_UINT64_MAX, chosen);
+		n = pgr_tier_choose(meta.segments, meta.nsegments, 0, PG_UINT64_MAX, chosen);
 		if (n == 0)
-			n = choose_rewrite(&meta, chosen);
+			n = pgr_tier_choose_rewrite(meta.segments, meta.nsegments, chosen);
 	}
 	PGR_DEBUG_POINT("inverted-merge");
 	if (n > 0)
-		merge_chosen(index, PGR_INV_MAINTENANCE, &meta, chosen, n);
+		merge_chosen(index, PGR_SET_MAINTENANCE, &meta, chosen, n);
 	return n > 0 && (!all || n < meta.nsegments);
 }
 
@@ -200,14 +107,14 @@ merge_small(Relation index, uint64 max_pages)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	PgrInvMeta	meta;
-	int			chosen[MERGE_MOST];
+	int			chosen[PGR_TIER_MOST];
 	int			n;
 
 	PGR_DEBUG_POINT("inverted-small-merge");
 	pgr_inv_meta_copy(index, &meta);
-	n = choose_tier(&meta, meta.claimed, max_pages, chosen);
+	n = pgr_tier_choose(meta.segments, meta.nsegments, meta.claimed, max_pages, chosen);
 	if (n > 0)
-		merge_chosen(index, PGR_INV_SMALL_MERGE, &meta, chosen, n);
+		merge_chosen(index, PGR_SET_SMALL_MERGE, &meta, chosen, n);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
@@ -220,7 +127,7 @@ sweep_all(Relation index)
 {
 	LockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
 	LockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock);
-	pgr_inv_sweep(index, (1 << PGR_INV_WRITERS) - 1);
+	pgr_set_sweep(index, &pgr_inv_set, (1 << PGR_SET_WRITERS) - 1);
 	UnlockPage(index, PGR_INV_MERGE_LOCK, ExclusiveLock);
 	UnlockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
 }
@@ -232,7 +139,7 @@ pgr_inv_maintain(Relation index, bool all)
 	sweep_all(index);
 	pgr_inv_seal(index);
 	merge_due(index, all);
-	pgr_inv_sweep(index, 1 << PGR_INV_MAINTENANCE);
+	pgr_set_sweep(index, &pgr_inv_set, 1 << PGR_SET_MAINTENANCE);
 	pgr_maintenance_unlock(index);
 }
 
@@ -243,7 +150,7 @@ pgr_inv_begin_delete(Relation index, PgrInvMeta *meta,
 	uint32		removed;
 
 	LockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
-	pgr_inv_claim(index, meta);
+	claim(index, meta);
 	removed = pgr_pending_bulk_delete(index, meta, callback, arg, live);
 	UnlockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
 	return removed;

@@ -17,42 +17,6 @@
 #define PGR_INV_SEAL_LOCK 3		/* part of the pending area becomes a segment */
 #define PGR_INV_MERGE_LOCK 4	/* an insert merges small segments */
 
-/* --- inv_publish.c --- */
-
-typedef struct PgrInvPublication
-{
-	PgrInvWriter writer;		/* whose work it is: he is not writing any more */
-	const PgrSegDesc *added;	/* a segment, or NULL */
-	const uint32 *gone;			/* generations of the segments it replaces */
-	int			ngone;
-	uint32		npages;			/* of the pending area's front, that it replaces */
-} PgrInvPublication;
-
-/* One record of the metapage. The writer's lock is held. */
-extern void pgr_inv_publish(Relation index, const PgrInvPublication *p);
-
-/* Enters a segment's number of dead rows. Maintenance lock held. */
-extern void pgr_inv_set_dead(Relation index, uint32 generation, uint32 ndead);
-
-/*
- * Frees what nobody needs. `held`: bits (1 << PgrInvWriter) of the writers whose lock
- * the caller holds and who are not writing: what the metapage says that they write is
- * what a failed attempt has left.
- */
-extern void pgr_inv_sweep(Relation index, uint32 held);
-
-/*
- * The index as it is, and everything that it lists left alone by inserts' merges until
- * the next claim. Maintenance lock held.
- */
-extern void pgr_inv_claim(Relation index, PgrInvMeta *meta);
-
-/*
- * A generation number nobody else uses, noted as what the writer, whose lock is held,
- * is about to write; WAL-logged.
- */
-extern uint32 pgr_inv_new_generation(Relation index, PgrInvWriter writer);
-
 /* --- inv_seal.c --- */
 
 /*

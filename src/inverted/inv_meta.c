@@ -6,19 +6,8 @@
 
 #include "access/relation.h"
 #include "inverted/inv_kind.h"
-#include "inverted/inv_maintain.h"
 #include "miscadmin.h"
 #include "utils/rel.h"
-
-static void
-list_corrupt(Relation index)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_INDEX_CORRUPTED),
-			 errmsg("metapage of index \"%s\" lists too many parts",
-					RelationGetRelationName(index)),
-			 errhint("Please REINDEX it.")));
-}
 
 static bool
 is_flag(uint8 x)
@@ -47,22 +36,14 @@ extent_fits(const PgrPendingExtent *e, BlockNumber nblocks)
 		e->count <= MaxBlockNumber - e->start && (uint64) e->start + e->used <= nblocks;
 }
 
-static bool
-segment_fits(const PgrSegDesc *d, BlockNumber nblocks)
+static void
+locate(void *meta, PgrSegSet *set)
 {
-	uint64		rows = (uint64) d->ndocs + d->nnulls;
+	PgrInvMetaPage *page = meta;
 
-	return d->generation != 0 && d->root > PGR_SPACE_BLOCK && d->npages <= nblocks &&
-		rows < PGR_NO_DOC && d->ndead <= rows;
-}
-
-static bool
-segments_fit(const PgrSegDesc *segments, uint32 n, BlockNumber nblocks)
-{
-	for (uint32 i = 0; i < n; i++)
-		if (!segment_fits(&segments[i], nblocks))
-			return false;
-	return true;
+	set->next_generation = &page->next_generation;
+	set->ninline = &page->ninline;
+	set->page = &page->set;
 }
 
 /* Raises unless what a metapage says can be. */
@@ -70,91 +51,71 @@ static void
 check_meta(Relation index, const PgrInvMetaPage *page)
 {
 	BlockNumber nblocks = RelationGetNumberOfBlocks(index);
+	PgrSegSet	set;
 
-	if (page->nsegments > PGR_INV_MAX_INLINE || page->npending > PGR_INV_MAX_PENDING ||
-		page->nclosed > page->npending ||
-		page->list_segments > (uint64) nblocks * PGR_INV_LIST_SEGMENTS ||
-		page->list_segments > MaxBlockNumber - PGR_INV_MAX_INLINE)
-		list_corrupt(index);
+	if (page->npending > PGR_INV_MAX_PENDING || page->nclosed > page->npending)
+		pgr_set_corrupt(index);
+	locate(unconstify(PgrInvMetaPage *, page), &set);
+	pgr_set_check(index, &set, nblocks);
 	for (uint32 i = 0; i < page->npending; i++)
 		if (!extent_fits(&page->pending[i], nblocks))
 			pgr_page_corrupt(index, PGR_META_BLOCK, "an extent of the pending area cannot be");
-	if (!shape_fits(index, page) || !segments_fit(page->segments, page->nsegments, nblocks))
+	if (!shape_fits(index, page))
 		pgr_page_corrupt(index, PGR_META_BLOCK, "its numbers do not agree");
 }
 
-/*
- * The segments in the list's pages into dst; false if these are not what the copy of
- * the metapage says, because they have been replaced since.
- */
-static bool
-read_list(Relation index, const PgrInvMetaPage *page, PgrSegDesc *dst)
-{
-	BlockNumber block = page->list_block;
-	uint32		n = 0;
-
-	while (n < page->list_segments)
-	{
-		PGAlignedBlock copy;
-		uint32		here;
-
-		CHECK_FOR_INTERRUPTS();
-		if (!BlockNumberIsValid(block))
-			list_corrupt(index);
-		pgr_page_copy(index, block, PGR_PAGE_ANY, 0, copy.data);
-		if (PgrPageGetOpaque(copy.data)->kind != PGR_PAGE_SEGMENT_LIST ||
-			PgrPageGetOpaque(copy.data)->generation != page->list_generation)
-			return false;
-		here = PgrPageGetUsed(copy.data) / sizeof(PgrSegDesc);
-		if (here == 0 || here > page->list_segments - n ||
-			!segments_fit((PgrSegDesc *) PgrPageGetData(copy.data), here,
-						  RelationGetNumberOfBlocks(index)))
-			list_corrupt(index);
-		memcpy(dst + n, PgrPageGetData(copy.data), here * sizeof(PgrSegDesc));
-		n += here;
-		block = PgrPageGetOpaque(copy.data)->next;
-	}
-	return true;
-}
+/* --- as the owner of a set of segments --- */
 
 static void
-meta_from_page(PgrInvMeta *meta, const PgrInvMetaPage *page)
+read_page(Relation index, void *meta)
 {
-	memcpy(meta, page, offsetof(PgrInvMetaPage, segments));
-	meta->nlisted = page->list_segments;
-	memcpy(meta->writing, page->writing, sizeof(meta->writing));
-	meta->claimed = page->claimed;
-	meta->list_generation = page->list_generation;
+	pgr_meta_copy_since(index, PGR_INV_MAGIC, PGR_INV_OLDEST_VERSION, PGR_INV_VERSION,
+						meta, sizeof(PgrInvMetaPage));
+	check_meta(index, meta);
 }
+
+static void *
+add_page(PgrWalBatch *batch, Relation index)
+{
+	return pgr_inv_meta_add(batch, index);
+}
+
+/* Pending extents are alive. */
+static uint32
+alive_extents(const void *meta, uint32 *generations)
+{
+	const PgrInvMetaPage *page = meta;
+
+	for (uint32 i = 0; i < page->npending; i++)
+		generations[i] = page->pending[i].generation;
+	return page->npending;
+}
+
+const PgrSegSetOwner pgr_inv_set = {
+	.size = sizeof(PgrInvMetaPage),
+	.max_alive = PGR_INV_MAX_PENDING,
+	.read = read_page,
+	.add = add_page,
+	.locate = locate,
+	.alive = alive_extents
+};
+
+/* --- reading and changing --- */
 
 void
 pgr_inv_meta_copy(Relation index, PgrInvMeta *meta)
 {
 	PgrInvMetaPage *page = palloc(sizeof(PgrInvMetaPage));
-	uint32		tried = 0;
+	PgrSegSetCopy set;
 
-	StaticAssertStmt(offsetof(PgrInvMetaPage, segments) ==
+	StaticAssertStmt(offsetof(PgrInvMetaPage, set) ==
 					 offsetof(PgrInvMeta, pending) + sizeof(meta->pending), "same beginning");
-	for (;;)
-	{
-		pgr_meta_copy_since(index, PGR_INV_MAGIC, PGR_INV_OLDEST_VERSION, PGR_INV_VERSION,
-							page, sizeof(PgrInvMetaPage));
-		check_meta(index, page);
-		meta_from_page(meta, page);
-		meta->kind = pgr_inv_kind(index);
-		meta->nsegments = page->list_segments + page->nsegments;
-		meta->segments = palloc_extended(mul_size(Max(meta->nsegments, 1), sizeof(PgrSegDesc)),
-										 MCXT_ALLOC_HUGE);
-		if (read_list(index, page, meta->segments))
-			break;
-		/* a list that was replaced since is not named any more */
-		if (page->list_generation == tried)
-			list_corrupt(index);
-		tried = page->list_generation;
-		pfree(meta->segments);
-	}
-	memcpy(meta->segments + page->list_segments, page->segments,
-		   page->nsegments * sizeof(PgrSegDesc));
+	pgr_set_read(index, &pgr_inv_set, page, &set);
+	memcpy(meta, page, offsetof(PgrInvMetaPage, set));
+	meta->kind = pgr_inv_kind(index);
+	meta->segments = set.segments;
+	meta->nsegments = set.n;
+	meta->claimed = set.claimed;
 	pfree(page);
 }
 
@@ -166,7 +127,7 @@ pgr_inv_meta_read(Relation index, Buffer *buffer)
 	*buffer = pgr_page_read(index, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_SHARE);
 	meta = (const PgrInvMetaPage *) PgrPageGetData(BufferGetPage(*buffer));
 	if (meta->npending > PGR_INV_MAX_PENDING || meta->nclosed > meta->npending)
-		list_corrupt(index);
+		pgr_set_corrupt(index);
 	return meta;
 }
 
@@ -197,7 +158,7 @@ pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMeta *meta)
 	pgr_wal_begin(&batch, index, true);
 	page = pgr_wal_add(&batch, buffer, true);
 	pgr_page_init(page, PGR_PAGE_META, 0);
-	memcpy(PgrPageGetData(page), meta, offsetof(PgrInvMetaPage, segments));
+	memcpy(PgrPageGetData(page), meta, offsetof(PgrInvMetaPage, set));
 	pgr_page_set_used(page, sizeof(PgrInvMetaPage));
 	pgr_wal_commit(&batch);
 	pgr_space_create(index, fork, true);

@@ -8,7 +8,7 @@
 
 #include "postgres.h"
 
-#include "segment/segment.h"
+#include "segment/segment_set.h"
 #include "storage/page.h"
 
 #define PGR_INV_MAGIC 0x50475249	/* "PGRI" */
@@ -21,9 +21,6 @@
  */
 #define PGR_INV_OLDEST_VERSION 1
 
-#ifndef PGR_INV_MAX_INLINE		/* a test may want lists early */
-#define PGR_INV_MAX_INLINE 160	/* segments that the metapage itself lists */
-#endif
 #define PGR_INV_MAX_PENDING 32
 #define PGR_INV_CONFIG_LEN 136	/* quoted, qualified name of a text search configuration */
 
@@ -35,21 +32,6 @@ typedef struct PgrPendingExtent
 	uint32		count;			/* pages */
 	uint32		used;			/* pages in use; the last of these is the tail */
 } PgrPendingExtent;
-
-/*
- * Who writes pages before he publishes them, each under a lock of his own (README,
- * "Locks"). The metapage notes what each writes, so that a sweep spares it, and so
- * that what a failed attempt has left is known to be of no use to anybody.
- */
-typedef enum PgrInvWriter
-{
-	PGR_INV_SEAL,				/* seal lock */
-	PGR_INV_SMALL_MERGE,		/* merge lock */
-	PGR_INV_MAINTENANCE,		/* maintenance lock */
-	PGR_INV_SPACE,				/* space lock: a pending extent, a list of segments */
-	PGR_INV_WRITERS,
-	PGR_INV_BUILD = PGR_INV_WRITERS /* nobody else is there */
-} PgrInvWriter;
 
 /* What the metapage and its copy in memory (PgrInvMeta) begin with. */
 #define PGR_INV_META_FIELDS \
@@ -64,7 +46,7 @@ typedef enum PgrInvWriter
 	uint8		positions; \
 	uint8		nfields; \
 	uint32		npending; \
-	uint32		nsegments;		/* on the metapage: those it lists itself */ \
+	uint32		ninline;		/* segments that the metapage lists itself */ \
 	uint32		catalog_print;	/* of the configuration's definition; 0: not known */ \
 	uint64		fingerprint;	/* of what the configuration makes of sample words */ \
 	char		config[PGR_INV_CONFIG_LEN]; \
@@ -78,21 +60,12 @@ typedef enum PgrInvWriter
 typedef struct PgrInvMetaPage
 {
 	PGR_INV_META_FIELDS;
-	PgrSegDesc	segments[PGR_INV_MAX_INLINE];
-	/* since version 2 */
-	uint32		writing[PGR_INV_WRITERS];	/* generations; 0: nothing, or not any more */
-	uint32		claimed;		/* inserts merge no segment of an older generation than this */
-	uint32		list_segments;	/* further segments, older than those above ... */
-	uint32		list_generation;	/* ... in a chain of pages of this generation ... */
-	BlockNumber list_block;		/* ... that begins here */
+	PgrSegSetPage set;			/* version 1 had only its segments */
 } PgrInvMetaPage;
 
 StaticAssertDecl(sizeof(PgrInvMetaPage) <= PGR_PAGE_CAPACITY, "metapage fits a page");
 StaticAssertDecl(offsetof(PgrInvMetaPage, pending) == 176, "metapage layout");
-StaticAssertDecl(offsetof(PgrInvMetaPage, segments) == 688, "metapage layout");
-
-/* A page of the list of segments: as many of them as fit; the next by the page's link. */
-#define PGR_INV_LIST_SEGMENTS (PGR_PAGE_CAPACITY / sizeof(PgrSegDesc))
+StaticAssertDecl(offsetof(PgrInvMetaPage, set) == 688, "metapage layout");
 
 /*
  * A pending page holds records one after another. A document is one record or

@@ -274,7 +274,7 @@ allocate(Relation index, const Feeder *f, uint32 *generation)
 	if (meta.npending > meta.nclosed)
 		*generation = meta.pending[meta.npending - 1].generation;
 	else
-		*generation = pgr_inv_new_generation(index, PGR_INV_SPACE);
+		*generation = pgr_set_new_generation(index, &pgr_inv_set, PGR_SET_SPACE);
 	return pgr_space_alloc(index, *generation, least, want, false);
 }
 
@@ -304,8 +304,8 @@ add_extent(Relation index, const Feeder *f)
 		e->count = extent.count;
 		e->used = 0;
 	}
-	if (meta->writing[PGR_INV_SPACE] == generation)
-		meta->writing[PGR_INV_SPACE] = 0;
+	if (meta->set.writing[PGR_SET_SPACE] == generation)
+		meta->set.writing[PGR_SET_SPACE] = 0;
 	pgr_wal_commit(&batch);
 }
 

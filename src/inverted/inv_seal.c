@@ -38,7 +38,7 @@ seal_pages(Relation index, const PgrInvMeta *meta, uint32 npages, PgrSegDesc *de
 {
 	PgrSegShape shape = pgr_inv_shape(meta);
 	PgrSegShape pending_shape = pgr_inv_pending_shape(meta);
-	uint32		generation = pgr_inv_new_generation(index, PGR_INV_SEAL);
+	uint32		generation = pgr_set_new_generation(index, &pgr_inv_set, PGR_SET_SEAL);
 	PgrSpill   *spill = pgr_spill_begin(&shape, meta->kind, (Size) maintenance_work_mem * 1024);
 	PgrPendingArea area = {
 		.index = index, .shape = &pending_shape, .kind = meta->kind,
@@ -51,13 +51,38 @@ seal_pages(Relation index, const PgrInvMeta *meta, uint32 npages, PgrSegDesc *de
 	return desc->ndocs + desc->nnulls > 0;
 }
 
+/* Takes pages away from the front of the pending area; arg: how many, uint32. */
+static void
+consume_pending(void *page, void *arg)
+{
+	PgrInvMetaPage *meta = page;
+	uint32		npages = *(uint32 *) arg;
+
+	while (meta->nclosed > 0)
+	{
+		PgrPendingExtent *e = &meta->pending[0];
+		uint32		n = Min(npages, e->used);
+
+		e->start += n;
+		e->count -= n;
+		e->used -= n;
+		npages -= n;
+		if (e->used > 0)
+			break;
+		meta->npending--;
+		meta->nclosed--;
+		memmove(e, e + 1, meta->npending * sizeof(PgrPendingExtent));
+		memset(&meta->pending[meta->npending], 0, sizeof(PgrPendingExtent));
+	}
+}
+
 uint32
 pgr_inv_seal_part(Relation index, uint32 npages, bool *sealed)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve seal",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	PgrInvPublication p = {.writer = PGR_INV_SEAL};
+	PgrSetPublication p = {.writer = PGR_SET_SEAL, .also = consume_pending};
 	PgrInvMeta	meta;
 	PgrSegDesc	desc;
 	uint32		closed;
@@ -69,12 +94,13 @@ pgr_inv_seal_part(Relation index, uint32 npages, bool *sealed)
 	*sealed = meta.nclosed > 0;
 	if (*sealed)
 	{
-		p.npages = Min(npages, closed);
-		if (seal_pages(index, &meta, p.npages, &desc))
+		npages = Min(npages, closed);
+		p.arg = &npages;
+		if (seal_pages(index, &meta, npages, &desc))
 			p.added = &desc;
-		pgr_inv_publish(index, &p);
-		pgr_inv_sweep(index, 1 << PGR_INV_SEAL);
-		closed -= p.npages;
+		pgr_set_publish(index, &pgr_inv_set, &p);
+		pgr_set_sweep(index, &pgr_inv_set, 1 << PGR_SET_SEAL);
+		closed -= npages;
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -71,14 +71,15 @@ extern void pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring);
 /* A copy of the metapage, and of the list of segments that goes on in other pages. */
 typedef struct PgrInvMeta
 {
-	PGR_INV_META_FIELDS;		/* nsegments: all */
+	PGR_INV_META_FIELDS;
 	const PgrInvKind *kind;
-	PgrSegDesc *segments;		/* oldest publication first */
-	uint32		nlisted;		/* of these, in pages of the list */
-	uint32		writing[PGR_INV_WRITERS];
+	PgrSegDesc *segments;		/* [nsegments], oldest publication first */
+	uint32		nsegments;
 	uint32		claimed;
-	uint32		list_generation;	/* 0: no list */
 } PgrInvMeta;
+
+/* How src/segment reads and changes the metapage's set of segments. */
+extern const PgrSegSetOwner pgr_inv_set;
 
 /* Into *meta; segments are palloc'd in the current memory context. */
 extern void pgr_inv_meta_copy(Relation index, PgrInvMeta *meta);
