@@ -68,10 +68,9 @@ visit_nodes(PgrHnswSearch *s, PgrHnswId *ids, uint32 n, uint32 ef)
 static bool
 meet(PgrHnswSearch *s, PgrHnswId id)
 {
-	PgrHnswSeen *entry;
+	bool		found;
+	PgrHnswSeen *entry = pgr_hnsw_see(s, id, &found);
 
-	pgr_hnsw_see(s, id);
-	entry = pgr_hnsw_seen_lookup(s->seen, id);
 	if (entry->met)
 		return false;
 	entry->met = 1;

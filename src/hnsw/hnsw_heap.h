@@ -64,12 +64,10 @@ pgr_hnsw_push(PgrHnswCandidates *c, float key, PgrHnswId id)
 	c->at[i] = (PgrHnswCandidate) {key, id};
 }
 
-/* Takes the first of a heap that is not empty. */
-static inline PgrHnswId
-pgr_hnsw_pop(PgrHnswCandidates *c)
+/* Puts another in the place of the first of a heap, which may be empty but has room. */
+static inline void
+pgr_hnsw_replace(PgrHnswCandidates *c, PgrHnswCandidate by)
 {
-	PgrHnswId	id = c->at[0].id;
-	PgrHnswCandidate last = c->at[--c->n];
 	uint32		i = 0;
 
 	for (;;)
@@ -80,12 +78,22 @@ pgr_hnsw_pop(PgrHnswCandidates *c)
 			break;
 		if (child + 1 < c->n && c->at[child + 1].key < c->at[child].key)
 			child++;
-		if (last.key <= c->at[child].key)
+		if (by.key <= c->at[child].key)
 			break;
 		c->at[i] = c->at[child];
 		i = child;
 	}
-	c->at[i] = last;
+	c->at[i] = by;
+}
+
+/* Takes the first of a heap that is not empty. */
+static inline PgrHnswId
+pgr_hnsw_pop(PgrHnswCandidates *c)
+{
+	PgrHnswId	id = c->at[0].id;
+
+	c->n--;
+	pgr_hnsw_replace(c, c->at[c->n]);
 	return id;
 }
 

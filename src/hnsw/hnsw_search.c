@@ -16,15 +16,19 @@
 #include "utils/memutils.h"
 
 /*
- * Standard deviations by which a neighbour may be nearer than its estimate says and still
- * be met by the walk: more where few others are as near. A walk that goes on has more,
- * because a row that it meets too late is left out. Measured: README, "Search".
+ * Standard deviations by which a node may be nearer than its estimate says and still be met by
+ * the walk. In few dimensions estimates are so good that what is left is the codes' rounding,
+ * which all of a node's have in common. A walk that goes on has more, because a row that it meets
+ * too late is left out. Measured: README, "Search"; bench/README.
  */
-#define DEVIATIONS(dim) ((dim) <= 4 ? 3.0f : (dim) <= 16 ? 1.5f : 1.0f)
+#define DEVIATIONS(dim) ((dim) <= 4 ? 5.0f : 1.45f)
 #define DEVIATIONS_ON 1.5f
 
 /* of that margin, the share of a search for the neighbours of a new node */
-#define INSERT_MARGIN 0.6f
+#define INSERT_MARGIN 0.45f
+
+/* A candidate moves up when it is nearer by so many standard deviations. */
+#define NEARER 0.3f
 
 /* An entry page is read if its frame's origin is not so many times as far, squared. */
 #define ENTRY_FRAMES 9
@@ -88,6 +92,114 @@ pgr_hnsw_bound_reset(PgrHnswSearch *s, uint32 ef)
 }
 
 /* ----------
+ * Candidates
+ * ----------
+ */
+
+/* How near a node may be: what the walk takes it for. */
+static inline float
+optimistic(const PgrHnswSearch *s, const PgrHnswSeen *seen)
+{
+	return seen->estimate - s->margin * seen->error;
+}
+
+/*
+ * One more estimate of a node, by an edge that leads to it. The directions of edges differ and
+ * so do their errors, so together they tell more than each: the estimates' mean, weighted by
+ * squared errors, is what counts. Adds the node to open, which has room, if it is within the
+ * limit and was not, or seems nearer than before by NEARER.
+ */
+static inline void
+add_estimate(PgrHnswSearch *s, PgrHnswId id, float estimate, float error, float limit)
+{
+	bool		found;
+	PgrHnswSeen *seen = pgr_hnsw_see(s, id, &found);
+	float		before = INFINITY;
+	float		key;
+
+	if (!found)
+	{
+		seen->estimate = estimate;
+		seen->error = error;
+		s->unvisited++;
+	}
+	else if (seen->error < 0)
+		return;
+	else
+	{
+		double		old2 = (double) seen->error * seen->error;
+		double		new2 = (double) error * error;
+		double		sum = old2 + new2;
+
+		before = optimistic(s, seen);
+		seen->estimate += (float) (sum > 0 ? old2 / sum : 0.5) * (estimate - seen->estimate);
+		seen->error = sum > 0 ? error * (float) sqrt(old2 / sum) : 0;
+	}
+	key = optimistic(s, seen);
+	if (key < limit && (before >= limit || before - key > NEARER * seen->error))
+		pgr_hnsw_push(&s->open, key, id);
+}
+
+/*
+ * Takes the first of open, which is to be visited now unless it was, or its estimate has
+ * become larger since: then false.
+ */
+static bool
+take_open(PgrHnswSearch *s, float limit, PgrHnswId *id)
+{
+	PgrHnswCandidate first = s->open.at[0];
+	PgrHnswSeen *seen = pgr_hnsw_seen_lookup(s->seen, first.id);
+	float		now = optimistic(s, seen);
+
+	if (seen->error >= 0 && now > first.key && now < limit)
+	{
+		pgr_hnsw_replace(&s->open, (PgrHnswCandidate) {now, first.id});
+		return false;
+	}
+	*id = pgr_hnsw_pop(&s->open);
+	if (seen->error < 0 || now > first.key)
+		return false;
+	seen->error = -1;
+	s->unvisited--;
+	return true;
+}
+
+/* An entry becomes a node met, with an estimate that others do not change. */
+static void
+see_entry(PgrHnswSearch *s, PgrHnswId id, float estimate)
+{
+	bool		found;
+	PgrHnswSeen *seen = pgr_hnsw_see(s, id, &found);
+
+	if (found)
+		return;
+	seen->estimate = estimate;
+	seen->error = 0;
+	s->unvisited++;
+}
+
+bool
+pgr_hnsw_reopen(PgrHnswSearch *s, float limit)
+{
+	pgr_hnsw_seen_iterator at;
+	PgrHnswSeen *seen;
+
+	for (uint32 i = 0; i < s->later.n; i++)
+		see_entry(s, s->later.at[i].id, s->later.at[i].key);
+	s->later.n = 0;
+	s->open.n = 0;
+	pgr_hnsw_reserve(s->context, &s->open, s->unvisited);
+	pgr_hnsw_seen_start_iterate(s->seen, &at);
+	while ((seen = pgr_hnsw_seen_iterate(s->seen, &at)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!(seen->error < 0) && !(optimistic(s, seen) > limit))
+			pgr_hnsw_push(&s->open, optimistic(s, seen), seen->id);
+	}
+	return s->open.n > 0;
+}
+
+/* ----------
  * Visiting nodes
  * ----------
  */
@@ -135,7 +247,9 @@ pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter)
 void
 pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id)
 {
-	pgr_hnsw_see(s, id);
+	bool		found;
+
+	pgr_hnsw_see(s, id, &found);
 }
 
 static void
@@ -229,10 +343,7 @@ node_distance(const PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode
 							  PGR_HNSW_CODE(&s->ix->meta, node), s->ix->meta.padded);
 }
 
-/*
- * Sorts the node's neighbours, scored, into those to visit and those beyond the
- * bound. The key is the estimate less a margin for its error.
- */
+/* An estimate of each of the node's neighbours; the node is at that distance. */
 static void
 add_neighbours(PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *node,
 			   double distance, float limit)
@@ -249,14 +360,8 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *nod
 	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrHnswEdge *edge = PGR_HNSW_EDGE(meta, node, i);
-		float		error = spread * fabsf(edge->factors.rescale);
-		float		key = s->estimates[i] - s->margin * error;
 
-		if (!(key < limit))
-			s->later.at[s->later.n++] =
-				(PgrHnswCandidate) {key - (s->margin_on - s->margin) * error, edge->id};
-		else if (pgr_hnsw_see(s, edge->id))
-			pgr_hnsw_push(&s->open, key, edge->id);
+		add_estimate(s, edge->id, s->estimates[i], spread * fabsf(edge->factors.rescale), limit);
 	}
 }
 
@@ -294,7 +399,6 @@ visit(PgrHnswSearch *s, PgrHnswId id, uint32 ef)
 
 	hits_reserve(s, 1);
 	pgr_hnsw_reserve(s->context, &s->open, ix->meta.degree);
-	pgr_hnsw_reserve(s->context, &s->later, ix->meta.degree);
 	node = read_seen(s, id, &view, &buffer);
 	s->visited++;
 	ix->counters->nodes++;
@@ -372,25 +476,11 @@ start(PgrHnswSearch *s)
 		for (uint32 i = 1; i < s->later.n; i++)
 			if (s->later.at[i].key < s->later.at[best].key)
 				best = i;
-		if (pgr_hnsw_see(s, s->later.at[best].id))
-			pgr_hnsw_push(&s->open, -FLT_MAX, s->later.at[best].id);
+		see_entry(s, s->later.at[best].id, -FLT_MAX);
+		pgr_hnsw_push(&s->open, -FLT_MAX, s->later.at[best].id);
 		s->later.at[best] = s->later.at[--s->later.n];
 	}
 	s->started = true;
-}
-
-/* Brings back what lay beyond the bound; false if there is nothing. */
-static bool
-reopen(PgrHnswSearch *s)
-{
-	uint32		n = s->later.n;
-
-	pgr_hnsw_reserve(s->context, &s->open, n);
-	for (uint32 i = 0; i < n; i++)
-		if (pgr_hnsw_see(s, s->later.at[i].id))
-			pgr_hnsw_push(&s->open, s->later.at[i].key, s->later.at[i].id);
-	s->later.n = 0;
-	return s->open.n > 0;
 }
 
 /* ----------
@@ -473,26 +563,33 @@ pgr_hnsw_search_more(PgrHnswSearch *s, uint32 ef)
 	else
 	{
 		s->margin = s->margin_on;
-		reopen(s);
+		pgr_hnsw_reopen(s, s->nbound < ef ? INFINITY : s->bound[0]);
 	}
 	for (;;)
 	{
+		PgrHnswId	id;
+
 		CHECK_FOR_INTERRUPTS();
 		if (s->open.n == 0)
 		{
 			/* fewer than ef so far: whatever the bound kept out is wanted now */
-			if (s->nbound < ef && reopen(s))
+			if (s->nbound < ef && pgr_hnsw_reopen(s, INFINITY))
 				continue;
-			return s->later.n > 0;
+			return s->unvisited > 0 || s->later.n > 0;
 		}
 		/* a damaged page may have given a key that is no number: it goes last, but goes */
 		if (s->nbound == ef && !(s->open.at[0].key < s->bound[0]))
 			return true;
 		if (s->filter != NULL && pgr_hnsw_lists_are_cheaper(s, ef))
 			return pgr_hnsw_search_lists(s, ef);
-		if (pgr_hnsw_search_over(s) && !pgr_hnsw_search_compact(s))
-			return true;
-		visit(s, pgr_hnsw_pop(&s->open), ef);
+		if (pgr_hnsw_search_over(s))
+		{
+			if (!pgr_hnsw_search_compact(s, s->nbound < ef ? INFINITY : s->bound[0]))
+				return true;
+			continue;
+		}
+		if (take_open(s, pgr_hnsw_bound_limit(s, ef), &id))
+			visit(s, id, ef);
 	}
 }
 

@@ -12,18 +12,30 @@
 #include "hnsw/hnsw.h"
 #include "hnsw/hnsw_heap.h"
 
+/* A node that was met: what its edges so far say of its distance, and how surely. */
 typedef struct PgrHnswSeen
 {
 	PgrHnswId	id;
 	uint16		status;
 	uint16		met;			/* kept with a filter: visited, or among the matches */
+	float		estimate;
+	float		error;			/* its standard deviation; < 0: visited, or not to be */
 } PgrHnswSeen;
+
+/* ids are dense, so their low bits, multiplied, spread well; half of murmurhash's instructions */
+static inline uint32
+pgr_hnsw_hash_id(PgrHnswId id)
+{
+	uint32		h = id * 0x9E3779B1U;
+
+	return h ^ h >> 15;
+}
 
 #define SH_PREFIX pgr_hnsw_seen
 #define SH_ELEMENT_TYPE PgrHnswSeen
 #define SH_KEY_TYPE PgrHnswId
 #define SH_KEY id
-#define SH_HASH_KEY(tb, key) murmurhash32(key)
+#define SH_HASH_KEY(tb, key) pgr_hnsw_hash_id(key)
 #define SH_EQUAL(tb, a, b) ((a) == (b))
 #define SH_SCOPE static inline
 #define SH_DECLARE
@@ -43,9 +55,10 @@ struct PgrHnswSearch
 	bool		started;
 	bool		keep_codes;
 
-	pgr_hnsw_seen_hash *seen;	/* ids that are or were among the candidates */
-	PgrHnswCandidates open;		/* min-heap */
-	PgrHnswCandidates later;	/* beyond the bound when met; may be seen already */
+	pgr_hnsw_seen_hash *seen;	/* all nodes met */
+	uint32		unvisited;		/* of them */
+	PgrHnswCandidates open;		/* min-heap of those within the bound; README, "Search" */
+	PgrHnswCandidates later;	/* entries that were no starts; may be seen already */
 
 	PgrHnswHit *hits;
 	uint32		nhits;
@@ -70,7 +83,7 @@ struct PgrHnswSearch
 	BlockNumber sweep_block;
 
 	Size		budget;			/* bytes that the search should not exceed; 0: no limit */
-	uint32		later_kept;		/* of later when it was last compacted */
+	uint32		open_kept;		/* of open when it was last compacted */
 	PgrHnswId  *taken;			/* once the walk was given up: ids of hits, ascending */
 	uint32		ntaken;
 	uint32		next_taken;		/* of them, the first that the sweep has not passed */
@@ -120,17 +133,25 @@ pgr_hnsw_bound_limit(const PgrHnswSearch *s, uint32 ef)
 	return s->nbound < ef ? FLT_MAX : s->bound[0];
 }
 
-/* True if the id was not seen before. May allocate. */
-static inline bool
-pgr_hnsw_see(PgrHnswSearch *s, PgrHnswId id)
+/* A node's entry; one not seen before gets it now and is not to be visited. May allocate. */
+static inline PgrHnswSeen *
+pgr_hnsw_see(PgrHnswSearch *s, PgrHnswId id, bool *found)
 {
-	bool		found;
-	PgrHnswSeen *entry = pgr_hnsw_seen_insert(s->seen, id, &found);
+	PgrHnswSeen *entry = pgr_hnsw_seen_insert(s->seen, id, found);
 
-	if (!found)
+	if (!*found)
+	{
 		entry->met = 0;
-	return !found;
+		entry->error = -1;
+	}
+	return entry;
 }
+
+/*
+ * Fills open anew with those that were not visited and are within the limit, by the margin
+ * that holds now, which takes the entries in, too. False if there are none.
+ */
+extern bool pgr_hnsw_reopen(PgrHnswSearch *s, float limit);
 
 /* --- hnsw_bylist.c --- */
 
@@ -146,9 +167,9 @@ extern double pgr_hnsw_search_expected(const PgrHnswSearch *s);
 /* --- hnsw_spill.c --- */
 
 /*
- * Drops from later what is there twice or seen already, if enough was added since
+ * Drops from open what is there twice or beyond the limit, if enough was added since
  * the last time. False if the search is still above its budget.
  */
-extern bool pgr_hnsw_search_compact(PgrHnswSearch *s);
+extern bool pgr_hnsw_search_compact(PgrHnswSearch *s, float limit);
 
 #endif							/* PGR_HNSW_SEARCH_H */

@@ -27,15 +27,6 @@
  * ----------
  */
 
-#define ST_SORT sort_candidates
-#define ST_ELEMENT_TYPE PgrHnswCandidate
-#define ST_COMPARE(a, b) \
-	((a)->id != (b)->id ? ((a)->id < (b)->id ? -1 : 1) \
-	 : (a)->key < (b)->key ? -1 : (a)->key > (b)->key)
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
 #define ST_SORT sort_ids
 #define ST_ELEMENT_TYPE PgrHnswId
 #define ST_COMPARE(a, b) (*(a) < *(b) ? -1 : *(a) > *(b))
@@ -76,23 +67,17 @@ pgr_hnsw_search_rest_effort(const PgrHnswSearch *s)
 }
 
 bool
-pgr_hnsw_search_compact(PgrHnswSearch *s)
+pgr_hnsw_search_compact(PgrHnswSearch *s, float limit)
 {
-	PgrHnswCandidates *c = &s->later;
-	uint32		kept = 0;
+	PgrHnswCandidates *c = &s->open;
 
-	/* sorting must not become what the search does all the time */
-	if (c->n < 1024 || c->n / 2 < s->later_kept)
+	/* it must not become what the search does all the time */
+	if (c->n < 1024 || c->n / 2 < s->open_kept)
 		return false;
-	sort_candidates(c->at, c->n);
-	for (uint32 i = 0; i < c->n; i++)
-		if ((kept == 0 || c->at[i].id != c->at[kept - 1].id) &&
-			pgr_hnsw_seen_lookup(s->seen, c->at[i].id) == NULL)
-			c->at[kept++] = c->at[i];
-	c->n = kept;
-	c->size = Max(kept, 1024);
+	pgr_hnsw_reopen(s, limit);
+	c->size = Max(c->n, 1024);
 	c->at = repalloc_huge(c->at, c->size * sizeof(PgrHnswCandidate));
-	s->later_kept = kept;
+	s->open_kept = c->n;
 	return !pgr_hnsw_search_over(s);
 }
 
