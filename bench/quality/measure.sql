@@ -17,11 +17,11 @@ VACUUM ANALYZE docs;
 
 CREATE TABLE run (name text, topic text, doc text, rank int, score float8);
 CREATE TABLE spent (name text, took interval);
--- measure(name, legs, further arguments, queries): a run of hybrid_search
-CREATE PROCEDURE measure(called text, legs text, rest text DEFAULT '', q text DEFAULT 'queries') LANGUAGE plpgsql AS $$
+-- measure(name, legs, further arguments, queries, rows wanted): a run of hybrid_search
+CREATE PROCEDURE measure(called text, legs text, rest text DEFAULT '', q text DEFAULT 'queries', k int DEFAULT 100) LANGUAGE plpgsql AS $$
 DECLARE started timestamptz := clock_timestamp();
 BEGIN
-	EXECUTE format('INSERT INTO run SELECT %L, q.id, h.hit, h.rank, h.score FROM %I q, hybrid_search(''docs'', ''id'', ARRAY[%s], 100%s) h', called, q, legs, rest);
+	EXECUTE format('INSERT INTO run SELECT %L, q.id, h.hit, h.rank, h.score FROM %I q, hybrid_search(''docs'', ''id'', ARRAY[%s], %s%s) h', called, q, legs, k, rest);
 	INSERT INTO spent VALUES (called, clock_timestamp() - started);
 END $$;
 -- rerank(column, method [, weight [, the query's column]]): further arguments
@@ -58,6 +58,7 @@ FROM run FULL JOIN (SELECT name, j.* FROM (SELECT DISTINCT name FROM run) n, qre
 GROUP BY name, topic HAVING max(grade) >= 1;
 
 \pset fieldsep '\t'
+\ir depth.sql
 SELECT 'nDCG@10', name, to_char(avg(ndcg), 'FM0.000') FROM quality GROUP BY name;
 SELECT 'recall@100', name, to_char(avg(recall), 'FM0.000') FROM quality WHERE name !~ 'MaxSim|the same' GROUP BY name;
 SELECT 'ms a search', name, to_char(extract(epoch FROM took) * 1000 / (SELECT count(*) FROM queries), 'FM9990.0') FROM spent;

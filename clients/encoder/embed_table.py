@@ -26,11 +26,13 @@ nothing: what was not committed is still queued. A vector is written only where 
 still the one it was made of. An empty or NULL text gets NULL vectors.
 """
 import argparse
+import struct
 import sys
 
 import numpy as np
 
 WAIT = 60           # seconds between looks at the queue, should a notification be lost
+WRITTEN = 32        # rows a statement: their token vectors are some 50 MB at most
 SUFFIX = "_to_embed"
 MOST_BYTES = 63     # of a name
 
@@ -148,7 +150,7 @@ class Names:
                 sys.exit("table %s has no column %s" % (args.table, column))
         names = quoted(connection, *columns)
         self.types = [types[column] for column in columns]
-        self.arrays = ", ".join(["%s::text[]"] * len(names))
+        self.arrays = ", ".join("%s" if column == args.tokens else "%s::text[]" for column in columns)
         self.parts.update(
             key=quoted(connection, args.key)[0], key_type=types[args.key], text=args.text,
             missing=" OR ".join("%s.%s IS NULL" % (self.parts["alias"], name) for name in names),
@@ -170,8 +172,32 @@ def dense_text(vector):
     return "[" + ",".join("%.7g" % x for x in vector) + "]"
 
 
-def tokens_text(tokens):
-    return "[" + ",".join(dense_text(t) for t in tokens) + "]"
+def tokens_binary(tokens):
+    """A multivector as COPY BINARY has it: dimensions, element kind (f32), 0, tokens, numbers. Text
+    would be three times as long and cost more than the model."""
+    return struct.pack(">hbbi", tokens.shape[1], 0, 0, len(tokens)) + tokens.astype(">f4").tobytes()
+
+
+class Multivectors(list):
+    """Parameter of a statement: an array of what tokens_binary makes and None."""
+
+
+def register_multivectors(connection):
+    """Parameters of class Multivectors are multivector[] on this connection, where the database has the type."""
+    from psycopg.adapt import Dumper
+    from psycopg.pq import Format
+    for element, array in connection.execute(
+            "SELECT t.oid, t.typarray FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'"
+            " WHERE t.typname = 'multivector'").fetchall():
+        class MultivectorsDumper(Dumper):
+            format, oid = Format.BINARY, array
+
+            def dump(self, values):
+                parts = [struct.pack(">iiIii", 1, 1, element, len(values), 1)]
+                for value in values:
+                    parts += [struct.pack(">i", -1)] if value is None else [struct.pack(">i", len(value)), value]
+                return b"".join(parts)
+        connection.adapters.register_dumper(Multivectors, MultivectorsDumper)
 
 
 def sparse_text(weights):
@@ -179,17 +205,17 @@ def sparse_text(weights):
 
 
 def vectors_of(encoder, texts, args):
-    """For each column of args a list of literals or None, as long as texts."""
+    """For each column of args a list of values for a parameter or None, as long as texts."""
     given = [i for i, text in enumerate(texts) if text is not None and text.strip()]
     made = encoder.encode([texts[i] for i in given], tokens=bool(args.tokens))
     columns = []
-    for column, kind in ((args.dense, dense_text), (args.tokens, tokens_text), (args.sparse, sparse_text)):
+    for column, kind in ((args.dense, dense_text), (args.tokens, tokens_binary), (args.sparse, sparse_text)):
         if not column:
             continue
-        literals = [None] * len(texts)
+        literals = (Multivectors if kind is tokens_binary else list)([None] * len(texts))
         for i, result in zip(given, made):
             vector, tokens = result if args.tokens else (result, None)
-            value = tokens if kind is tokens_text else vector
+            value = tokens if kind is tokens_binary else vector
             literals[i] = None if value is None else kind(value)
         columns.append(literals)
     return columns
@@ -206,8 +232,8 @@ def load_encoder(connection, names, args):
         tried = vectors_of(encoder, ["a text"], args)
     except Exception as error:      # the libraries have errors of many types for what is no model
         sys.exit("cannot use the model %s: %s" % (args.model, error))
-    for kind, literals in zip(names.types, tried):
-        connection.execute("SELECT %s::" + kind.replace("%", "%%"), (literals[0],))
+    for kind, values in zip(names.types, tried):
+        connection.execute("SELECT (%s{0})[1]::{1}".format("" if isinstance(values, Multivectors) else "::text[]", kind.replace("%", "%%")), (values,))
     return encoder
 
 
@@ -220,7 +246,9 @@ def embed_batch(connection, names, encoder, args):
         rows = [row[1:] for row in taken if row[1] is not None]     # those since deleted have no key
         if rows:
             columns = vectors_of(encoder, [text for _, text in rows], args)
-            connection.execute(names.sql(UPDATE, True), ([key for key, _ in rows], [text for _, text in rows], *columns))
+            for at in range(0, len(rows), WRITTEN):
+                keys, texts = zip(*rows[at:at + WRITTEN])
+                connection.execute(names.sql(UPDATE, True), (list(keys), list(texts), *(type(c)(c[at:at + WRITTEN]) for c in columns)))
     return taken[0][0] if taken else 0
 
 
@@ -255,6 +283,7 @@ def follow(connection, names, encoder, args):
 
 
 def work(connection, args):
+    register_multivectors(connection)
     names = Names(connection, args)
     if args.uninstall:
         connection.execute(names.sql(UNINSTALL))

@@ -93,6 +93,7 @@ my @cut = ('--table', '"50%"', '--key', 'id', '--text', 'body', '--model', $mode
 my $cut = q{SELECT string_agg(coalesce(token_count(t)::text, '-'), ' ' ORDER BY id), (SELECT count(*) FROM "50%_to_embed") FROM "50%"};
 $node->command_ok([ @program, @cut ], 'long texts');
 is(ask($cut), '14 14 14 - -|0', 'are cut, and empty ones have no vectors');
+is(ask('SELECT count(*) FROM "50%" WHERE abs(max_sim_norm(t, t) - 1) < 1e-6'), '3', 'tokens are of unit length');
 is(ask('SELECT (SELECT v FROM "50%" WHERE id = 2) = v FROM "50%" WHERE id = 3'), 't', 'what is beyond is in no vector');
 ask('UPDATE "50%" SET v = NULL, t = NULL');
 $node->command_ok([ @program, @cut, '--max-tokens', '8' ], 'earlier');
