@@ -35,16 +35,9 @@ typedef struct PgrHnswOptions
 	int			code_bits;
 } PgrHnswOptions;
 
-typedef enum PgrHnswIterative
-{
-	PGR_HNSW_ITERATIVE_OFF,
-	PGR_HNSW_ITERATIVE_RELAXED,
-	PGR_HNSW_ITERATIVE_STRICT
-} PgrHnswIterative;
-
 /* settings; hnsw_am.c */
 extern int	pgr_hnsw_ef_search;
-extern int	pgr_hnsw_iterative_scan;
+extern int	pgr_hnsw_iterative_scan;	/* PgrOrderMode */
 extern int	pgr_hnsw_max_scan_tuples;
 extern double pgr_hnsw_scan_mem_multiplier;
 extern bool pgr_hnsw_rerank;

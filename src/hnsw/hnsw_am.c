@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include "access/reloptions.h"
+#include "am/ordered.h"
 #include "am/plan.h"
 #include "am/validate.h"
 #include "base/compat.h"
@@ -39,9 +40,9 @@ static relopt_enum_elt_def code_bits_options[] = {
 };
 
 static const struct config_enum_entry iterative_options[] = {
-	{"off", PGR_HNSW_ITERATIVE_OFF, false},
-	{"relaxed_order", PGR_HNSW_ITERATIVE_RELAXED, false},
-	{"strict_order", PGR_HNSW_ITERATIVE_STRICT, false},
+	{"off", PGR_ORDER_OFF, false},
+	{"relaxed_order", PGR_ORDER_RELAXED, false},
+	{"strict_order", PGR_ORDER_STRICT, false},
 	{NULL, 0, false}
 };
 
@@ -68,7 +69,7 @@ pgr_hnsw_init(void)
 	DefineCustomEnumVariable("hnsw.iterative_scan", "Sets the mode for iterative scans",
 							 "\"off\" returns at most ef_search rows; \"relaxed_order\" returns "
 							 "a row that was found late at once.",
-							 &pgr_hnsw_iterative_scan, PGR_HNSW_ITERATIVE_STRICT,
+							 &pgr_hnsw_iterative_scan, PGR_ORDER_STRICT,
 							 iterative_options, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("hnsw.max_scan_tuples",
 							"Sets the max number of tuples to visit for iterative scans", NULL,
