@@ -127,13 +127,15 @@ add_estimate(PgrHnswSearch *s, PgrHnswId id, float estimate, float error, float 
 		return;
 	else
 	{
-		double		old2 = (double) seen->error * seen->error;
-		double		new2 = (double) error * error;
-		double		sum = old2 + new2;
+		float		old2 = seen->error * seen->error;
+		float		share = old2 / (old2 + error * error);
 
+		/* squares that overflow or vanish give no number: then each counts for half */
+		if (!(share <= 1))
+			share = 0.5f;
 		before = optimistic(s, seen);
-		seen->estimate += (float) (sum > 0 ? old2 / sum : 0.5) * (estimate - seen->estimate);
-		seen->error = sum > 0 ? error * (float) sqrt(old2 / sum) : 0;
+		seen->estimate += share * (estimate - seen->estimate);
+		seen->error = sqrtf(share) * error;
 	}
 	key = optimistic(s, seen);
 	if (key < limit && (before >= limit || before - key > NEARER * seen->error))
