@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "access/relscan.h"
@@ -256,11 +257,26 @@ start_scan(IndexScanDesc scan, HnswScan *s)
  * ----------
  */
 
+/*
+ * What the operator's single-precision sums and those of codes may differ by, as a distance of
+ * codes, which is not in the error of a code: far off the origin it is all there is. A
+ * difference (L2, Hamming) has no such sums.
+ */
+static double
+sums_error(const HnswScan *s)
+{
+	double		size = s->ix->cls->space == PGR_METRIC_COSINE ? 1 :
+		s->ix->cls->space == PGR_METRIC_IP ? s->norm2 : 0;
+
+	return (8 + s->ix->meta.dim / 64.0) * FLT_EPSILON * size;
+}
+
 /* What hits are ordered by. */
 static double
 lower_bound(const HnswScan *s, const PgrHnswHit *hit)
 {
-	return s->ix->cls->exact ? hit->distance - s->deviations * hit->error : hit->distance;
+	return !s->ix->cls->exact ? hit->distance :
+		hit->distance - s->deviations * hit->error - sums_error(s);
 }
 
 /* Makes candidates of the hits that the search has added, in memory. */

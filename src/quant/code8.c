@@ -79,7 +79,8 @@ pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head, uint32_t dim, doubl
 
 	double		rounding = dim * (q + x);
 
-	if (query->norm2 >= longest || head->norm2 >= longest)
+	/* shortened; or only its length is, as where an origin is near it */
+	if (query->norm2 >= longest || head->norm2 >= longest || head->aux <= -longest)
 		return INFINITY;
 	across = across > 0 ? across : 0;
 	/* rounding also puts vectors apart; where they are nearly the same it does not */

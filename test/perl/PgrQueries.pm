@@ -98,21 +98,12 @@ sub pick { return $_[ int rand @_ ] }
 
 sub quote { my ($s) = @_; return "'" . $s =~ s/'/''/gr . "'" }
 
-# Numbers that are not answered right yet; PGR_OPEN=1 asks them too.
-sub is_open
-{
-	my ($m, $spread) = @_;
-	# cosines that differ by less than single precision tells; inner products that are beyond it:
-	# a scan in strict order leaves rows out
-	return $m->{am} eq 'hnsw' && ($spread eq 'off' && $m->{cosine} || $spread eq 'huge' && $m->{metric} eq 'ip');
-}
-
 # One table of a method: what it is like, and the statements that make it.
 sub random_table
 {
 	my ($m) = @_;
 	my %t = (method => $m, dims => pick(@{ $m->{dims} }), rows => pick(0, 1, 7, 60, 250), nulls => pick(0, 0, .1, .5, 1), name => 't');
-	$t{spread_name} = pick(grep { $ENV{PGR_OPEN} || !is_open($m, $_) } sort keys %{ $m->{spreads} });
+	$t{spread_name} = pick(sort keys %{ $m->{spreads} });
 	$t{spread} = $m->{spreads}{ $t{spread_name} };
 	$t{distinct} = pick(0, 0, 0, 1, 5);    # 0: as they come
 	$t{zeros} = $t{distinct} == 0 && $m->{am} eq 'hnsw' && rand() < .2 ? .1 : 0;

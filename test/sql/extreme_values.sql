@@ -69,3 +69,27 @@ CREATE INDEX ev_i ON ev USING inverted (s sparsevec_ip_ops);
 SELECT (SELECT array_agg(d) FROM (SELECT s <#> q AS d FROM ev ORDER BY s <#> q LIMIT 20) x) = (SELECT array_agg(d) FROM (SELECT s <#> q AS d FROM ev ORDER BY (s <#> q) + 0 LIMIT 20) x) AS same FROM unnest(ARRAY['{1:1,2:1}/3', '{1:1e20,2:-3e38}/3', '{1:1e-40}/3', '{1:3e38,2:3e38,3:1}/3']::sparsevec[]) q;
 RESET enable_seqscan;
 DROP TABLE ev, ev_more;
+-- distances that differ by less than single-precision sums tell: far off the origin; inner products
+-- near and beyond single precision of an index made before its rows. A scan returns all rows, in order.
+CREATE TABLE ev_off AS SELECT i AS id, (SELECT array_agg(1000 + (hashint8(i::bigint * 100003 + d) & 1023) / 512.0)::vector(3) FROM generate_series(1, 3) d) AS v FROM generate_series(1, 2500) i;
+CREATE INDEX ON ev_off USING hnsw (v vector_cosine_ops);
+CREATE INDEX ON ev_off USING hnsw ((v::halfvec(3)) halfvec_ip_ops);
+CREATE TABLE ev_huge (id int, v vector(2));
+CREATE INDEX ON ev_huge USING hnsw (v vector_ip_ops);
+INSERT INTO ev_huge SELECT i, ('[' || (1 - i % 2 * 2) * 10 ^ (17 + (i * 37 % 300) / 100.0) || ',' || (1 - i / 2 % 2 * 2) * 10 ^ (17 + (i * 71 % 300) / 100.0) || ']')::vector FROM generate_series(1, 300) i;
+ANALYZE ev_off, ev_huge;
+CREATE FUNCTION ev_whole(tab text, d text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  by_index float8[];
+  by_scan float8[];
+BEGIN
+  SET LOCAL enable_seqscan = off;
+  SET LOCAL enable_sort = off;
+  EXECUTE format('SELECT array_agg(d) FROM (SELECT %s AS d FROM %s ORDER BY %1$s) x', d, tab) INTO by_index;
+  EXECUTE format('SELECT array_agg(d ORDER BY d) FROM (SELECT %s + 0 AS d FROM %s) x', d, tab) INTO by_scan;
+  RETURN cardinality(by_index) || CASE WHEN by_index = by_scan THEN ' as without it' ELSE ' others' END;
+END $$;
+SELECT ev_whole('ev_off', $$(v <=> '[1000.5,1001,1001.5]')$$) AS cosine, ev_whole('ev_off', $$(v::halfvec(3) <#> '[1000.5,1001,1001.5]')$$) AS ip;
+SELECT ev_whole('ev_huge', $$(v <#> '[1.763089e+17,-7.589755e+18]')$$) AS ip, ev_whole('ev_huge', $$(v <#> '[-9.267994e+19,-7.410956e+19]')$$) AS beyond;
+DROP TABLE ev_off, ev_huge;
+DROP FUNCTION ev_whole;
