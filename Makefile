@@ -35,7 +35,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
 # what is done to each value and query by loops that are no kernels
-src/quant/rotate.o: CFLAGS += $(CFLAGS_VECTORIZE)
+src/quant/rotate.o src/quant/kmeans.o: CFLAGS += $(CFLAGS_VECTORIZE)
 
 # PGXS knows no header dependencies: any header change rebuilds everything.
 $(OBJS): $(sort $(wildcard $(S)src/*/*.h))

@@ -13,6 +13,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "am/train.h"
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -341,6 +342,25 @@ find_axes(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s)
 	pfree(scratch);
 }
 
+/* Some of the rows whose coordinates are known, for k-means. */
+typedef struct ChosenRows
+{
+	const float *z;
+	const uint32 *rows;			/* which of them */
+	uint32		dims;
+} ChosenRows;
+
+static void
+copy_rows(const void *arg, uint32_t first, uint32_t n, float *out)
+{
+	const ChosenRows *chosen = arg;
+
+	for (uint32 i = 0; i < n; i++)
+		memcpy(out + (Size) i * chosen->dims,
+			   chosen->z + (Size) chosen->rows[first + i] * chosen->dims,
+			   chosen->dims * sizeof(float));
+}
+
 /*
  * k > 0 centres, and their squares, of n > 0 of the rows whose coordinates are z, by
  * k-means; nearest: which of them each row is nearest to.
@@ -349,41 +369,14 @@ static void
 kmeans(const PgrHnswLists *l, const float *z, const uint32 *rows, uint32 n, uint32 k,
 	   float *centres, float *norm2, uint32 *nearest)
 {
-	uint32		dims = l->map.n;
-	float	   *sums = palloc_extended((Size) k * dims * sizeof(float), MCXT_ALLOC_HUGE);
-	float	   *distances = palloc_extended(k * sizeof(float), MCXT_ALLOC_HUGE);
-	uint32	   *counts = palloc_extended(k * sizeof(uint32), MCXT_ALLOC_HUGE);
+	ChosenRows	chosen = {z, rows, l->map.n};
+	PgrKmeans	job = {n, l->map.n, k, ROUNDS, copy_rows, &chosen};
 
-	for (uint32 c = 0; c < k; c++)
-		memcpy(centres + (Size) c * dims, z + (Size) rows[(uint64) c * n / k] * dims,
-			   dims * sizeof(float));
-	for (int round = 0; round <= ROUNDS; round++)
-	{
-		for (uint32 c = 0; c < k; c++)
-			norm2[c] = (float) pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP]
-				(centres + (Size) c * dims, centres + (Size) c * dims, dims);
-		memset(sums, 0, (Size) k * dims * sizeof(float));
-		memset(counts, 0, k * sizeof(uint32));
-		for (uint32 i = 0; i < n; i++)
-		{
-			const float *row = z + (Size) rows[i] * dims;
-			float	   *sum;
-
-			CHECK_FOR_INTERRUPTS();
-			centre_distances(l, row, centres, norm2, k, distances);
-			nearest[i] = least_of(distances, k);
-			counts[nearest[i]]++;
-			sum = sums + (Size) nearest[i] * dims;
-			for (uint32 j = 0; j < dims; j++)
-				sum[j] += row[j];
-		}
-		for (uint32 c = 0; round < ROUNDS && c < k; c++)
-			for (uint32 j = 0; counts[c] > 0 && j < dims; j++)
-				centres[(Size) c * dims + j] = sums[(Size) c * dims + j] / counts[c];
-	}
-	pfree(sums);
-	pfree(distances);
-	pfree(counts);
+	job.centroids = centres;
+	job.norm2 = norm2;
+	job.nearest = nearest;
+	pgr_train_kmeans(&job);
+	pfree(job.counts);
 }
 
 /*

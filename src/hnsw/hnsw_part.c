@@ -16,6 +16,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "am/train.h"
 #include "commands/progress.h"
 #include "hnsw/hnsw_build.h"
 #include "miscadmin.h"
@@ -226,6 +227,7 @@ each_row(PgrHnswBuild *b, RowFn fn, void *arg)
 
 typedef struct Sample
 {
+	uint32		dim;			/* bytes of a code */
 	uint32		step;			/* every so many rows */
 	uint32		n;
 	uint32		size;
@@ -267,36 +269,41 @@ nearest_centre(const Division *d)
 	return best;
 }
 
-/* One round of k-means over the sample; d->rows gets how many are nearest to each. */
+/* Decodes rows of the sample, for k-means. */
 static void
-move_centres(Division *d, const Sample *s, float *sums)
+decode_sample(const void *arg, uint32_t first, uint32_t n, float *out)
 {
-	memset(sums, 0, (Size) d->n * d->dim * sizeof(float));
-	memset(d->rows, 0, d->n * sizeof(uint64));
-	for (uint32 i = 0; i < s->n; i++)
-	{
-		const int8 *code = s->codes + (Size) i * d->dim;
-		float	   *sum;
-		uint32		k;
+	const Sample *s = arg;
 
-		CHECK_FOR_INTERRUPTS();
-		score_centres(d, &s->heads[i], code);
-		k = nearest_centre(d);
-		sum = sums + (Size) k * d->dim;
-		for (uint32 j = 0; j < d->dim; j++)
-			sum[j] += s->heads[i].scale * code[j];
-		d->rows[k]++;
-	}
+	for (uint32 i = first; i < first + n; i++)
+		for (uint32 j = 0; j < s->dim; j++)
+			*out++ = s->heads[i].scale * s->codes[(Size) i * s->dim + j];
+}
+
+/*
+ * The parts' centres, as codes, by k-means over the sample; d->rows gets how many of it
+ * are nearest to each.
+ */
+static void
+find_centres(Division *d, const Sample *s)
+{
+	PgrKmeans	job = {s->n, d->dim, d->n, ROUNDS, decode_sample, s};
+
+	job.centroids = pgr_train_floats(d->n, d->dim);
+	job.norm2 = pgr_train_floats(d->n, 1);
+	job.nearest = palloc_extended(mul_size(s->n, sizeof(uint32)), MCXT_ALLOC_HUGE);
+	pgr_train_kmeans(&job);
 	for (uint32 k = 0; k < d->n; k++)
 	{
-		float	   *sum = sums + (Size) k * d->dim;
+		Size		at = (Size) k * d->dim;
 
-		if (d->rows[k] == 0)
-			continue;			/* it stays where it is */
-		for (uint32 j = 0; j < d->dim; j++)
-			sum[j] /= d->rows[k];
-		pgr_code8_encode(sum, d->dim, 0, d->codes + (Size) k * d->dim, &d->heads[k]);
+		pgr_code8_encode(job.centroids + at, d->dim, 0, d->codes + at, &d->heads[k]);
+		d->rows[k] = job.counts[k];
 	}
+	pfree(job.centroids);
+	pfree(job.norm2);
+	pfree(job.nearest);
+	pfree(job.counts);
 }
 
 static int
@@ -341,23 +348,14 @@ find_border(Division *d, const Sample *s)
 static void
 find_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
 {
-	Sample		s = {0};
-	float	   *sums = palloc_extended((Size) d->n * d->dim * sizeof(float), MCXT_ALLOC_HUGE);
+	Sample		s = {.dim = d->dim};
 
 	s.size = (uint32) Min(nrows, (uint64) d->n * SAMPLE_PER_PART);
 	s.step = (uint32) (nrows / s.size);
 	s.heads = palloc_extended(s.size * sizeof(PgrCode8), MCXT_ALLOC_HUGE);
 	s.codes = palloc_extended((Size) s.size * d->dim, MCXT_ALLOC_HUGE);
 	each_row(b, add_to_sample, &s);
-	for (uint32 k = 0; k < d->n; k++)
-	{
-		uint32		i = (uint32) ((uint64) k * s.n / d->n);
-
-		d->heads[k] = s.heads[i];
-		memcpy(d->codes + (Size) k * d->dim, s.codes + (Size) i * d->dim, d->dim);
-	}
-	for (int round = 0; round < ROUNDS; round++)
-		move_centres(d, &s, sums);
+	find_centres(d, &s);
 	find_border(d, &s);
 	d->largest = 0;
 	for (uint32 k = 0; k < d->n; k++)
@@ -370,7 +368,6 @@ find_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
 	}
 	pfree(s.heads);
 	pfree(s.codes);
-	pfree(sums);
 }
 
 /* The nearest part that has room, other than one; d->n if there is none. */
