@@ -29,7 +29,10 @@ document_arg(FunctionCallInfo fcinfo, PgrContentType type)
 	return PointerGetDatum(PG_DETOAST_DATUM(PG_GETARG_DATUM(0)));
 }
 
-/* A document's score; an unmatched one has 0. */
+/*
+ * A document's score; an unmatched one has 0. The value is detoasted into state->row,
+ * which the next call resets.
+ */
 static double
 score(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 {
@@ -38,14 +41,16 @@ score(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 	MemoryContext old = MemoryContextSwitchTo(state->row);
 	Datum		content = document_arg(fcinfo, type);
 	double		result;
-	PgrLexDoc	doc;
 
 	if (!pgr_memo_useful(pinned) ||
 		!pgr_memo_score(pinned, pgr_lex_content_hash(content), &result))
 	{
-		pgr_lex_document(&pinned->analyzer, type, content, &doc);
-		result = pgr_score_document(pinned, &doc, NULL);
-		pgr_memo_analysed(pinned, &doc);
+		bool		fresh;
+		const PgrLexDoc *doc = pgr_lex_analyse(&pinned->analyzer, type, content, &fresh);
+
+		result = pgr_score_document(pinned, doc, NULL);
+		if (fresh)
+			pgr_memo_analysed(pinned, doc);
 	}
 	MemoryContextSwitchTo(old);
 	return result;
@@ -76,6 +81,7 @@ match_memo(PgrQueryState *state)
 	return pgr_memo_useful(pinned) ? pinned : NULL;
 }
 
+/* Does the document match? Memory as in score(). */
 static bool
 match(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 {
@@ -83,16 +89,18 @@ match(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 	PgrPinned  *pinned = match_memo(state);
 	MemoryContext old = MemoryContextSwitchTo(state->row);
 	Datum		content = document_arg(fcinfo, type);
-	PgrLexDoc	doc;
 	bool		result;
 
 	if (pinned == NULL || !pgr_memo_match(pinned, pgr_lex_content_hash(content), &result))
 	{
-		pgr_lex_document(&state->analyzer, type, content, &doc);
-		result = pgr_match_document(state->query, &doc);
-		state->analysed += 1.0 + doc.length;
-		if (pinned != NULL)
-			pgr_memo_analysed(pinned, &doc);
+		bool		fresh;
+		const PgrLexDoc *doc = pgr_lex_analyse(&state->analyzer, type, content, &fresh);
+
+		result = pgr_match_document(state->query, doc);
+		if (fresh)
+			state->analysed += 1.0 + doc->length;
+		if (fresh && pinned != NULL)
+			pgr_memo_analysed(pinned, doc);
 	}
 	MemoryContextSwitchTo(old);
 	return result;

@@ -44,4 +44,13 @@ extern PgrQueryState *pgr_query_state(FunctionCallInfo fcinfo, PgrContentType ty
 /* Its statistics for the active snapshot. */
 extern PgrPinned *pgr_query_pinned(PgrQueryState *state);
 
+/* --- lex_kept.c --- */
+
+/*
+ * A document as the analyzer makes it, valid until the next call; the one analysed last
+ * is kept within a command. *fresh: it has been analysed now. Raises as pgr_lex_document.
+ */
+extern const PgrLexDoc *pgr_lex_analyse(const PgrAnalyzer *a, PgrContentType type, Datum content,
+										bool *fresh);
+
 #endif							/* PGR_LEX_QUERY_H */
