@@ -240,11 +240,12 @@ check_tap() {
 	perl=$pgxs/perl
 	mkdir -p "$out"
 	pgr_own "$out"
+	[ -e "$PGR_WORK/before" ] || pgr_stage_before "$CLONE" "$PGR_WORK/before" || true
 	# shellcheck disable=SC2016
 	pgr_as_user env -u PGHOST -u PGPORT -u PGDATABASE -u PGUSER \
 		PATH="$PGR_BIN:$PATH" PG_REGRESS="$pgxs/regress/pg_regress" \
 		PGR_DATA="$PGR_DATA" PGR_COLLECTIONS="${CHECK_COLLECTIONS:-}" PGR_BRIEF="${CHECK_COLLECTIONS:+1}" \
-		TESTDIR="$out" TESTDATADIR="$out" TESTLOGDIR="$out/log" TMPDIR=/tmp \
+		PGR_BEFORE="$PGR_WORK/before" TESTDIR="$out" TESTDATADIR="$out" TESTLOGDIR="$out/log" TMPDIR=/tmp \
 		bash -c 'cd "$0" && exec prove -v --timer -I "$1" -I "$2/test/perl" "$2"/test/t/${CHECK_TAP:-}*.pl' \
 		"$out" "$perl" "$SRC" >"$out.log" 2>&1 || true
 	count_tap "$name tap" "$out.log"

@@ -226,6 +226,18 @@ pgr_stage() {
 	pgr_own "$2"
 }
 
+# The commit whose indexes test/t/024_before.pl makes: that before the last change which
+# might have touched what stands on disk.
+PGR_BEFORE_COMMIT=148dab3a5d9b13a9cbf72119a0f2268cf7a2fe71
+
+# pgr_stage_before CLONE DEST: the source of that commit; false without its history.
+pgr_stage_before() {
+	git -C "$1" -c safe.directory='*' cat-file -e "$PGR_BEFORE_COMMIT^{commit}" 2>/dev/null || return 1
+	mkdir -p "$2"
+	git -C "$1" -c safe.directory='*' archive "$PGR_BEFORE_COMMIT" | tar -x -C "$2" --no-same-owner
+	pgr_own "$2"
+}
+
 # pgr_install_tree PG_CONFIG DEST: a relocatable private copy of an installation
 # in Debian's layout; sets PGR_BIN to its programs.
 pgr_install_tree() {
