@@ -4,11 +4,11 @@
  *		eight bits.
  *
  * Candidates come from the index by estimate, descending; an estimate is within
- * `error` of the exact value. Each candidate's value is read from the heap and
- * scored by the operator's own kernel, and a row is returned once no later
- * candidate can be better: exact >= next estimate + error. Rows that share no
- * dimension with the query have the value 0: they come before rows of negative
- * value.
+ * `error` of the exact value. They are the stream of the machine of am/ordered.h, in which
+ * the estimate plus error, negated, is a lower bound of the distance. Each candidate's value
+ * is read from the heap and scored by the operator's own kernel. Rows that share no
+ * dimension with the query have the distance 0: they come before rows of positive
+ * distance.
  */
 #include "postgres.h"
 
@@ -16,9 +16,9 @@
 
 #include "access/relscan.h"
 #include "am/heapvalue.h"
+#include "am/ordered.h"
 #include "inverted/inv_scan.h"
 #include "kernel/kernel.h"
-#include "lib/pairingheap.h"
 #include "miscadmin.h"
 #include "segment/segment_postings.h"
 #include "types/sparse.h"
@@ -27,37 +27,17 @@
 #define FIRST_BATCH 32
 #define MAX_BATCH 65536
 
-typedef struct ExactRow
-{
-	pairingheap_node node;
-	double		score;
-	ItemPointerData tid;
-} ExactRow;
-
 typedef struct PgrSparseScan
 {
 	PgrSparse  *query;
 	PgrSparseTerm *terms;
 	int			nterms;
 	double		error;
-	bool		exhausted;		/* no candidate is left */
 	PgrHeapValue *heap_value;
-	pairingheap *rows;			/* refined, best first */
+	PgrOrdered	ordered;
 	bool		zeros;			/* rows of value 0 are being returned */
 	bool		zeros_done;
 } PgrSparseScan;
-
-static int
-compare_rows(const pairingheap_node *a, const pairingheap_node *b, void *arg)
-{
-	const ExactRow *x = pairingheap_const_container(ExactRow, node, a),
-			   *y = pairingheap_const_container(ExactRow, node, b);
-
-	if (x->score != y->score)
-		return x->score > y->score ? 1 : -1;
-	return ItemPointerCompare(unconstify(ItemPointerData *, &y->tid),
-							  unconstify(ItemPointerData *, &x->tid));
-}
 
 /* The keys of both lists of each dimension, for reading the pending area. */
 static PgrLexTerm *
@@ -86,10 +66,13 @@ pgr_sparse_rescan(IndexScanDesc scan, ScanKey orderby)
 
 	s->sparse = x;
 	s->ordered = true;
+	/* estimates have no step beyond which a row would be late */
+	pgr_ordered_begin(&x->ordered, PGR_ORDER_RELAXED, s->context);
+	x->ordered.by_tid = true;
 	if (orderby->sk_flags & SK_ISNULL)
 	{
 		/* every distance is NULL: any order will do */
-		x->exhausted = true;
+		pgr_ordered_all(&x->ordered);
 		s->null_order = true;
 	}
 	else
@@ -103,7 +86,6 @@ pgr_sparse_rescan(IndexScanDesc scan, ScanKey orderby)
 		x->terms[x->nterms].dim = x->query->indices[i];
 		x->terms[x->nterms++].weight = values[i];
 	}
-	x->rows = pairingheap_allocate(compare_rows, NULL);
 	x->heap_value = pgr_heapvalue_begin(scan);
 	s->view = pgr_view_open(scan->indexRelation, sparse_keys(x), 2 * x->nterms);
 }
@@ -113,6 +95,7 @@ pgr_sparse_end(PgrInvScan *s)
 {
 	if (s->sparse->heap_value)
 		pgr_heapvalue_end(s->sparse->heap_value);
+	pgr_ordered_end(&s->sparse->ordered);
 }
 
 /* --- candidates --------------------------------------------------------------------- */
@@ -180,7 +163,8 @@ search_pending(void *arg, const PgrPendingDoc *d)
 		pgr_topk_add(&s->top, &hit);
 }
 
-static void
+/* The candidates after those of the batch at hand; false if there are none. */
+static bool
 next_batch(PgrInvScan *s, PgrSparseScan *x)
 {
 	bool		after = s->batch > 0;
@@ -191,8 +175,7 @@ next_batch(PgrInvScan *s, PgrSparseScan *x)
 	if (after && s->top.n < s->batch)
 	{
 		s->top.n = 0;
-		x->exhausted = true;
-		return;
+		return false;
 	}
 	if (after)
 	{
@@ -213,25 +196,33 @@ next_batch(PgrInvScan *s, PgrSparseScan *x)
 	pgr_view_pending(s->view, search_pending, s);
 	pgr_topk_finish(&s->top);
 	MemoryContextSwitchTo(old);
-	x->exhausted = s->top.n == 0;
+	return s->top.n > 0;
 }
 
-/* Reads a candidate's row and keeps its exact value. */
+/* Tells the machine the next candidate, or that there is none. */
+static void
+next_candidate(PgrInvScan *s, PgrSparseScan *x)
+{
+	if (s->at >= s->top.n && !next_batch(s, x))
+		pgr_ordered_all(&x->ordered);
+	else
+		pgr_ordered_stream(&x->ordered, -(s->top.heap[s->at].score + x->error), s->at);
+}
+
+/* Reads the candidate's row and gives its exact value to the machine. */
 static void
 refine(PgrInvScan *s, PgrSparseScan *x, PgrHit *hit)
 {
 	PgrSparse  *value = (PgrSparse *) pgr_heapvalue_get(x->heap_value,
 														  pgr_topk_tid(&s->top, hit));
-	ExactRow   *row;
+	double		score;
 
 	if (value == NULL)
 		return;					/* not visible */
-	row = MemoryContextAlloc(s->context, sizeof(ExactRow));
-	row->score = pgr_sparse_dist[PGR_METRIC_IP] (value->indices, PGR_SPARSE_VALUES(value),
+	score = pgr_sparse_dist[PGR_METRIC_IP] (value->indices, PGR_SPARSE_VALUES(value),
 												 value->nnz, x->query->indices,
 												 PGR_SPARSE_VALUES(x->query), x->query->nnz);
-	row->tid = hit->tid;
-	pairingheap_add(x->rows, &row->node);
+	(void) pgr_ordered_row(&x->ordered, isnan(score) ? INFINITY : -score, &hit->tid);
 }
 
 /* --- rows of value 0 ------------------------------------------------------------------- */
@@ -310,38 +301,35 @@ pgr_sparse_next(IndexScanDesc scan)
 {
 	PgrInvScan *s = scan->opaque;
 	PgrSparseScan *x = s->sparse;
+	PgrOrderedRow row;
 
 	scan->xs_recheckorderby = false;
 	for (;;)
 	{
-		ExactRow   *best = NULL;
-		double		bound = -INFINITY;
-
 		CHECK_FOR_INTERRUPTS();
-		if (!x->exhausted && s->at >= s->top.n)
-			next_batch(s, x);
-		if (!x->exhausted)
-			bound = s->top.heap[s->at].score + x->error;
-		if (!pairingheap_is_empty(x->rows))
-			best = pairingheap_container(ExactRow, node, pairingheap_first(x->rows));
-
-		if (!x->zeros_done && bound < 0 && (best == NULL || best->score < 0))
+		if (!x->zeros_done && pgr_ordered_least(&x->ordered) > 0)
 		{
 			if (next_zero(scan, s, x))
 				return true;
+			continue;
 		}
-		else if (best != NULL && best->score >= bound)
+		switch (pgr_ordered_step(&x->ordered))
 		{
-			pairingheap_remove_first(x->rows);
-			scan->xs_heaptid = best->tid;
-			scan->xs_orderbyvals[0] = Float8GetDatum(-best->score);
-			scan->xs_orderbynulls[0] = false;
-			pfree(best);
-			return true;
+			case PGR_STEP_SEARCH:
+				next_candidate(s, x);
+				break;
+			case PGR_STEP_RANK:
+				refine(s, x, &s->top.heap[s->at++]);
+				next_candidate(s, x);
+				break;
+			case PGR_STEP_RETURN:
+				pgr_ordered_take(&x->ordered, &row);
+				scan->xs_heaptid = row.tid;
+				scan->xs_orderbyvals[0] = Float8GetDatum(row.distance);
+				scan->xs_orderbynulls[0] = false;
+				return true;
+			case PGR_STEP_END:
+				return false;
 		}
-		else if (!x->exhausted)
-			refine(s, x, &s->top.heap[s->at++]);
-		else
-			return false;
 	}
 }
