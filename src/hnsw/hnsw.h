@@ -116,6 +116,9 @@ extern PgrHnswIndex *pgr_hnsw_open_for_rows(Relation rel, IndexInfo *info, Memor
 /* Copies the directory of lists, PGR_HNSW_DIRECTORY_SIZE bytes, of an open index. */
 extern void pgr_hnsw_copy_directory(const PgrHnswIndex *ix, char *directory);
 
+/* estimated number of nodes */
+extern double pgr_hnsw_count_estimate(const PgrHnswIndex *ix);
+
 /* An index about to be built, with the options of rel; has no frames yet. */
 extern PgrHnswIndex *pgr_hnsw_new(Relation rel);
 
@@ -352,19 +355,41 @@ extern void pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoi
 								const char *item);
 
 /*
+ * What an insert does instead of pgr_hnsw_list_enter: also where the lists have changed since
+ * ix was opened. Takes and releases the lists lock; no buffer may be locked.
+ */
+extern void pgr_hnsw_enter_row(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point,
+							   const char *item);
+
+/*
  * Build: a sample of so many rows, from which the directory is made. NULL if the
  * index has no filter columns. Rows are offered one after the other, numbered.
  */
 typedef struct PgrHnswListSample PgrHnswListSample;
 extern PgrHnswListSample *pgr_hnsw_list_sample(PgrHnswIndex *ix, uint64 rows);
+
+/* Whether the row of that number would be taken. */
+extern bool pgr_hnsw_list_sample_wants(const PgrHnswListSample *s, uint64 number);
 extern void pgr_hnsw_list_sample_row(const PgrHnswIndex *ix, PgrHnswListSample *s, uint64 number,
 									 const PgrCode8 *head, const int8 *code);
+
+/* The directory from the sample, in ix->lists; false if the sample is empty. */
+extern bool pgr_hnsw_make_directory(PgrHnswIndex *ix, const PgrHnswListSample *s);
 
 /* Appends the directory and empty lists, before any node; frees the sample. */
 extern void pgr_hnsw_create_lists(PgrHnswIndex *ix, PgrHnswListSample *s);
 
 /* The same of a directory that is there already, and without one, to any fork. */
 extern void pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork);
+
+/* --- hnsw_relist.c: new lists for the rows that there are now --- */
+
+/*
+ * VACUUM: gives an index of about so many rows new lists, if a build would make many more of
+ * them. May be cancelled at any time. Memory: the sample (pgr_hnsw_list_sample), and two
+ * bytes a block of the index.
+ */
+extern void pgr_hnsw_relist(Relation index, double rows);
 
 /* --- hnsw_filter.c: the lists of filter values --- */
 
@@ -381,6 +406,9 @@ extern bool pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id,
  */
 extern uint32 pgr_hnsw_list_page(const PgrHnswIndex *ix, PgrChain *chain, BlockNumber block,
 								 char *page, BlockNumber *next);
+
+/* Takes all entries out of a list that nobody reads. */
+extern void pgr_hnsw_list_clear(const PgrHnswIndex *ix, uint32 list);
 
 /* Removes entries whose tid the callback says is dead. */
 extern void pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback,
@@ -577,9 +605,6 @@ extern double pgr_hnsw_entry_pages(const PgrHnswMeta *meta, double n);
 /* Makes a node a start of searches, now and then; n: number of nodes there are. */
 extern void pgr_hnsw_offer_entry(PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, double n,
 								 bool always);
-
-/* estimated number of nodes */
-extern double pgr_hnsw_count_estimate(const PgrHnswIndex *ix);
 
 extern bool pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 							Relation heap, IndexUniqueCheck unique, bool unchanged,

@@ -263,8 +263,8 @@ make_graph(PgrHnswBuild *b, double rows)
 	g = (PgrGraph *) TYPEALIGN(64, graph_memory(meta, &capacity, &size));
 	b->shared->spooling |= capacity < rows;
 	pgr_want_huge_pages(g, size);
-	pgr_graph_init(g, meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta), meta->ef_construction,
-				   meta->max_aux, capacity);
+	pgr_graph_init(g, meta->padded, meta->degree, PGR_HNSW_ROW_SIZE(meta),
+				   meta->graph.ef_construction, meta->max_aux, capacity);
 	return g;
 }
 
@@ -508,7 +508,7 @@ build_in_parallel(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *inf
 		return false;
 	init_shared(parallel.area, b->ix);
 	pgr_graph_init(shared_graph(parallel.area), meta->padded, meta->degree,
-				   PGR_HNSW_ROW_SIZE(meta), meta->ef_construction, meta->max_aux, capacity);
+				   PGR_HNSW_ROW_SIZE(meta), meta->graph.ef_construction, meta->max_aux, capacity);
 	join_build(b, &parallel);
 	b->shared->spooling = spool;
 	BarrierAttach(&b->shared->barrier);

@@ -233,6 +233,30 @@ pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain, const PgrFilter 
  * ----------
  */
 
+void
+pgr_hnsw_list_clear(const PgrHnswIndex *ix, uint32 list)
+{
+	BlockNumber first = PGR_HNSW_LIST_FIRST(&ix->meta, list);
+	PgrChain	chain = {0};
+
+	for (BlockNumber block = first, next; block != InvalidBlockNumber; block = next)
+	{
+		Buffer		buffer;
+		PgrWalBatch batch;
+		Page		page;
+
+		CHECK_FOR_INTERRUPTS();
+		check_chain(ix, &chain, block);
+		buffer = pgr_page_read(ix->rel, block, PGR_PAGE_HNSW_FILTER, BUFFER_LOCK_EXCLUSIVE);
+		pgr_wal_begin(&batch, ix->rel, false);
+		page = pgr_wal_add(&batch, buffer, false);
+		next = PgrPageGetOpaque(page)->next;
+		page_head(page)->insert = block == first ? first : InvalidBlockNumber;
+		set_count(&ix->meta, page, 0);
+		pgr_wal_commit(&batch);
+	}
+}
+
 /* Removes dead rows' entries of a page; returns whether it has room. */
 static bool
 prune_list_page(const PgrHnswIndex *ix, BlockNumber block, IndexBulkDeleteCallback callback,

@@ -59,7 +59,10 @@ pgr_hnsw_read_frames(Relation rel, const PgrHnswMeta *meta, float *frames)
 void
 pgr_hnsw_refresh(PgrHnswIndex *ix)
 {
+	PgrHnswMeta known = ix->meta;
+
 	pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &ix->meta, sizeof(PgrHnswMeta));
+	pgr_hnsw_copy_list_place(&ix->meta, &known);
 	pgr_hnsw_check_meta(ix->rel, &ix->meta);
 	ix->frames = MemoryContextAllocHuge(GetMemoryChunkContext(ix),
 										PGR_HNSW_FRAMES_SIZE(&ix->meta));

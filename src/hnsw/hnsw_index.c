@@ -38,7 +38,7 @@ static double
 float_nodes_per_page(const PgrHnswMeta *meta)
 {
 	return PGR_PAGE_CAPACITY /
-		(meta->dim * sizeof(float) + 2 * meta->m * sizeof(ItemPointerData) + FLOAT_NODE_HEAD +
+		(meta->dim * sizeof(float) + 2 * meta->graph.m * sizeof(ItemPointerData) + FLOAT_NODE_HEAD +
 		 PGR_HNSW_INLINE_TIDS * meta->filter_size + meta->value_size);
 }
 
@@ -50,7 +50,7 @@ float_nodes_per_page(const PgrHnswMeta *meta)
 void
 pgr_hnsw_geometry(PgrHnswMeta *meta)
 {
-	int			full = Min(2 * meta->m, PGR_GRAPH_MAX_DEGREE);
+	int			full = Min(2 * meta->graph.m, PGR_GRAPH_MAX_DEGREE);
 	int			least = Max((int) ceil(LEAST_DEGREE * full), 1);
 	double		wanted = float_nodes_per_page(meta);
 	double		best = -1;
@@ -119,8 +119,8 @@ pgr_hnsw_new(Relation rel)
 	ix->meta.dim = pgr_vecclass_dim(rel, 1, ix->cls);
 	ix->meta.padded = pgr_rotation_padded(ix->meta.dim);
 	ix->meta.seed = ROTATION_SEED;
-	ix->meta.m = options.m;
-	ix->meta.ef_construction = options.ef_construction;
+	ix->meta.graph.m = options.m;
+	ix->meta.graph.ef_construction = options.ef_construction;
 	ix->meta.kind = ix->cls->metric;
 	ix->meta.filter_size = ix->filters == NULL ? 0 : ix->filters->size;
 	ix->meta.storage = options.storage;
@@ -273,6 +273,14 @@ pgr_hnsw_open_for_rows(Relation rel, IndexInfo *info, MemoryContext *row)
 	state->ix = pgr_hnsw_open(rel);
 	MemoryContextSwitchTo(old);
 	return state->ix;
+}
+
+double
+pgr_hnsw_count_estimate(const PgrHnswIndex *ix)
+{
+	double		blocks = RelationGetNumberOfBlocks(ix->rel);
+
+	return Max(blocks - ix->meta.node_block, 0) / ix->meta.parts * ix->meta.nodes_per_page;
 }
 
 /* x / |x| for cosine; false for the zero vector */

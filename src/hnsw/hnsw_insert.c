@@ -114,7 +114,7 @@ choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswH
 	HitPair		pair;
 
 	pgr_hnsw_search_hits(s, &hits);
-	n = Min(n, ix->meta.ef_construction);
+	n = Min(n, ix->meta.graph.ef_construction);
 	order = palloc(Max(n, 1) * sizeof(uint32));
 	distances = palloc(Max(n, 1) * sizeof(float));
 	for (uint32 i = 0; i < n; i++)
@@ -428,14 +428,6 @@ find_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p
  * ----------
  */
 
-double
-pgr_hnsw_count_estimate(const PgrHnswIndex *ix)
-{
-	double		blocks = RelationGetNumberOfBlocks(ix->rel);
-
-	return Max(blocks - ix->meta.node_block, 0) / ix->meta.parts * ix->meta.nodes_per_page;
-}
-
 void
 pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, uint32 frame,
 					PgrHnswEdge *entry)
@@ -674,7 +666,7 @@ insert_point(PgrHnswIndex *ix, PgrHnswPoint *point, const char *row)
 	for (bool again = true;; again = false)
 	{
 		s = pgr_hnsw_search_begin(ix, point, true);
-		pgr_hnsw_search_more(s, ix->meta.ef_construction);
+		pgr_hnsw_search_more(s, ix->meta.graph.ef_construction);
 		sorted = pgr_hnsw_sort_hits(ix, s, &n);
 		if (!again || !is_coarse(ix, s, sorted, n) || !pgr_hnsw_add_frame(ix, point))
 			break;
@@ -685,7 +677,7 @@ insert_point(PgrHnswIndex *ix, PgrHnswPoint *point, const char *row)
 	else
 		id = insert_node(ix, s, point, row, sorted, n);
 	if (ix->filters != NULL)
-		pgr_hnsw_list_enter(ix, id, point, row);
+		pgr_hnsw_enter_row(ix, id, point, row);
 }
 
 /*
@@ -780,7 +772,7 @@ pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id)
 	pgr_hnsw_point_code(ix, me.frame, &head, code, point);
 	s = pgr_hnsw_search_begin(ix, point, true);
 	pgr_hnsw_search_exclude(s, id);
-	pgr_hnsw_search_more(s, meta->ef_construction);
+	pgr_hnsw_search_more(s, meta->graph.ef_construction);
 	sorted = pgr_hnsw_sort_hits(ix, s, &n);
 	n = choose_neighbours(ix, s, sorted, n, neighbours);
 	for (uint32 i = 0; i < n; i++)

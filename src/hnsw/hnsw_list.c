@@ -6,7 +6,7 @@
  * All of it happens in the space of digests: a row's coordinates along the
  * principal axes decide which list it is in, and which lists a search reads
  * first. A build makes the directory from a sample of the rows; it does not
- * change until REINDEX. A backend reads it once.
+ * change, but may be replaced (hnsw_relist.c). A backend reads it once.
  */
 #include "postgres.h"
 
@@ -14,8 +14,10 @@
 #include <math.h>
 
 #include "am/train.h"
+#include "base/debug_point.h"
 #include "hnsw/hnsw.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/memutils.h"
 
 /* room in the first pages of all lists, as a multiple of what the rows need */
@@ -256,6 +258,28 @@ pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, c
 	}
 }
 
+/*
+ * The lists that there are, under the lists lock: ix, or if they are not its own any more
+ * another that has them; in the current context.
+ */
+static const PgrHnswIndex *
+current_lists(const PgrHnswIndex *ix)
+{
+	PgrHnswMeta meta;
+
+	pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &meta, sizeof(meta));
+	return meta.list_block == ix->meta.list_block ? ix : pgr_hnsw_open(ix->rel);
+}
+
+void
+pgr_hnsw_enter_row(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, const char *item)
+{
+	PGR_DEBUG_POINT("hnsw-list-enter");
+	LockPage(ix->rel, PGR_META_BLOCK, ShareLock);
+	pgr_hnsw_list_enter(current_lists(ix), id, point, item);
+	UnlockPage(ix->rel, PGR_META_BLOCK, ShareLock);
+}
+
 /* ----------
  * Build: the sample
  * ----------
@@ -293,11 +317,17 @@ pgr_hnsw_list_sample(PgrHnswIndex *ix, uint64 rows)
 	return s;
 }
 
+bool
+pgr_hnsw_list_sample_wants(const PgrHnswListSample *s, uint64 number)
+{
+	return s->n < s->size && number % s->step == 0;
+}
+
 void
 pgr_hnsw_list_sample_row(const PgrHnswIndex *ix, PgrHnswListSample *s, uint64 number,
 						 const PgrCode8 *head, const int8 *code)
 {
-	if (s == NULL || s->n == s->size || number % s->step != 0)
+	if (s == NULL || !pgr_hnsw_list_sample_wants(s, number))
 		return;
 	s->heads[s->n] = *head;
 	memcpy(s->codes + (Size) s->n * ix->meta.padded, code, ix->meta.padded);
@@ -459,15 +489,18 @@ find_centres(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s
 	pfree(first_row);
 }
 
-/* The directory from the sample, in ix->lists. */
-static void
-make_directory(PgrHnswIndex *ix, const PgrHnswListSample *s)
+bool
+pgr_hnsw_make_directory(PgrHnswIndex *ix, const PgrHnswListSample *s)
 {
 	const PgrHnswMeta *meta = &ix->meta;
-	PgrHnswLists *l = lists_at(meta, palloc_extended(PGR_HNSW_DIRECTORY_SIZE(meta),
-													 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
-	float	   *z = palloc_extended((Size) s->n * l->map.n * sizeof(float), MCXT_ALLOC_HUGE);
+	PgrHnswLists *l;
+	float	   *z;
 
+	if (s->n == 0)
+		return false;
+	l = lists_at(meta, palloc_extended(PGR_HNSW_DIRECTORY_SIZE(meta),
+									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
+	z = palloc_extended((Size) s->n * l->map.n * sizeof(float), MCXT_ALLOC_HUGE);
 	find_axes(ix, l, s);
 	for (uint32 i = 0; i < s->n; i++)
 		pgr_digest_project(&l->map, &s->heads[i], s->codes + (Size) i * meta->padded,
@@ -477,6 +510,7 @@ make_directory(PgrHnswIndex *ix, const PgrHnswListSample *s)
 	l->filled = palloc_extended(meta->lists * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ix->lists = l;
 	pfree(z);
+	return true;
 }
 
 /* ----------
@@ -523,7 +557,7 @@ pgr_hnsw_create_lists(PgrHnswIndex *ix, PgrHnswListSample *s)
 		return;
 	meta->list_block = RelationGetNumberOfBlocks(ix->rel);
 	if (meta->digest_dims > 0)
-		make_directory(ix, s);
+		pgr_hnsw_make_directory(ix, s);
 	pgr_hnsw_write_lists(ix, MAIN_FORKNUM);
 	meta->node_block = RelationGetNumberOfBlocks(ix->rel);
 	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);

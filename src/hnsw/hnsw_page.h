@@ -22,9 +22,24 @@
 
 #define PGR_HNSW_MAX_ENTRY_PAGES 32
 
+/* What was asked for when the index was made. */
+typedef struct PgrHnswGraphOptions
+{
+	uint16		m;
+	uint16		ef_construction;
+} PgrHnswGraphOptions;
+
+/* Pages for new lists, that a VACUUM is making or did not finish: README, "New lists". */
+typedef struct PgrHnswFresh
+{
+	BlockNumber block;			/* as list_block */
+	uint32		lists;			/* 0: there are none */
+} PgrHnswFresh;
+
 /*
- * Content of block 0. After the build only insert_block, max_aux, and what tells of frames
- * and of entry pages change: README, "Frames", "Entries".
+ * Content of block 0. After the build only insert_block, max_aux, and what tells of frames,
+ * of entry pages and of lists change: README, "Frames", "Entries", "New lists". `fresh` was not
+ * there before 1.1, which reads as zeros.
  */
 typedef struct PgrHnswMeta
 {
@@ -34,8 +49,7 @@ typedef struct PgrHnswMeta
 	uint32		padded;			/* bytes of a code8 */
 	uint32		node_size;		/* bytes of a node record */
 	uint64		seed;			/* of the rotation */
-	uint16		m;
-	uint16		ef_construction;
+	PgrHnswGraphOptions graph;
 	uint16		degree;			/* neighbours of a node */
 	uint16		nodes_per_page; /* 1 if a node takes several pages */
 	uint16		parts;			/* pages of a node */
@@ -56,9 +70,10 @@ typedef struct PgrHnswMeta
 	uint32		value_size;		/* bytes of the value kept in a node, a multiple of 4 */
 	BlockNumber entry_block[PGR_HNSW_MAX_ENTRY_PAGES];
 	uint8		entry_frame[PGR_HNSW_MAX_ENTRY_PAGES];	/* whose origin a page's edges lead from */
+	PgrHnswFresh fresh;
 } PgrHnswMeta;
 
-StaticAssertDecl(sizeof(PgrHnswMeta) == 248, "hnsw metapage content is 248 bytes");
+StaticAssertDecl(sizeof(PgrHnswMeta) == 256, "hnsw metapage content is 256 bytes");
 
 /*
  * A node's number: block * nodes_per_page + slot of its first page.
@@ -177,6 +192,16 @@ typedef struct PgrHnswEntryHead
 	 (Size) (meta)->digest_dims * (meta)->padded)
 #define PGR_HNSW_DIRECTORY_PAGES(meta) \
 	((BlockNumber) ((PGR_HNSW_DIRECTORY_SIZE(meta) + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY))
+
+/* Takes over where the lists are, and what their entries are. */
+static inline void
+pgr_hnsw_copy_list_place(PgrHnswMeta *to, const PgrHnswMeta *from)
+{
+	to->list_block = from->list_block;
+	to->lists = from->lists;
+	to->digest_dims = from->digest_dims;
+	to->list_frame = from->list_frame;
+}
 
 /* the first page of a list */
 #define PGR_HNSW_LIST_FIRST(meta, list) \

@@ -299,7 +299,7 @@ link_node(PgrHnswIndex *ix, PgrHnswId id)
 	pgr_hnsw_point_code(ix, node->frame, &node->head, PGR_HNSW_CODE(&ix->meta, node), point);
 	search = pgr_hnsw_search_begin(ix, point, true);
 	pgr_hnsw_search_exclude(search, id);
-	pgr_hnsw_search_more(search, ix->meta.ef_construction);
+	pgr_hnsw_search_more(search, ix->meta.graph.ef_construction);
 	near = pgr_hnsw_sort_hits(ix, search, &n);
 	pgr_hnsw_search_hits(search, &hits);
 	if (n == 0)

@@ -16,8 +16,8 @@ static bool
 sizes_agree(const PgrHnswMeta *meta)
 {
 	if (meta->padded != pgr_rotation_padded(meta->dim) ||
-		meta->m < 1 || meta->degree < 1 || meta->degree > PGR_GRAPH_MAX_DEGREE ||
-		meta->ef_construction < 1 || meta->storage > PGR_VEC_FULL ||
+		meta->graph.m < 1 || meta->degree < 1 || meta->degree > PGR_GRAPH_MAX_DEGREE ||
+		meta->graph.ef_construction < 1 || meta->storage > PGR_VEC_FULL ||
 		(meta->edge_bits != 1 && meta->edge_bits != 2 && meta->edge_bits != 4) ||
 		meta->value_size > MaxAllocSize / 2 ||
 		meta->node_size != PGR_HNSW_NODE_SIZE(meta, meta->degree) ||
@@ -56,6 +56,10 @@ parts_exist(const PgrHnswMeta *meta, BlockNumber nblocks)
 			return false;
 	if (meta->filter_size == 0)
 		return meta->lists == 0 && meta->digest_dims == 0;
+	/* a VACUUM would empty them */
+	if (meta->fresh.lists > 0 &&
+		(meta->fresh.block < meta->node_block || meta->fresh.block == meta->list_block))
+		return false;
 	/* each list has a page, so this bounds the directory too */
 	return meta->lists > 0 && meta->lists <= nblocks && meta->list_block < nblocks &&
 		(uint64) meta->list_block + PGR_HNSW_DIRECTORY_PAGES(meta) + meta->lists <= nblocks;

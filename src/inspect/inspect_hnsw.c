@@ -208,17 +208,32 @@ same_digest(const uint8 *a, const uint8 *b, uint32 dims)
 	return apart <= 1;
 }
 
-/* An entry's digest is that of its row's value. */
-static void
-check_digest(Check *c, PgrHnswId id, PgrHnswPoint *point, const ListEntry *entry)
+/* Whether an entry's digest is that of a point. */
+static bool
+has_digest(const Check *c, PgrHnswPoint *point, const ListEntry *entry)
 {
 	const PgrHnswMeta *meta = &c->ix->meta;
 	uint8		want[PGR_HNSW_MAX_DIGEST];
 
-	if (meta->digest_dims == 0)
-		return;
 	pgr_hnsw_list_digest(c->ix, point, want);
-	if (!same_digest(want, (uint8 *) entry->filter + meta->filter_size, meta->digest_dims))
+	return same_digest(want, (uint8 *) entry->filter + meta->filter_size, meta->digest_dims);
+}
+
+/*
+ * An entry's digest is that of its row's value or, as where lists were made anew, of the
+ * node's code, which c->node has.
+ */
+static void
+check_digest(Check *c, PgrHnswId id, PgrHnswPoint *point, const ListEntry *entry)
+{
+	const PgrHnswMeta *meta = &c->ix->meta;
+	PgrHnswPoint of_code;
+
+	if (meta->digest_dims == 0 || has_digest(c, point, entry))
+		return;
+	pgr_hnsw_point_code(c->ix, c->node->frame, &c->node->head, PGR_HNSW_CODE(meta, c->node),
+						&of_code);
+	if (!has_digest(c, &of_code, entry))
 		report(c, id, "a row has a wrong digest in the lists of filter values");
 }
 

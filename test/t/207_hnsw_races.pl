@@ -160,6 +160,100 @@ cmp_ok($records, '>', 5, "VACUUM: $records records");
 $node->safe_psql('postgres', 'VACUUM vac');
 is($node->safe_psql('postgres', q{SELECT unreachable FROM hnsw_stats('vac_i')}), 0, 'VACUUM: searches find a way to all');
 
+# VACUUM makes new lists of filter values for an index that was made before its rows.
+$node->safe_psql('postgres', q{
+	CREATE FUNCTION fill(tab text) RETURNS void LANGUAGE plpgsql AS $$
+	BEGIN
+	  EXECUTE format('CREATE TABLE %1$I (id int, v vector(3), tag int); CREATE INDEX %1$I_i ON %1$I USING hnsw (v vector_l2_ops, tag) WITH (m = 2, ef_construction = 10)', tab);
+	  EXECUTE format('INSERT INTO %I SELECT i, vec(i, 3), i %% 40 FROM generate_series(1, 2500) i', tab);
+	END $$});
+
+# How many rows a search with a condition returns.
+sub tagged
+{
+	my ($server, $tab) = @_;
+	return $server->safe_psql('postgres', "SET enable_seqscan = off; SELECT count(*) FROM (SELECT id FROM $tab WHERE tag = 7 ORDER BY v <-> vec(1, 3) LIMIT 1000) x");
+}
+
+sub await_waiting
+{
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+	return;
+}
+
+# An insert that has opened the index before enters its row after.
+$node->safe_psql('postgres', "SELECT fill('stale')");
+my $size = $node->safe_psql('postgres', "SELECT pg_relation_size('stale_i')");
+$holder = start_session($node, 'postgres');
+$holder->('SELECT pg_advisory_lock(1)');
+$inserter = start_session($node, 'postgres');
+$inserter->("SET pgretrieve.debug_point = 'hnsw-list-enter:wait'");
+$inserter->('INSERT INTO stale SELECT 9000, vec(9000, 3), 7', 'wait');
+await_waiting();
+$node->safe_psql('postgres', 'VACUUM stale');
+cmp_ok($node->safe_psql('postgres', "SELECT pg_relation_size('stale_i')"), '>', $size, 'new lists: they were made');
+$holder->('SELECT pg_advisory_unlock(1)');
+$inserter->('SELECT 1');
+check($node, 'stale_i', 'an insert that began before the new lists');
+is(tagged($node, 'stale'), 64, 'new lists: its row is found');
+
+# Inserts while they are made, and a cursor over the old ones.
+$node->safe_psql('postgres', "SELECT fill('late')");
+my $reader = start_session($node, 'postgres');
+$reader->('SET enable_seqscan = off');
+$reader->('CREATE TEMP TABLE got (id int)');
+$reader->('BEGIN');
+$reader->('DECLARE c CURSOR FOR SELECT id FROM late WHERE tag = 7 ORDER BY v <-> vec(1, 3)');
+$reader->('MOVE 1 IN c');
+$holder->('SELECT pg_advisory_lock(1)');
+my $vacuum = start_session($node, 'postgres');
+$vacuum->("SET pgretrieve.debug_point = 'hnsw-relist-lock:wait'");
+$vacuum->('VACUUM late', 'wait');
+await_waiting();
+$node->safe_psql('postgres', 'INSERT INTO late SELECT i, vec(i, 3), 7 FROM generate_series(5001, 5100) i');
+is(tagged($node, 'late'), 163, 'new lists: rows inserted before these are published are found');
+$holder->('SELECT pg_advisory_unlock(1)');
+$vacuum->('SELECT 1');
+is(tagged($node, 'late'), 163, 'new lists: and after');
+check($node, 'late_i', 'inserts beside the making of new lists');
+$reader->('DO $$ DECLARE c refcursor := \'c\'; i int; BEGIN LOOP FETCH c INTO i; EXIT WHEN NOT FOUND; INSERT INTO got VALUES (i); END LOOP; END $$');
+$reader->('COMMIT');
+$reader->('CREATE TABLE read_on AS SELECT count(*) FROM got');
+is($node->safe_psql('postgres', 'TABLE read_on'), 62, 'new lists: a cursor goes on with the old ones');
+caught_up($node, $standby);
+is(tagged($standby, 'late'), 163, 'new lists: rows are found on the standby');
+check($standby, 'late_i', 'new lists on the standby');
+$_->(undef) for $reader, $vacuum, $inserter, $holder;
+
+# Attempts that fail use up the pages of one.
+$node->safe_psql('postgres', "SELECT fill('failing')");
+my @sizes;
+for my $try (1 .. 4)
+{
+	my ($rc) = $node->psql('postgres', "SET pgretrieve.debug_point = 'hnsw-relist-lock:error';\nVACUUM failing");
+	isnt($rc, 0, "new lists: attempt $try fails");
+	push @sizes, $node->safe_psql('postgres', "SELECT pg_relation_size('failing_i')");
+	check($node, 'failing_i', "attempt $try");
+}
+is($sizes[3], $sizes[0], 'new lists: further attempts take no more pages');
+$node->safe_psql('postgres', 'VACUUM failing');
+is($node->safe_psql('postgres', "SELECT pg_relation_size('failing_i')"), $sizes[0], 'new lists: nor does the one that gets through');
+is(tagged($node, 'failing'), 63, 'new lists: its rows are found');
+check($node, 'failing_i', 'after attempts that failed');
+
+# Killed after one of the records.
+$node->safe_psql('postgres', "SELECT fill('killed')");
+for my $n (1 .. 9, 700, 1900, 2500 .. 2600)
+{
+	last unless crash_at("wal-record:crash:$n", 'VACUUM killed');
+	is(tagged($node, 'killed'), 63, "new lists: rows are found after record $n");
+	check($node, 'killed_i', "new lists, record $n");
+	caught_up($node, $standby);
+	is(tagged($standby, 'killed'), 63, "new lists: and on the standby after record $n");
+}
+is(tagged($node, 'killed'), 63, 'new lists: rows are found at the end');
+check($node, 'killed_i', 'new lists, at the end');
+
 $standby->stop;
 $node->stop;
 done_testing();
