@@ -114,13 +114,15 @@ bench_maxsim(const PgrKernelTable *t)
 		free(q[e]);
 }
 
+#define ELEM_NAME(name, elem) [elem] = #name,
+
 static void
 bench_dist(const PgrKernelTable *t)
 {
 	static const int dims[] = {384, 768, 1536};
 	static char a[1536 * 4] __attribute__((aligned(64)));
 	static char b[1536 * 4] __attribute__((aligned(64)));
-	static const char *const elems[] = {"f32", "f16", "i8"};
+	static const char *const elems[PGR_ELEM_COUNT] = {PGR_ELEMENTS(ELEM_NAME)};
 
 	memset(a, 1, sizeof(a));
 	memset(b, 2, sizeof(b));

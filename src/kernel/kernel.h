@@ -34,6 +34,12 @@ typedef enum PgrElem
 	PGR_ELEM_COUNT
 } PgrElem;
 
+/* All of them, DO(name, element). */
+#define PGR_ELEMENTS(DO) \
+	DO(f32, PGR_ELEM_F32) \
+	DO(f16, PGR_ELEM_F16) \
+	DO(i8, PGR_ELEM_I8)
+
 /*
  * What operators order by; types/distance.h tells what they return. Index files have
  * these numbers, so a further one comes at the end.

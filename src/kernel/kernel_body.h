@@ -147,9 +147,9 @@ typedef PgrVf PgrDf;
 		elem##_##of(many)(metric, query, codes, stride, n, dim, out); \
 	}
 
-PGR_ELEMENT_METRICS(PGR_DIST_FUNCTIONS, f32)
-PGR_ELEMENT_METRICS(PGR_DIST_FUNCTIONS, f16)
-PGR_ELEMENT_METRICS(PGR_DIST_FUNCTIONS, i8)
+#define PGR_ELEMENT_FUNCTIONS(name, elem) PGR_ELEMENT_METRICS(PGR_DIST_FUNCTIONS, name)
+
+PGR_ELEMENTS(PGR_ELEMENT_FUNCTIONS)
 
 /* ----------
  * Norms and conversions
@@ -383,14 +383,16 @@ maxsim_pack(PgrMaxSimQuery *q, const float *tokens)
 #include "kernel/kernel_code_body.h"
 
 #define PGR_DIST_ENTRY(functions, name, metric, of) [metric] = functions##_##name,
-#define PGR_METRIC_ROW(functions) {PGR_ELEMENT_METRICS(PGR_DIST_ENTRY, functions)}
+#define PGR_DIST_ROW(name, elem) [elem] = {PGR_ELEMENT_METRICS(PGR_DIST_ENTRY, name##_dist)},
+#define PGR_MANY_ROW(name, elem) [elem] = {PGR_ELEMENT_METRICS(PGR_DIST_ENTRY, name##_many)},
+#define PGR_NORM_ROW(name, elem) [elem] = name##_norm,
 
 const PgrKernelTable PGR_LEVEL_TABLE = {
 	.simd = PGR_LEVEL,
 	.name = PGR_LEVEL_NAME,
-	.dist = {PGR_METRIC_ROW(f32_dist), PGR_METRIC_ROW(f16_dist), PGR_METRIC_ROW(i8_dist)},
-	.many = {PGR_METRIC_ROW(f32_many), PGR_METRIC_ROW(f16_many), PGR_METRIC_ROW(i8_many)},
-	.norm = {f32_norm, f16_norm, i8_norm},
+	.dist = {PGR_ELEMENTS(PGR_DIST_ROW)},
+	.many = {PGR_ELEMENTS(PGR_MANY_ROW)},
+	.norm = {PGR_ELEMENTS(PGR_NORM_ROW)},
 	.hamming = bits_hamming,
 	.jaccard = bits_jaccard,
 	.f16_to_f32 = f16_to_f32,
@@ -399,5 +401,8 @@ const PgrKernelTable PGR_LEVEL_TABLE = {
 	.residual_code = residual_code,
 	.fht = fht,
 	.maxsim_pack = maxsim_pack,
-	.maxsim_best = {m_f32_maxsim, m_f16_maxsim, m_i8_maxsim},
+	.maxsim_best = {
+		[PGR_ELEM_F32] = m_f32_maxsim,[PGR_ELEM_F16] = m_f16_maxsim,
+		[PGR_ELEM_I8] = m_i8_maxsim
+	},
 };

@@ -203,11 +203,12 @@ check_many(const PgrKernelTable *t, PgrElem elem, PgrMetric metric, uint32_t dim
 }
 
 #define METRIC_NAME(prefix, name, metric, of) [metric] = #name,
+#define ELEM_NAME(name, elem) [elem] = #name,
 
 static void
 test_distances(const PgrKernelTable *t)
 {
-	static const char *const elems[] = {"f32", "f16", "i8"};
+	static const char *const elems[PGR_ELEM_COUNT] = {PGR_ELEMENTS(ELEM_NAME)};
 	static const char *const metrics[PGR_METRIC_COUNT] = {PGR_ELEMENT_METRICS(METRIC_NAME,)};
 
 	for (int e = 0; e < PGR_ELEM_COUNT; e++)
@@ -611,7 +612,7 @@ test_maxsim(const PgrKernelTable *t)
 	static const uint32_t ns[] = {0, 1, 2, 4, 5, 8, 15, 16, 17, 31, 32, 33, 48, 70};
 	static const uint32_t ms[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17, 40};
 	static const uint32_t ds[] = {1, 2, 3, 4, 5, 7, 16, 31, 64, 96, 127, 128, 130, 257, 600};
-	static const char *const elems[] = {"f32", "f16", "i8"};
+	static const char *const elems[PGR_ELEM_COUNT] = {PGR_ELEMENTS(ELEM_NAME)};
 
 	pgr_kernel_use(t->simd);
 	for (int e = 0; e < PGR_ELEM_COUNT; e++)
