@@ -311,7 +311,7 @@ finish_build(PgrHnswBuild *b)
 		pgr_hnsw_build_parts(b);
 	else
 		write_graph(b);
-	pgr_hnsw_build_run(b, PGR_HNSW_TASK_NONE);
+	pgr_hnsw_build_run(b, PGR_TASK_END);
 	pgr_hnsw_report_phase(PGR_HNSW_PHASE_LINK);
 	pgr_hnsw_link_all(b->ix, b->written.seen);
 }
@@ -395,9 +395,11 @@ shared_graph(PgrHnswBuildShared *shared)
 
 /* A participant's part of the task at hand. */
 static void
-do_task(PgrHnswBuild *b)
+do_task(int task, void *arg)
 {
-	switch (b->shared->task)
+	PgrHnswBuild *b = arg;
+
+	switch (task)
 	{
 		case PGR_HNSW_TASK_SCAN:
 			b->heap_tuples = table_index_build_scan(b->heap, b->ix->rel, b->info, true, true,
@@ -409,29 +411,15 @@ do_task(PgrHnswBuild *b)
 			pgr_hnsw_insert_part(b);
 			break;
 		case PGR_HNSW_TASK_WRITE:
-			pgr_hnsw_flush_nodes(b->ix, b->graph, &b->shared->taken, b->shared->reported);
-			break;
-		case PGR_HNSW_TASK_NONE:
+			pgr_hnsw_flush_nodes(b->ix, b->graph, &b->shared->tasks.taken, b->shared->reported);
 			break;
 	}
 }
 
-/* Waits for all participants. */
-static void
-arrive(PgrHnswBuild *b)
-{
-	if (b->parallel != NULL)
-		BarrierArriveAndWait(&b->shared->barrier, PG_WAIT_EXTENSION);
-}
-
 void
-pgr_hnsw_build_run(PgrHnswBuild *b, PgrHnswTask task)
+pgr_hnsw_build_run(PgrHnswBuild *b, int task)
 {
-	b->shared->task = task;
-	pg_atomic_write_u64(&b->shared->taken, 0);
-	arrive(b);
-	do_task(b);
-	arrive(b);
+	pgr_tasks_run(&b->shared->tasks, task, do_task, b);
 }
 
 /* A participant's state: its own scratch memory, the common graph. */
@@ -455,7 +443,6 @@ pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc)
 	PgrParallelBuild parallel;
 	PgrHnswBuildShared *shared;
 	PgrHnswBuild b = {0};
-	int			phase;
 
 	pgr_parallel_attach(&parallel, seg, toc);
 	shared = parallel.area;
@@ -463,30 +450,21 @@ pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc)
 	b.ix->meta = shared->meta;
 	b.ix->frames = shared->centre;
 	join_build(&b, &parallel);
-	phase = BarrierAttach(&shared->barrier);
-	if (phase != 0)
+	if (!pgr_tasks_join(&shared->tasks))
 		table_endscan(parallel.scan);	/* the others have read it all */
-	for (;; phase = BarrierPhase(&shared->barrier))
-	{
-		if (phase % 2 == 0 && shared->task == PGR_HNSW_TASK_NONE)
-			break;
-		if (phase % 2 == 0)
-			do_task(&b);
-		arrive(&b);
-	}
-	BarrierDetach(&shared->barrier);
+	pgr_tasks_work(&shared->tasks, do_task, &b);
+	pgr_tasks_leave(&shared->tasks);
 	pgr_parallel_detach(&parallel, b.heap_tuples, b.rows);
 }
 
 static void
-init_shared(PgrHnswBuildShared *shared, const PgrHnswIndex *ix)
+init_shared(PgrHnswBuildShared *shared, const PgrHnswIndex *ix, bool alone)
 {
 	memset(shared, 0, sizeof(PgrHnswBuildShared));
 	shared->meta = ix->meta;
 	if (ix->meta.nframes > 0)
 		memcpy(shared->centre, ix->frames, PGR_HNSW_FRAMES_SIZE(&ix->meta));
-	BarrierInit(&shared->barrier, 0);
-	pg_atomic_init_u64(&shared->taken, 0);
+	pgr_tasks_init(&shared->tasks, alone);
 }
 
 /* The whole build by several processes; false if there are none to be had. */
@@ -506,19 +484,18 @@ build_in_parallel(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *inf
 	if (workers + 1 > PGR_HNSW_MAX_PARTICIPANTS ||
 		!pgr_parallel_begin(&parallel, heap, index, info, workers, "pgr_hnsw_build_worker", size))
 		return false;
-	init_shared(parallel.area, b->ix);
+	init_shared(parallel.area, b->ix, false);
 	pgr_graph_init(shared_graph(parallel.area), meta->padded, meta->degree,
 				   PGR_HNSW_ROW_SIZE(meta), meta->graph.ef_construction, meta->max_aux, capacity);
 	join_build(b, &parallel);
 	b->shared->spooling = spool;
-	BarrierAttach(&b->shared->barrier);
+	pgr_tasks_lead(&b->shared->tasks);
 	pgr_parallel_launch(&parallel);
-	do_task(b);
+	pgr_tasks_first(&b->shared->tasks, do_task, b);
 	result->heap_tuples = b->heap_tuples;
 	result->index_tuples = b->rows;
-	arrive(b);
 	finish_build(b);
-	BarrierDetach(&b->shared->barrier);
+	pgr_tasks_leave(&b->shared->tasks);
 	pgr_parallel_wait(&parallel, &result->heap_tuples, &result->index_tuples);
 	pgr_parallel_end(&parallel);
 	return true;
@@ -529,12 +506,12 @@ build_alone(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *info,
 			IndexBuildResult *result)
 {
 	b->shared = palloc(graph_offset(&b->ix->meta));
-	init_shared(b->shared, b->ix);
+	init_shared(b->shared, b->ix, true);
 	b->graph = make_graph(b, estimate_rows(heap));
 	b->scratch = make_scratch(b->graph);
 	b->heap = heap;
 	b->info = info;
-	do_task(b);
+	pgr_tasks_first(&b->shared->tasks, do_task, b);
 	result->heap_tuples = b->heap_tuples;
 	result->index_tuples = b->rows;
 	finish_build(b);

@@ -8,24 +8,19 @@
 #include "postgres.h"
 
 #include "am/am_parallel.h"
+#include "am/task.h"
 #include "hnsw/hnsw.h"
-#include "port/atomics.h"
-#include "storage/barrier.h"
 #include "storage/buffile.h"
 
 /* leader and workers; more are never asked for */
 #define PGR_HNSW_MAX_PARTICIPANTS 1025
 
-/*
- * What all participants do together, in even phases of the barrier; in odd ones the
- * leader works alone and chooses the next task. A worker may come late, to any.
- */
+/* What all participants do together (am/task.h). */
 typedef enum PgrHnswTask
 {
-	PGR_HNSW_TASK_SCAN,			/* phase 0: read the table */
+	PGR_HNSW_TASK_SCAN = PGR_TASK_FIRST,	/* read the table */
 	PGR_HNSW_TASK_PART,			/* insert the rows of a part into the graph */
-	PGR_HNSW_TASK_WRITE,		/* write the graph's nodes */
-	PGR_HNSW_TASK_NONE			/* go home */
+	PGR_HNSW_TASK_WRITE			/* write the graph's nodes */
 } PgrHnswTask;
 
 /*
@@ -36,9 +31,7 @@ typedef struct PgrHnswBuildShared
 {
 	PgrHnswMeta meta;
 	bool		spooling;		/* rows go to files: the graph has no room for all */
-	Barrier		barrier;		/* parallel only */
-	PgrHnswTask task;
-	pg_atomic_uint64 taken;		/* rows or nodes of the task that participants have taken */
+	PgrTasks	tasks;			/* taken: rows or nodes of the task */
 	uint64		reported;		/* rows that the progress view counts before it */
 	uint32		part;			/* the one that is being built, of the rows' division */
 	uint64		part_rows;		/* rows in it */
@@ -74,7 +67,7 @@ typedef struct PgrHnswBuild
 extern void pgr_hnsw_report_phase(PgrHnswPhase phase);
 
 /* Leader, or alone: does a task with all participants. */
-extern void pgr_hnsw_build_run(PgrHnswBuild *b, PgrHnswTask task);
+extern void pgr_hnsw_build_run(PgrHnswBuild *b, int task);
 
 /* Writes the graph to pages, with all participants. */
 extern void pgr_hnsw_build_write(PgrHnswBuild *b);

@@ -16,6 +16,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "am/spool.h"
 #include "am/train.h"
 #include "commands/progress.h"
 #include "hnsw/hnsw_build.h"
@@ -76,27 +77,17 @@ typedef struct Division
  * ----------
  */
 
-static void
-spool_name(int participant, char *name)
+/* The files of rows, by participant, and of parts. */
+static PgrSpool
+rows_spool(const PgrHnswBuild *b)
 {
-	snprintf(name, MAXPGPATH, "hnsw.rows.%d", participant);
+	return (PgrSpool) {b->parallel == NULL ? NULL : b->parallel->files, "hnsw.rows", b->context};
 }
 
-static void
-part_name(uint32 part, char *name)
+static PgrSpool
+parts_spool(const PgrHnswBuild *b)
 {
-	snprintf(name, MAXPGPATH, "hnsw.part.%u", part);
-}
-
-static BufFile *
-create_file(PgrHnswBuild *b, const char *name)
-{
-	MemoryContext old = MemoryContextSwitchTo(b->context);
-	BufFile    *file = b->parallel == NULL ? BufFileCreateTemp(false)
-		: BufFileCreateFileSet(&b->parallel->files->fs, name);
-
-	MemoryContextSwitchTo(old);
-	return file;
+	return (PgrSpool) {b->parallel == NULL ? NULL : b->parallel->files, "hnsw.part", b->context};
 }
 
 /* The row at hand: b->row, b->code. */
@@ -121,14 +112,10 @@ pgr_hnsw_spool_row(PgrHnswBuild *b, const PgrCode8 *head)
 {
 	SpoolRow	row = {*head, 0};
 	int			participant = b->parallel == NULL ? 0 : b->parallel->participant;
+	PgrSpool	spool = rows_spool(b);
 
 	if (b->spool == NULL)
-	{
-		char		name[MAXPGPATH];
-
-		spool_name(participant, name);
-		b->spool = create_file(b, name);
-	}
+		b->spool = pgr_spool_create(&spool, participant);
 	write_row(b, b->spool, &row);
 	b->shared->spooled[participant]++;
 }
@@ -136,22 +123,10 @@ pgr_hnsw_spool_row(PgrHnswBuild *b, const PgrCode8 *head)
 void
 pgr_hnsw_spool_finish(PgrHnswBuild *b)
 {
-	if (b->spool == NULL || b->parallel == NULL)
-		return;
-	BufFileExportFileSet(b->spool);
-	BufFileClose(b->spool);
-	b->spool = NULL;
-}
+	PgrSpool	spool = rows_spool(b);
 
-/* A file written before, from its beginning; name if the build is parallel. */
-static BufFile *
-reopen_file(PgrHnswBuild *b, BufFile *file, const char *name)
-{
-	if (b->parallel != NULL)
-		return BufFileOpenFileSet(&b->parallel->files->fs, name, O_RDONLY, false);
-	if (BufFileSeek(file, 0, 0, SEEK_SET) != 0)
-		elog(ERROR, "could not rewind a temporary file");
-	return file;
+	if (b->spool != NULL)
+		b->spool = pgr_spool_finish(&spool, b->spool);
 }
 
 /* ----------
@@ -196,16 +171,15 @@ static void
 each_row(PgrHnswBuild *b, RowFn fn, void *arg)
 {
 	uint32		number = each_graph_row(b, fn, arg);
+	PgrSpool	spool = rows_spool(b);
 
 	for (int p = 0; p < PGR_HNSW_MAX_PARTICIPANTS; p++)
 	{
-		char		name[MAXPGPATH];
 		BufFile    *file;
 
 		if (b->shared->spooled[p] == 0)
 			continue;
-		spool_name(p, name);
-		file = reopen_file(b, b->spool, name);
+		file = pgr_spool_open(&spool, b->spool, p);
 		for (uint64 i = 0; i < b->shared->spooled[p]; i++)
 		{
 			SpoolRow	row;
@@ -215,8 +189,7 @@ each_row(PgrHnswBuild *b, RowFn fn, void *arg)
 			row.number = number++;
 			fn(b, &row, arg);
 		}
-		if (b->parallel != NULL)
-			BufFileClose(file);
+		pgr_spool_close(&spool, file);
 	}
 }
 
@@ -489,6 +462,7 @@ divide_rows(PgrHnswBuild *b)
 {
 	uint64		nrows = count_rows(b);
 	Division	d = {0};
+	PgrSpool	spool = parts_spool(b);
 
 	if (nrows >= PGR_HNSW_NO_ID)
 		ereport(ERROR,
@@ -498,22 +472,14 @@ divide_rows(PgrHnswBuild *b)
 	b->nrows = d.rows;
 	b->parts = palloc(d.n * sizeof(BufFile *));
 	for (uint32 k = 0; k < d.n; k++)
-	{
-		char		name[MAXPGPATH];
-
-		part_name(k, name);
-		b->parts[k] = create_file(b, name);
-	}
+		b->parts[k] = pgr_spool_create(&spool, k);
 	make_lists(b, nrows);
 	each_row(b, assign_row, &d);
 	if (b->spool != NULL)
 		BufFileClose(b->spool);
 	b->spool = NULL;
-	for (uint32 k = 0; b->parallel != NULL && k < d.n; k++)
-	{
-		BufFileExportFileSet(b->parts[k]);
-		BufFileClose(b->parts[k]);
-	}
+	for (uint32 k = 0; k < d.n; k++)
+		b->parts[k] = pgr_spool_finish(&spool, b->parts[k]);
 	b->nparts = d.n;
 	if (d.n > 1)
 	{
@@ -532,17 +498,15 @@ void
 pgr_hnsw_insert_part(PgrHnswBuild *b)
 {
 	PgrHnswBuildShared *shared = b->shared;
-	char		name[MAXPGPATH];
+	PgrSpool	spool = parts_spool(b);
 	BufFile    *file;
 	Size		size = sizeof(SpoolRow) + PGR_HNSW_ROW_SIZE(&b->ix->meta) + b->ix->meta.padded;
 	uint64		from;
 
-	part_name(shared->part, name);
-	file = reopen_file(b, b->parts == NULL ? NULL : b->parts[shared->part], name);
-	while ((from = pg_atomic_fetch_add_u64(&shared->taken, TAKE_ROWS)) < shared->part_rows)
+	file = pgr_spool_open(&spool, b->parts == NULL ? NULL : b->parts[shared->part], shared->part);
+	while ((from = pg_atomic_fetch_add_u64(&shared->tasks.taken, TAKE_ROWS)) < shared->part_rows)
 	{
-		if (BufFileSeek(file, 0, (off_t) (from * size), SEEK_SET) != 0)
-			elog(ERROR, "could not seek in a temporary file");
+		pgr_spool_seek(file, from, size);
 		for (uint64 i = from; i < Min(from + TAKE_ROWS, shared->part_rows); i++)
 		{
 			SpoolRow	row;

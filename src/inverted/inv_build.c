@@ -15,11 +15,10 @@
  */
 #include "postgres.h"
 
-#include <fcntl.h>
-
 #include "access/tableam.h"
 #include "am/am_build.h"
 #include "am/am_parallel.h"
+#include "am/spool.h"
 #include "base/compat.h"
 #include "catalog/dependency.h"
 #include "catalog/index.h"
@@ -77,10 +76,17 @@ typedef struct BuildState
 	MemoryContext context;		/* of one document */
 } BuildState;
 
-static void
-run_name(char *name, int worker, int number)
+/* The files of runs; a run's number is unique among those of all participants. */
+static PgrSpool
+runs_spool(const PgrParallelBuild *p)
 {
-	snprintf(name, MAXPGPATH, "pgretrieve-%d-%d", worker, number);
+	return (PgrSpool) {p->files, "inverted.run", CurrentMemoryContext};
+}
+
+static uint32
+run_number(int worker, int number)
+{
+	return (uint32) worker * (MAX_RUNS + 1) + number;
 }
 
 static void
@@ -141,14 +147,11 @@ spill_shared(BuildState *b)
 	MemoryContext old = MemoryContextSwitchTo(b->runs_context);
 	PgrSegDesc	desc = {0};
 	PgrRunMap  *map;
-	BufFile    *file;
-	char		name[MAXPGPATH];
+	PgrSpool	spool = runs_spool(b->parallel);
+	BufFile    *file = pgr_spool_create(&spool, run_number(b->parallel->participant, b->nruns));
 
-	run_name(name, b->parallel->participant, b->nruns);
-	file = BufFileCreateFileSet(&b->parallel->files->fs, name);
 	pgr_acc_write(b->acc, NULL, 1, PGR_RUN_TEMP, file, &desc, &map);
-	BufFileExportFileSet(file);
-	BufFileClose(file);
+	pgr_spool_finish(&spool, file);
 	share_run(b, &desc);
 	b->nruns++;
 	MemoryContextSwitchTo(old);
@@ -268,6 +271,7 @@ merge_shared(PgrParallelBuild *p, PgrSegDesc *desc)
 	PgrInvMeta	meta;
 	PgrSegShape shape;
 	PgrRunMap  *map;
+	PgrSpool	spool = runs_spool(p);
 
 	if (n == 0)
 		return;
@@ -275,22 +279,20 @@ merge_shared(PgrParallelBuild *p, PgrSegDesc *desc)
 	shape = pgr_inv_shape(&meta);
 	for (int i = 0; i < n; i++)
 	{
-		char		name[MAXPGPATH];
-
-		run_name(name, shared->runs[i].worker, shared->runs[i].number);
 		descs[i] = shared->runs[i].desc;
 		maps[i] = palloc0(sizeof(PgrRunMap));
 		maps[i]->generation = 1;
 		maps[i]->kind = PGR_PAGE_SEGMENT;
 		maps[i]->npages = descs[i].npages;
-		maps[i]->file = BufFileOpenFileSet(&p->files->fs, name, O_RDONLY, false);
+		maps[i]->file = pgr_spool_open(&spool, NULL, run_number(shared->runs[i].worker,
+																shared->runs[i].number));
 	}
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, PHASE_MERGE);
 	pgr_spill_merge(p->index, &shape, descs, maps, n,
 					pgr_set_new_generation(p->index, &pgr_inv_set, PGR_SET_BUILD),
 					PGR_RUN_BUILDING, desc, &map);
 	for (int i = 0; i < n; i++)
-		BufFileClose(maps[i]->file);
+		pgr_spool_close(&spool, maps[i]->file);
 }
 
 /* false: no worker could be had; nothing was done. */
