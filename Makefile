@@ -49,7 +49,7 @@ objdirs:
 # include some of them. sql/expand.awk tells what templates may say.
 INSTALL_SQL = $(sort $(wildcard $(S)sql/install/[0-9]*))
 SQL_PARTS   = $(S)sql/expand.awk $(wildcard $(S)sql/install/*)
-EXPAND_SQL  = awk -v tables=$(S)sql/install/tables.tbl -v include=$(S)sql/install -f $(S)sql/expand.awk
+EXPAND_SQL  = awk -v tables=$(S)sql/install/tables.tbl -v parts=$(S)sql/install -f $(S)sql/expand.awk
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) | objdirs
 	$(EXPAND_SQL) $(INSTALL_SQL) > $@.part
 	mv $@.part $@
@@ -88,7 +88,7 @@ unit:
 
 # The rules of the house that a compiler does not enforce (test/README).
 check-style:
-	for rule in layers circles comments format; do $(S)test/check_$$rule $(or $(VPATH),.) || exit 1; done
+	for rule in layers circles comments format templates; do $(S)test/check_$$rule $(or $(VPATH),.) || exit 1; done
 
 # ./check and ./quickstart, ended by a signal, leave nothing behind.
 check-interrupt:

@@ -1,6 +1,6 @@
 # expand.awk: templates to SQL
 #
-#	awk -v tables=FILE -v include=FOLDER -f expand.awk TEMPLATE...  > script.sql
+#	awk -v tables=FILE -v parts=FOLDER -f expand.awk TEMPLATE...  > script.sql
 #
 # Lines go to the output as they are, but for directives, each a line of its own:
 #
@@ -126,7 +126,7 @@ function expand(file, from, to,	i, line, n, w, end)
 		}
 		n = split(line, w, " ")
 		if (w[2] == "@include") {
-			expand_file(include "/" w[3])
+			expand_file(parts "/" w[3])
 			continue
 		}
 		if (w[2] != "@for" && w[2] != "@if")

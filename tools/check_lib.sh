@@ -144,8 +144,8 @@ count_tap() {
 
 check_static() {
 	local rule
-	pgr_step "layers, circles, comments, format"
-	for rule in layers circles comments format; do run_test $rule "$SRC/test/check_$rule" "$SRC"; done
+	pgr_step "layers, circles, comments, format, templates"
+	for rule in layers circles comments format templates; do run_test $rule "$SRC/test/check_$rule" "$SRC"; done
 }
 
 # check_unit TARGET: check, check-asan or check-neon of test/unit
