@@ -9,6 +9,8 @@
 #	-- @if CONDITION...		what follows up to @end, if the conditions hold
 #	-- @end
 #	-- @include FILE		a file of the folder, expanded as if it stood here
+#	-- @added VERSION FILE	of that only what is there for a row, of whatever loop it is
+#							in, whose column "since" is VERSION
 #
 # Within @for, @COLUMN@ is the row's value; loops nest, and inner names hide outer ones.
 # A name may come of a value: @@COLUMN@@ is the column that COLUMN names.
@@ -41,8 +43,11 @@ function read_tables(	line, table, n, w, i)
 			else
 				nrows[table]++
 			# the line of names is row 0
-			for (i = 1; i <= n; i++)
+			for (i = 1; i <= n; i++) {
 				cell[table, nrows[table] + 0, i] = w[i]
+				if (w[i] == "since" && !nrows[table])
+					since[table] = i
+			}
 		}
 	}
 	if (!(close(tables) == 0 && ntables))
@@ -90,6 +95,17 @@ function hold(w, first, n, where,	i, at)
 	return 1
 }
 
+# whether a line counts: all do, but for those that @added leaves out
+function counts(	d)
+{
+	if (added == "")
+		return 1
+	for (d = depth; d > 0; d--)
+		if (cell[table_at[d], row_at[d], since[table_at[d]]] == added)
+			return 1
+	return 0
+}
+
 # the line of the @end that belongs to line i
 function end_of(file, i,	open)
 {
@@ -121,12 +137,19 @@ function expand(file, from, to,	i, line, n, w, end)
 		if (depth && match(line, /@[a-z_]+@/))
 			fail(file ":" i ": no column " substr(line, RSTART, RLENGTH))
 		if (line !~ /^-- @/) {
-			print line
+			if (counts())
+				print line
 			continue
 		}
 		n = split(line, w, " ")
 		if (w[2] == "@include") {
 			expand_file(parts "/" w[3])
+			continue
+		}
+		if (w[2] == "@added") {
+			added = w[3]
+			expand_file(parts "/" w[4])
+			added = ""
 			continue
 		}
 		if (w[2] != "@for" && w[2] != "@if")
