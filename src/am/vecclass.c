@@ -182,6 +182,16 @@ is_rounded(const PgrVecClass *cls, PgrVecStorage storage)
 	return storage == PGR_VEC_F16 && cls->type != &pgr_halfvec_type;
 }
 
+void
+pgr_vecclass_error_dim(const PgrVecClass *cls, int dim, int got)
+{
+	if (PGR_METRICS_OF_BITS & PGR_METRIC_BIT(cls->metric))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("different bit lengths %d and %d", dim, got)));
+	pgr_error_dims(cls->type, dim, got);
+}
+
 Size
 pgr_vecclass_kept_size(const PgrVecClass *cls, PgrVecStorage storage, int dim)
 {

@@ -66,6 +66,9 @@ extern const PgrVecClass *pgr_vecclass(Relation index, AttrNumber column);
  */
 extern int	pgr_vecclass_dim(Relation index, AttrNumber column, const PgrVecClass *cls);
 
+/* Raises, as the operator does: a value has got elements instead of dim. */
+PGR_NORETURN extern void pgr_vecclass_error_dim(const PgrVecClass *cls, int dim, int got);
+
 /*
  * Bytes, a multiple of 4, that a kept value of so many elements takes; 0 for
  * PGR_VEC_I8. Raises 0A000 if values of the class cannot be kept so.

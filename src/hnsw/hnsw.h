@@ -21,6 +21,7 @@
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 #include "port/atomics.h"
+#include "quant/vecspace.h"
 #include "storage/storage.h"
 
 #define PGR_HNSW_DEFAULT_M 16
@@ -89,17 +90,20 @@ typedef struct PgrHnswIndex
 	Relation	rel;
 	const PgrVecClass *cls;
 	PgrHnswMeta meta;			/* as it was read last */
-	PgrRotation rotation;
+	PgrVecSpace	space;			/* uses meta.max_aux */
 	float	   *frames;			/* meta.nframes of dim floats; NULL if there are none */
 	const float *zeros;			/* then that of frame 0 */
 	PgrFilterColumns *filters;	/* NULL if there are none */
 	PgrHnswLists *lists;		/* NULL before they are needed; pgr_hnsw_lists */
 	bool		building;		/* changes are not logged one by one */
-	double		query_scale;	/* queries are encoded so many times as long */
 	PgrHnswCounters *counters;	/* where searches count; never NULL */
 } PgrHnswIndex;
 
-/* --- hnsw_index.c: format, opening, encoding --- */
+/* A vector, as codes of any frame see it; hnsw_point.h. */
+typedef struct PgrHnswPoint PgrHnswPoint;
+typedef struct PgrHnswView PgrHnswView;
+
+/* --- hnsw_index.c: format, opening --- */
 
 /* Fills meta's sizes for a dimension and degree 2m: README, "Degree". */
 extern void pgr_hnsw_geometry(PgrHnswMeta *meta);
@@ -123,14 +127,6 @@ extern double pgr_hnsw_count_estimate(const PgrHnswIndex *ix);
 extern PgrHnswIndex *pgr_hnsw_new(Relation rel);
 
 /*
- * The vector of a detoasted value of the column as distances take it, meta.dim floats,
- * and aux (src/quant/README). False if it has no distance (the zero vector under cosine).
- * Raises if its dimension is not the index's. query: it is what is searched for.
- */
-extern bool pgr_hnsw_vector(const PgrHnswIndex *ix, const struct varlena *value, bool query,
-							float *x, float *aux);
-
-/*
  * Fills row, PGR_HNSW_ROW_SIZE bytes: a heap row as builds and inserts hand it on.
  * value: the column's, detoasted, of the index's dimension.
  */
@@ -138,110 +134,11 @@ extern void pgr_hnsw_make_row(const PgrHnswIndex *ix, ItemPointer tid,
 							  const struct varlena *value, const Datum *values,
 							  const bool *isnull, char *row);
 
-/* Raises: a value of another dimension than the index's. */
-PGR_NORETURN extern void pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim);
-
-/*
- * Inner products: sets query_scale so that the query is as long as the longest
- * vectors. Its length does not change the order, but estimates err in proportion
- * to the distance from the query's end, so for a short one they would tell nothing.
- * Returns the square of its length then.
- */
-extern double pgr_hnsw_scale_query(PgrHnswIndex *ix, const struct varlena *query);
-
-/* the operator's value, as a distance of codes, and back; norm2 = |query|^2, scaled */
-extern double pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2);
-extern double pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distance, double norm2);
-
 /* --- hnsw_verify.c: numbers on damaged pages --- */
 
 /* Raise unless what the metapage says, or the frames, can be. */
 extern void pgr_hnsw_check_meta(Relation rel, const PgrHnswMeta *meta);
 extern void pgr_hnsw_check_frames(Relation rel, const PgrHnswMeta *meta, const float *frames);
-
-/* --- hnsw_frame.c: origins of codes --- */
-
-/* Copies the floats of all frames that meta counts. */
-extern void pgr_hnsw_read_frames(Relation rel, const PgrHnswMeta *meta, float *frames);
-
-/* Takes over what frames and entry pages were added since the index was opened. */
-extern void pgr_hnsw_refresh(PgrHnswIndex *ix);
-
-/* The median of each of dim columns of n > 0 rows, palloc'd. */
-extern float *pgr_hnsw_median(const float *rows, uint32 n, uint32 dim);
-
-/* A vector as the codes of one frame see it. */
-typedef struct PgrHnswView
-{
-	PgrCode8	head;
-	const int8 *code;
-	PgrEdgeQuery query;
-	float	   *shift;			/* what is added to coordinates to have the point's own */
-} PgrHnswView;
-
-/*
- * A vector: its views are made as they are asked for, from its coordinates in the frame
- * it is best seen from, its own.
- */
-typedef struct PgrHnswPoint
-{
-	const PgrHnswIndex *ix;
-	MemoryContext context;		/* of views */
-	const float *value;			/* dim floats; NULL if it was made of a code */
-	float	   *floats;			/* coordinates; NULL: not yet made of the code */
-	float		aux;
-	uint32		frame;
-	PgrHnswView own;			/* of a point that was made of a code */
-	PgrHnswView *views[PGR_HNSW_MAX_FRAMES];
-} PgrHnswPoint;
-
-/* The point of a value; for the rest as pgr_hnsw_vector. In the current context. */
-extern bool pgr_hnsw_point_value(const PgrHnswIndex *ix, const struct varlena *value, bool query,
-								 PgrHnswPoint *p);
-
-/* The point of a node's code, which must outlive it. Nothing is allocated yet. */
-extern void pgr_hnsw_point_code(const PgrHnswIndex *ix, uint32 frame, const PgrCode8 *head,
-								const int8 *code, PgrHnswPoint *p);
-
-/* Gives a point made of a value that frame for its own, or chooses it once more. */
-extern void pgr_hnsw_point_put(PgrHnswPoint *p, uint32 frame);
-extern void pgr_hnsw_point_again(PgrHnswPoint *p);
-
-/*
- * Inner products: the point as a query that is as long as the longest vectors, in the same
- * frame (pgr_hnsw_scale_query). In the current context.
- */
-extern void pgr_hnsw_point_stretch(const PgrHnswPoint *p, PgrHnswPoint *to);
-
-/* Its view from a frame. May allocate and read pages: not under a lock; p->views may. */
-extern const PgrHnswView *pgr_hnsw_view(PgrHnswPoint *p, uint32 frame);
-
-/*
- * The square distance of a point made of a value from a frame's origin, and the least of
- * those of frames that entry pages lead from.
- */
-extern double pgr_hnsw_frame_distance(const PgrHnswPoint *p, uint32 frame);
-extern double pgr_hnsw_near_frame(const PgrHnswPoint *p);
-
-/* Prepares the point's own view for a search; others are prepared as they are made. */
-extern void pgr_hnsw_view_query(const PgrHnswPoint *p, uint32 frame);
-
-/*
- * Another vector's code, relative to a frame of which the point has a view, as one relative
- * to the point's own. scratch: meta.padded floats. Nothing is allocated.
- */
-extern void pgr_hnsw_bring_home(const PgrHnswPoint *p, uint32 frame, const PgrCode8 *head,
-								const int8 *code, float *scratch, PgrCode8 *to_head,
-								int8 *to_code);
-
-/* In an index that has yet no main frame each value of another than those makes one. */
-extern void pgr_hnsw_first_frames(PgrHnswIndex *ix, PgrHnswPoint *p);
-
-/*
- * Makes the point's value a frame of its own, or finds that others were added meanwhile.
- * Returns false if there is none that there was not before.
- */
-extern bool pgr_hnsw_add_frame(PgrHnswIndex *ix, PgrHnswPoint *p);
 
 /* --- hnsw_node.c: nodes in pages --- */
 

@@ -16,6 +16,8 @@
 #include "catalog/index.h"
 #include "commands/progress.h"
 #include "hnsw/hnsw_build.h"
+#include "hnsw/hnsw_frame.h"
+#include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
@@ -56,7 +58,7 @@ typedef struct CentreSample
 	float	   *rows;			/* of room for `size`, those kept */
 	uint32		size;
 	uint32		n;
-	double		max_norm2;
+	float		max_aux;
 } CentreSample;
 
 static bool
@@ -67,12 +69,12 @@ add_to_centre(Datum *values, bool *isnull, void *arg)
 	float		aux;
 
 	if (isnull[0] ||
-		!pgr_hnsw_vector(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, x, &aux))
+		!pgr_hnsw_vector(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), x, &aux))
 		return true;
 	/* a few that codes have to shorten would take the centre away from all others */
 	if (pgr_kernel->norm[PGR_ELEM_F32] (x, c->ix->meta.dim) > PGR_CODE8_MAX_NORM)
 		return true;
-	c->max_norm2 = Max(c->max_norm2, -aux);
+	c->max_aux = pgr_vecspace_cover(c->max_aux, aux);
 	return ++c->n < c->size;
 }
 
@@ -128,7 +130,7 @@ centre_of(const float *rows, uint32 n, uint32 dim)
 
 /*
  * The centre of a sample is the index's first frame, and if it knows enough of the data the
- * main one; for inner products, the largest square norm in the sample.
+ * main one. Also what the space wants to know of the longest row (pgr_vecspace_cover).
  */
 static void
 find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
@@ -145,7 +147,7 @@ find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
 		ix->frames = centre_of(c.rows, c.n, dim);
 		ix->meta.nframes = 1;
 		ix->meta.main_frame = c.n >= MAIN_FRAME_ROWS ? 0 : PGR_HNSW_NO_FRAME;
-		ix->meta.max_aux = (float) c.max_norm2;
+		ix->meta.max_aux = c.max_aux;
 	}
 	pfree(c.rows);
 }
@@ -361,7 +363,7 @@ build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool ali
 		return;
 	old = MemoryContextSwitchTo(b->row_context);
 	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
-	if (pgr_hnsw_point_value(b->ix, value, false, &point))
+	if (pgr_hnsw_point_row(b->ix, value, &point))
 	{
 		head = point.views[0]->head;
 		memcpy(b->code, point.views[0]->code, b->ix->meta.padded);

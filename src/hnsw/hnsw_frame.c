@@ -1,7 +1,6 @@
 /*
  * hnsw_frame.c
- *		Frames, the origins that codes are relative to, and vectors as the codes of
- *		any frame see them. See README, "Frames".
+ *		Frames, the origins that codes are relative to. See README, "Frames".
  *
  * A byte of a code is a share of the vector's distance from its origin: vectors
  * that lie near each other and far from it look alike. An index that was built
@@ -13,7 +12,7 @@
 
 #include <math.h>
 
-#include "hnsw/hnsw.h"
+#include "hnsw/hnsw_frame.h"
 #include "utils/memutils.h"
 
 /*
@@ -69,9 +68,8 @@ pgr_hnsw_refresh(PgrHnswIndex *ix)
 	pgr_hnsw_read_frames(ix->rel, &ix->meta, ix->frames);
 }
 
-/* dim floats. May read pages, and move ix->frames. */
-static const float *
-origin_of(const PgrHnswIndex *ix, uint32 frame)
+const float *
+pgr_hnsw_frame_origin(const PgrHnswIndex *ix, uint32 frame)
 {
 	if (frame >= ix->meta.nframes && !ix->building)
 		pgr_hnsw_refresh(unconstify(PgrHnswIndex *, ix));
@@ -82,33 +80,15 @@ origin_of(const PgrHnswIndex *ix, uint32 frame)
 	return ix->zeros;
 }
 
-static double
-square_distance(const PgrHnswIndex *ix, const float *x, uint32 frame)
+double
+pgr_hnsw_frame_distance(const PgrHnswIndex *ix, const float *x, uint32 frame)
 {
 	return pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_L2]
 		(x, ix->frames + (Size) frame * ix->meta.dim, ix->meta.dim);
 }
 
-double
-pgr_hnsw_frame_distance(const PgrHnswPoint *p, uint32 frame)
-{
-	return frame < p->ix->meta.nframes ? square_distance(p->ix, p->value, frame) : 0;
-}
-
-double
-pgr_hnsw_near_frame(const PgrHnswPoint *p)
-{
-	const PgrHnswMeta *meta = &p->ix->meta;
-	double		least = INFINITY;
-
-	for (uint32 i = 0; i < meta->entry_pages; i++)
-		least = Min(least, pgr_hnsw_frame_distance(p, meta->entry_frame[i]));
-	return least;
-}
-
-/* The frame for a vector of dim floats: the main one, unless another is much nearer. */
-static uint32
-frame_for(const PgrHnswIndex *ix, const float *x)
+uint32
+pgr_hnsw_frame_for(const PgrHnswIndex *ix, const float *x)
 {
 	uint32		best = 0;
 	double		least = INFINITY;
@@ -117,7 +97,7 @@ frame_for(const PgrHnswIndex *ix, const float *x)
 		return 0;
 	for (uint32 f = 0; f < ix->meta.nframes; f++)
 	{
-		double		d = square_distance(ix, x, f) * (f == ix->meta.main_frame ? 1 : NEARER);
+		double		d = pgr_hnsw_frame_distance(ix, x, f) * (f == ix->meta.main_frame ? 1 : NEARER);
 
 		if (d < least)
 		{
@@ -233,12 +213,8 @@ main_of(const PgrHnswIndex *ix, const float *x)
 	return pgr_hnsw_median(rows, n + 1, dim);
 }
 
-/*
- * Makes x, dim floats, a frame, unless there are enough or others have been added since the
- * index was opened. All there are are in ix afterwards. Returns whether.
- */
-static bool
-add_frame(PgrHnswIndex *ix, const float *x)
+bool
+pgr_hnsw_frame_add(PgrHnswIndex *ix, const float *x)
 {
 	uint32		n = ix->meta.nframes;
 	float	   *main = NULL;
@@ -269,245 +245,4 @@ add_frame(PgrHnswIndex *ix, const float *x)
 	pgr_wal_commit(&batch);
 	pgr_hnsw_refresh(ix);
 	return true;
-}
-
-void
-pgr_hnsw_first_frames(PgrHnswIndex *ix, PgrHnswPoint *p)
-{
-	while (ix->meta.main_frame == PGR_HNSW_NO_FRAME &&
-		   (ix->meta.nframes == 0 || square_distance(ix, p->value, p->frame) > 0))
-	{
-		uint32		n = ix->meta.nframes;
-
-		if (!add_frame(ix, p->value) && ix->meta.nframes == n)
-			break;
-		pgr_hnsw_point_again(p);
-	}
-}
-
-bool
-pgr_hnsw_add_frame(PgrHnswIndex *ix, PgrHnswPoint *p)
-{
-	uint32		n = ix->meta.nframes;
-
-	add_frame(ix, p->value);
-	if (ix->meta.nframes == n)
-		return false;
-	pgr_hnsw_point_again(p);
-	return true;
-}
-
-/* ----------
- * Points
- * ----------
- */
-
-/* Makes a vector as long as codes may be if it is longer. */
-static void
-shorten(float *y, uint32 n)
-{
-	double		norm = pgr_kernel->norm[PGR_ELEM_F32] (y, n);
-
-	for (uint32 i = 0; norm > PGR_CODE8_MAX_NORM && i < n; i++)
-		y[i] = (float) (PGR_CODE8_MAX_NORM / norm * y[i]);
-}
-
-/* x less an origin, of which single precision may have no square: what is left is its direction. */
-static void
-direction(const float *x, const float *origin, uint32 dim, float *y)
-{
-	double		norm2 = 0;
-
-	for (uint32 i = 0; i < dim; i++)
-		norm2 += ((double) x[i] - origin[i]) * ((double) x[i] - origin[i]);
-	for (uint32 i = 0; i < dim; i++)
-		y[i] = (float) (PGR_CODE8_MAX_NORM / sqrt(norm2) * ((double) x[i] - origin[i]));
-}
-
-/* Coordinates as codes have them: less the frame's origin, not too long, rotated. */
-static void
-place(const PgrHnswIndex *ix, const float *x, uint32 frame, float *y)
-{
-	const float *origin = origin_of(ix, frame);
-	uint32		dim = ix->meta.dim;
-
-	memset(y + dim, 0, (ix->meta.padded - dim) * sizeof(float));
-	for (uint32 i = 0; i < dim; i++)
-		y[i] = x[i] - origin[i];
-	if (!(pgr_kernel->norm[PGR_ELEM_F32] (y, dim) <= PGR_CODE8_MAX_NORM))
-		direction(x, origin, dim, y);
-	pgr_rotate(&ix->rotation, y);
-}
-
-static PgrHnswView *
-make_view(PgrHnswPoint *p, const float *y)
-{
-	PgrHnswView *view = MemoryContextAllocZero(p->context, sizeof(PgrHnswView));
-	int8	   *code = MemoryContextAlloc(p->context, p->ix->meta.padded);
-
-	pgr_code8_encode(y, p->ix->meta.padded, p->aux, code, &view->head);
-	view->code = code;
-	return view;
-}
-
-bool
-pgr_hnsw_point_value(const PgrHnswIndex *ix, const struct varlena *value, bool query,
-					 PgrHnswPoint *p)
-{
-	float	   *x = palloc(ix->meta.padded * sizeof(float));
-
-	memset(p, 0, sizeof(PgrHnswPoint));
-	p->ix = ix;
-	p->context = CurrentMemoryContext;
-	p->value = x;
-	p->floats = palloc(ix->meta.padded * sizeof(float));
-	if (!pgr_hnsw_vector(ix, value, query, x, &p->aux))
-		return false;
-	pgr_hnsw_point_again(p);
-	return true;
-}
-
-void
-pgr_hnsw_point_put(PgrHnswPoint *p, uint32 frame)
-{
-	memset(p->views, 0, sizeof(p->views));
-	p->frame = frame;
-	place(p->ix, p->value, frame, p->floats);
-	p->views[frame] = make_view(p, p->floats);
-}
-
-void
-pgr_hnsw_point_again(PgrHnswPoint *p)
-{
-	pgr_hnsw_point_put(p, frame_for(p->ix, p->value));
-}
-
-void
-pgr_hnsw_point_code(const PgrHnswIndex *ix, uint32 frame, const PgrCode8 *head, const int8 *code,
-					PgrHnswPoint *p)
-{
-	memset(p, 0, sizeof(PgrHnswPoint));
-	p->ix = ix;
-	p->context = CurrentMemoryContext;
-	p->aux = head->aux;
-	p->frame = frame;
-	p->own = (PgrHnswView) {*head, code};
-	p->views[frame] = &p->own;
-}
-
-static void
-decode(const PgrCode8 *head, const int8 *code, uint32 n, float *y)
-{
-	for (uint32 i = 0; i < n; i++)
-		y[i] = head->scale * code[i];
-}
-
-/* The vector of a point, dim floats, in room for padded; of a code about it. */
-static void
-value_of(const PgrHnswPoint *p, float *x)
-{
-	const float *origin;
-
-	if (p->value != NULL)
-	{
-		memcpy(x, p->value, p->ix->meta.dim * sizeof(float));
-		return;
-	}
-	decode(&p->own.head, p->own.code, p->ix->meta.padded, x);
-	pgr_unrotate(&p->ix->rotation, x);
-	origin = origin_of(p->ix, p->frame);
-	for (uint32 i = 0; i < p->ix->meta.dim; i++)
-		x[i] += origin[i];
-}
-
-void
-pgr_hnsw_point_stretch(const PgrHnswPoint *p, PgrHnswPoint *to)
-{
-	const PgrHnswMeta *meta = &p->ix->meta;
-	float	   *x = palloc(meta->padded * sizeof(float));
-	double		norm;
-
-	value_of(p, x);
-	norm = pgr_kernel->norm[PGR_ELEM_F32] (x, meta->dim);
-	for (uint32 i = 0; norm > 0 && meta->max_aux > 0 && i < meta->dim; i++)
-		x[i] = (float) (sqrt(meta->max_aux) / norm * x[i]);
-	memset(to, 0, sizeof(PgrHnswPoint));
-	to->ix = p->ix;
-	to->context = CurrentMemoryContext;
-	to->value = x;
-	to->floats = palloc(meta->padded * sizeof(float));
-	pgr_hnsw_point_put(to, p->frame);
-}
-
-/* What is added to a point's coordinates in one frame to have those in another. */
-static float *
-shift_between(const PgrHnswIndex *ix, uint32 from, uint32 to)
-{
-	float	   *shift = palloc(ix->meta.padded * sizeof(float));
-	float	   *x = palloc(ix->meta.padded * sizeof(float));
-	const float *origin;
-
-	/* each may move the frames */
-	origin_of(ix, Max(from, to));
-	origin = origin_of(ix, from);
-	memcpy(x, origin, ix->meta.dim * sizeof(float));
-	place(ix, x, to, shift);
-	pfree(x);
-	return shift;
-}
-
-void
-pgr_hnsw_view_query(const PgrHnswPoint *p, uint32 frame)
-{
-	PgrHnswView *view = p->views[frame];
-
-	pgr_edge_query(&view->query, &view->head, view->code, p->ix->meta.padded,
-				   p->ix->meta.edge_bits);
-}
-
-const PgrHnswView *
-pgr_hnsw_view(PgrHnswPoint *p, uint32 frame)
-{
-	uint32		padded = p->ix->meta.padded;
-	MemoryContext old;
-	float	   *y;
-
-	if (p->views[frame] != NULL)
-		return p->views[frame];
-	old = MemoryContextSwitchTo(p->context);
-	if (p->floats == NULL)
-	{
-		p->floats = palloc(padded * sizeof(float));
-		decode(&p->own.head, p->own.code, padded, p->floats);
-	}
-	y = shift_between(p->ix, p->frame, frame);
-	for (uint32 i = 0; i < padded; i++)
-		y[i] += p->floats[i];
-	shorten(y, padded);
-	p->views[frame] = make_view(p, y);
-	pfree(y);
-	p->views[frame]->shift = shift_between(p->ix, frame, p->frame);
-	pgr_hnsw_view_query(p, frame);
-	MemoryContextSwitchTo(old);
-	return p->views[frame];
-}
-
-void
-pgr_hnsw_bring_home(const PgrHnswPoint *p, uint32 frame, const PgrCode8 *head, const int8 *code,
-					float *scratch, PgrCode8 *to_head, int8 *to_code)
-{
-	uint32		padded = p->ix->meta.padded;
-	const float *shift = p->views[frame]->shift;
-
-	if (frame == p->frame)
-	{
-		*to_head = *head;
-		memcpy(to_code, code, padded);
-		return;
-	}
-	decode(head, code, padded, scratch);
-	for (uint32 i = 0; i < padded; i++)
-		scratch[i] += shift[i];
-	shorten(scratch, padded);
-	pgr_code8_encode(scratch, padded, head->aux, to_code, to_head);
 }

@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_frame.h"
 #include "utils/memutils.h"
 
 /* Every index has the same rotation unless this changes; a reader takes the stored one. */
@@ -73,14 +74,15 @@ pgr_hnsw_geometry(PgrHnswMeta *meta)
 	meta->parts = (meta->node_size + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY;
 }
 
+/* What an open index has beside its pages; in the current context. */
 static void
-open_rotation(PgrHnswIndex *ix)
+open_space(PgrHnswIndex *ix)
 {
-	pgr_rotation_init(&ix->rotation, ix->meta.dim, ix->meta.seed,
-					  palloc(pgr_rotation_size(ix->meta.dim)));
+	pgr_vecspace_init(&ix->space, ix->cls->metric, ix->cls->space, ix->cls->zero_is_value,
+				   ix->meta.dim, ix->meta.seed, palloc(pgr_rotation_size(ix->meta.dim)),
+				   &ix->meta.max_aux);
 	ix->counters = palloc0(sizeof(PgrHnswCounters));
 	ix->zeros = palloc0(ix->meta.dim * sizeof(float));
-	ix->query_scale = 1;
 }
 
 /* A copy: what the relation points to goes with the next invalidation. */
@@ -132,7 +134,7 @@ pgr_hnsw_new(Relation rel)
 		ix->meta.storage = PGR_VEC_FULL;
 	ix->building = true;
 	pgr_hnsw_geometry(&ix->meta);
-	open_rotation(ix);
+	open_space(ix);
 	return ix;
 }
 
@@ -221,7 +223,7 @@ pgr_hnsw_open(Relation rel)
 	ix->rel = rel;
 	ix->filters = pgr_filter_columns(rel);
 	ix->cls = pgr_vecclass(rel, 1);
-	open_rotation(ix);
+	open_space(ix);
 	return ix;
 }
 
@@ -283,64 +285,6 @@ pgr_hnsw_count_estimate(const PgrHnswIndex *ix)
 	return Max(blocks - ix->meta.node_block, 0) / ix->meta.parts * ix->meta.nodes_per_page;
 }
 
-/* x / |x| for cosine; false for the zero vector */
-static bool
-normalise(float *x, uint32 dim)
-{
-	double		norm = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
-
-	if (!(norm > 0))
-		return false;
-	for (uint32 i = 0; i < dim; i++)
-		x[i] = (float) (x[i] / norm);
-	return true;
-}
-
-/* As the operator complains of it. */
-void
-pgr_hnsw_error_dim(const PgrHnswIndex *ix, int dim)
-{
-	if (ix->cls->metric == PGR_METRIC_HAMMING || ix->cls->metric == PGR_METRIC_JACCARD)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("different bit lengths %d and %d", ix->meta.dim, dim)));
-	pgr_error_dims(ix->cls->type, ix->meta.dim, dim);
-}
-
-double
-pgr_hnsw_scale_query(PgrHnswIndex *ix, const struct varlena *query)
-{
-	int			dim;
-	const float *x = ix->cls->floats(query, &dim);
-	double		norm = pgr_kernel->norm[PGR_ELEM_F32] (x, dim);
-
-	ix->query_scale = 1;
-	if (ix->cls->space == PGR_METRIC_IP && norm > 0 && ix->meta.max_aux > 0)
-		ix->query_scale = sqrt(ix->meta.max_aux) / norm;
-	return norm * norm * ix->query_scale * ix->query_scale;
-}
-
-bool
-pgr_hnsw_vector(const PgrHnswIndex *ix, const struct varlena *value, bool query, float *x,
-				float *aux)
-{
-	int			dim;
-	const float *elements = ix->cls->floats(value, &dim);
-
-	*aux = 0;
-	if (dim != ix->meta.dim)
-		pgr_hnsw_error_dim(ix, dim);
-	memcpy(x, elements, dim * sizeof(float));
-	if (ix->cls->space == PGR_METRIC_COSINE && !normalise(x, dim) && !ix->cls->zero_is_value)
-		return false;
-	if (ix->cls->space == PGR_METRIC_IP && !query)
-		*aux = -(float) Min(pgr_kernel->dist[PGR_ELEM_F32][PGR_METRIC_IP] (x, x, dim),
-							PGR_CODE8_MAX_NORM * PGR_CODE8_MAX_NORM);
-	for (int i = 0; query && ix->query_scale != 1 && i < dim; i++)
-		x[i] = (float) (x[i] * ix->query_scale);
-	return true;
-}
-
 void
 pgr_hnsw_make_row(const PgrHnswIndex *ix, ItemPointer tid, const struct varlena *value,
 				  const Datum *values, const bool *isnull, char *row)
@@ -356,38 +300,5 @@ pgr_hnsw_make_row(const PgrHnswIndex *ix, ItemPointer tid, const struct varlena 
 		pgr_vecclass_keep(ix->cls, ix->meta.storage, value, kept);
 		memcpy(PGR_HNSW_ROW_VALUE(&ix->meta, row), kept, ix->meta.value_size);
 		pfree(kept);
-	}
-}
-
-/* Squared L2; 2 (1 - cos) of unit vectors; |q|^2 - 2 <q,x> (src/quant/README). */
-double
-pgr_hnsw_to_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
-{
-	switch (ix->cls->metric)
-	{
-		case PGR_METRIC_COSINE:
-			return 2 * distance;
-		case PGR_METRIC_IP:
-			return norm2 + 2 * ix->query_scale * distance;
-		case PGR_METRIC_HAMMING:
-			return distance;
-		default:
-			return distance * distance;
-	}
-}
-
-double
-pgr_hnsw_from_code_distance(const PgrHnswIndex *ix, double distance, double norm2)
-{
-	switch (ix->cls->metric)
-	{
-		case PGR_METRIC_COSINE:
-			return distance / 2;
-		case PGR_METRIC_IP:
-			return (distance - norm2) / 2 / ix->query_scale;
-		case PGR_METRIC_HAMMING:
-			return distance > 0 ? distance : 0;
-		default:
-			return distance > 0 ? sqrt(distance) : 0;
 	}
 }

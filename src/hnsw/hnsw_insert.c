@@ -15,6 +15,8 @@
 
 #include "base/debug_point.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_frame.h"
+#include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -54,8 +56,7 @@ typedef struct HitPair
 {
 	const PgrHnswSearch *search;
 	const uint32 *order;		/* hits by distance */
-	uint32		padded;
-	float		max_aux;
+	const PgrVecSpace *space;
 } HitPair;
 
 static double
@@ -67,7 +68,7 @@ hit_pair(const void *arg, uint32 a, uint32 b, float bound)
 	const int8 *ca = pgr_hnsw_search_code(p->search, p->order[a], &ha);
 	const int8 *cb = pgr_hnsw_search_code(p->search, p->order[b], &hb);
 
-	return pgr_code8_pair_distance(ha, ca, hb, cb, p->padded, p->max_aux);
+	return pgr_vecspace_pair_distance(p->space, ha, ca, hb, cb);
 }
 
 static int
@@ -94,9 +95,8 @@ pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, uint32 *n)
 		const int8 *other_code = pgr_hnsw_search_code(s, i, &other);
 
 		sorted[i].hit = i;
-		sorted[i].distance = (float) pgr_code8_pair_distance(&point->head, point->code, other,
-															 other_code, ix->meta.padded,
-															 ix->meta.max_aux);
+		sorted[i].distance = (float)
+			pgr_vecspace_pair_distance(&ix->space, &point->head, point->code, other, other_code);
 	}
 	qsort(sorted, *n, sizeof(PgrHnswHitDistance), compare_hits);
 	return sorted;
@@ -122,7 +122,7 @@ choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswH
 		order[i] = sorted[i].hit;
 		distances[i] = sorted[i].distance;
 	}
-	pair = (HitPair) {s, order, ix->meta.padded, ix->meta.max_aux};
+	pair = (HitPair) {s, order, &ix->space};
 	n = pgr_graph_select(distances, n, ix->meta.degree, hit_pair, &pair, chosen);
 	for (uint32 i = 0; i < n; i++)
 	{
@@ -401,7 +401,7 @@ add_tid(const PgrHnswIndex *ix, const PgrHnswHit *hit, const char *item)
 
 /*
  * The hit, of those sorted, that has the same code of the same frame, or NULL: the nearest,
- * but of inner products longer ones may be nearer.
+ * where distances are those of points.
  */
 static const PgrHnswHit *
 find_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p,
@@ -411,7 +411,7 @@ find_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p
 	const PgrHnswHit *hits;
 
 	pgr_hnsw_search_hits(s, &hits);
-	for (uint32 i = 0; i < n && (i == 0 || ix->cls->space == PGR_METRIC_IP); i++)
+	for (uint32 i = 0; i < n && (i == 0 || !pgr_vecspace_is_euclidean(&ix->space)); i++)
 	{
 		const PgrCode8 *other;
 		const int8 *code = pgr_hnsw_search_code(s, sorted[i].hit, &other);
@@ -641,10 +641,10 @@ is_coarse(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswHitDistan
 		const PgrHnswHit *hit = &hits[sorted[i].hit];
 		const PgrCode8 *other;
 		const int8 *code = pgr_hnsw_search_code(s, sorted[i].hit, &other);
-		double		d = pgr_code8_distance(&point->head, point->code, other, code,
-										   ix->meta.padded) - other->aux;
+		double		d = pgr_code8_pair_distance(&point->head, point->code, other, code,
+												ix->meta.padded, 0);
 
-		if (d >= limit && ix->cls->space != PGR_METRIC_IP)
+		if (d >= limit && pgr_vecspace_is_euclidean(&ix->space))
 			break;
 		/* of the very same value there may be any number */
 		if (d < limit && memcmp(&point->head, other, sizeof(PgrCode8)) != 0)
@@ -694,11 +694,11 @@ cover_norm(PgrHnswIndex *ix, float aux)
 	Buffer		buffer;
 	float		most;
 
-	if (ix->cls->space != PGR_METRIC_IP || -aux <= ix->meta.max_aux)
+	if (!pgr_vecspace_exceeds(&ix->space, aux))
 		return;
 	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
-	most = Max(meta->max_aux, -aux);
+	most = pgr_vecspace_cover(meta->max_aux, aux);
 	ix->meta.max_aux = most;
 	if (meta->max_aux == most)
 	{
@@ -727,7 +727,7 @@ pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	ix = pgr_hnsw_open_for_rows(index, info, &row_context);
 	old = MemoryContextSwitchTo(row_context);
 	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
-	if (pgr_hnsw_point_value(ix, value, false, &point))
+	if (pgr_hnsw_point_row(ix, value, &point))
 	{
 		row = palloc(PGR_HNSW_ROW_SIZE(&ix->meta));
 		pgr_hnsw_make_row(ix, tid, value, values, isnull, row);

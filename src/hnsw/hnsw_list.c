@@ -16,6 +16,7 @@
 #include "am/train.h"
 #include "base/debug_point.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -353,10 +354,9 @@ find_axes(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s)
 	for (uint32 r = 0; r < nrows; r++)
 	{
 		uint32		from = (uint32) ((uint64) r * s->n / nrows);
-		const int8 *code = s->codes + (Size) from * dim;
 
-		for (uint32 j = 0; j < dim; j++)
-			rows[(Size) r * dim + j] = s->heads[from].scale * code[j];
+		pgr_code8_decode(&s->heads[from], s->codes + (Size) from * dim, dim,
+						 rows + (Size) r * dim);
 	}
 	pgr_digest_axes(rows, nrows, dim, l->map.n, axes, scratch);
 	for (uint32 i = 0; i < l->map.n; i++)
@@ -410,8 +410,8 @@ kmeans(const PgrHnswLists *l, const float *z, const uint32 *rows, uint32 n, uint
 }
 
 /*
- * What a list's distance from a query is made of, beside -2 <q,c>: |c|^2, or for inner
- * products, where that says nothing, the mean of its rows' |x|^2 + aux. For k lists of
+ * What a list's distance from a query is made of, beside -2 <q,c>: |c|^2, or where that says
+ * nothing (pgr_vecspace_is_euclidean) the mean of its rows' |x|^2 + aux. For k lists of
  * n rows, each of which is in one.
  */
 static void
@@ -421,7 +421,7 @@ find_shifts(const PgrHnswIndex *ix, const PgrHnswListSample *s, const uint32 *ro
 	uint32	   *counts = palloc0(Max(k, 1) * sizeof(uint32));
 
 	memcpy(shift, norm2, k * sizeof(float));
-	for (uint32 i = 0; ix->cls->space == PGR_METRIC_IP && i < n; i++)
+	for (uint32 i = 0; !pgr_vecspace_is_euclidean(&ix->space) && i < n; i++)
 	{
 		const PgrCode8 *head = &s->heads[rows[i]];
 		float	   *mean = &shift[list[i]];

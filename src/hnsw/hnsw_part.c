@@ -248,9 +248,8 @@ decode_sample(const void *arg, uint32_t first, uint32_t n, float *out)
 {
 	const Sample *s = arg;
 
-	for (uint32 i = first; i < first + n; i++)
-		for (uint32 j = 0; j < s->dim; j++)
-			*out++ = s->heads[i].scale * s->codes[(Size) i * s->dim + j];
+	for (uint32 i = first; i < first + n; i++, out += s->dim)
+		pgr_code8_decode(&s->heads[i], s->codes + (Size) i * s->dim, s->dim, out);
 }
 
 /*

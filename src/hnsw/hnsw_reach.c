@@ -19,6 +19,7 @@
 
 #include "commands/progress.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "port/pg_bitutils.h"
@@ -381,7 +382,7 @@ pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) nodes);
 	reach_entries(&r);
 	follow(&r);
-	if (r.nreached < nodes && (ix->cls->space != PGR_METRIC_IP ||
+	if (r.nreached < nodes && (pgr_vecspace_is_euclidean(&ix->space) ||
 							   nodes - r.nreached <= SHORT_SHARE * nodes))
 		link_unreached(&r, nblocks);
 	pfree(r.reached);

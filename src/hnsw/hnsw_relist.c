@@ -14,7 +14,7 @@
 #include "base/compat.h"
 #include "base/debug_point.h"
 #include "commands/vacuum.h"
-#include "hnsw/hnsw.h"
+#include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
@@ -364,6 +364,7 @@ make_lists(Relist *r)
 
 	r->to = palloc(sizeof(PgrHnswIndex));
 	*r->to = *from;
+	r->to->space.max_aux = &r->to->meta.max_aux;
 	r->to->lists = NULL;
 	r->scratch = palloc(from->meta.node_size);
 	r->code = palloc(from->meta.padded);

@@ -19,6 +19,7 @@
 #include "am/radius.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/memutils.h"
@@ -53,7 +54,6 @@ typedef struct HnswScan
 	PgrHeapValue *heap;
 	struct varlena *query;		/* detoasted; NULL: any order */
 	char	   *value;			/* of a node, as it is kept; scratch */
-	double		norm2;			/* |query|^2, scaled */
 	PgrFilter  *filter;			/* NULL: no conditions */
 	PgrRadius	radius;			/* beyond which no row is wanted */
 	double		deviations;		/* by which a hit may be nearer than its code */
@@ -155,8 +155,7 @@ start_query(IndexScanDesc scan, HnswScan *s)
 	if (!(key->sk_flags & SK_ISNULL))
 	{
 		s->query = (struct varlena *) PG_DETOAST_DATUM(key->sk_argument);
-		s->norm2 = pgr_hnsw_scale_query(s->ix, s->query);
-		if (!pgr_hnsw_point_value(s->ix, s->query, true, point))
+		if (!pgr_hnsw_point_query(s->ix, s->query, point))
 			s->query = NULL;
 	}
 	if (s->query == NULL)
@@ -174,7 +173,7 @@ to_bound(const void *arg, double distance)
 {
 	const HnswScan *s = arg;
 
-	return pgr_hnsw_to_code_distance(s->ix, distance, s->norm2);
+	return pgr_vecspace_to_code(&s->ix->space, distance);
 }
 
 /*
@@ -257,26 +256,12 @@ start_scan(IndexScanDesc scan, HnswScan *s)
  * ----------
  */
 
-/*
- * What the operator's single-precision sums and those of codes may differ by, as a distance of
- * codes, which is not in the error of a code: far off the origin it is all there is. A
- * difference (L2, Hamming) has no such sums.
- */
-static double
-sums_error(const HnswScan *s)
-{
-	double		size = s->ix->cls->space == PGR_METRIC_COSINE ? 1 :
-		s->ix->cls->space == PGR_METRIC_IP ? s->norm2 : 0;
-
-	return (8 + s->ix->meta.dim / 64.0) * FLT_EPSILON * size;
-}
-
 /* What hits are ordered by. */
 static double
 lower_bound(const HnswScan *s, const PgrHnswHit *hit)
 {
 	return !s->ix->cls->exact ? hit->distance :
-		hit->distance - s->deviations * hit->error - sums_error(s);
+		pgr_vecspace_lower_bound(&s->ix->space, hit->distance, s->deviations * hit->error);
 }
 
 /* Makes candidates of the hits that the search has added, in memory. */
@@ -480,7 +465,7 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known
 		s->counters.ranked++;
 	}
 	else if (s->query != NULL)
-		distance = pgr_hnsw_from_code_distance(s->ix, hit->distance, s->norm2);
+		distance = pgr_vecspace_to_operator(&s->ix->space, hit->distance);
 	/* an order needs numbers; as in a sort the last. A vector in the index has a distance */
 	if (unlikely(isnan(distance)))
 		distance = INFINITY;

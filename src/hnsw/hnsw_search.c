@@ -11,6 +11,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "hnsw/hnsw_point.h"
 #include "hnsw/hnsw_search.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -215,7 +216,7 @@ pgr_hnsw_search_begin(const PgrHnswIndex *ix, PgrHnswPoint *point, bool keep_cod
 	s->ix = ix;
 	s->context = CurrentMemoryContext;
 	s->given = s->point = point;
-	if (keep_codes && ix->cls->space == PGR_METRIC_IP)
+	if (keep_codes && !pgr_vecspace_is_euclidean(&ix->space))
 	{
 		s->point = palloc(sizeof(PgrHnswPoint));
 		pgr_hnsw_point_stretch(point, s->point);
@@ -292,8 +293,7 @@ add_hit(PgrHnswSearch *s, PgrHnswId id, const PgrHnswView *view, const PgrHnswNo
 	const PgrHnswMeta *meta = &s->ix->meta;
 
 	hit->distance = distance;
-	hit->error = (float) pgr_code8_error(&view->head, &node->head, meta->padded,
-										 distance - node->head.aux);
+	hit->error = (float) pgr_code8_error(&view->head, &node->head, meta->padded, distance);
 	hit->generation = node->generation;
 	hit->frame = node->frame;
 	hit->id = id;
@@ -352,8 +352,7 @@ add_neighbours(PgrHnswSearch *s, const PgrHnswView *view, const PgrHnswNode *nod
 {
 	const PgrHnswMeta *meta = &s->ix->meta;
 	uint32		n = Min(node->nedges, meta->degree);
-	float		spread = pgr_edge_error(meta->edge_bits) *
-		sqrtf((float) Max(distance - node->head.aux, 0));
+	float		spread = pgr_edge_spread(&node->head, distance, meta->edge_bits);
 
 	pgr_edge_estimate(&view->query, distance, PGR_HNSW_EDGES(meta, node), PGR_HNSW_EDGE_SIZE(meta),
 					  offsetof(PgrHnswEdge, factors), PGR_HNSW_EDGE_BITS(meta), n,
@@ -437,7 +436,7 @@ score_entries(PgrHnswSearch *s, bool all)
 		Page		page;
 		uint32		n;
 
-		if (!all && pgr_hnsw_frame_distance(s->point, meta->entry_frame[p]) > most)
+		if (!all && pgr_hnsw_point_distance(s->point, meta->entry_frame[p]) > most)
 			continue;
 		view = pgr_hnsw_view(s->point, meta->entry_frame[p]);
 		pgr_hnsw_reserve(s->context, &s->later, PGR_HNSW_ENTRIES_PER_PAGE(meta));
@@ -463,7 +462,7 @@ static void
 start(PgrHnswSearch *s)
 {
 	bool		all = s->ix->meta.nframes <= 1 || s->point->value == NULL ||
-		s->ix->cls->space == PGR_METRIC_IP;
+		!pgr_vecspace_is_euclidean(&s->ix->space);
 	uint32		starts;
 
 	score_entries(s, all);

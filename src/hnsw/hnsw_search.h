@@ -11,6 +11,7 @@
 #include "common/hashfn.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/hnsw_heap.h"
+#include "hnsw/hnsw_point.h"
 
 /* A node that was met: what its edges so far say of its distance, and how surely. */
 typedef struct PgrHnswSeen

@@ -24,6 +24,8 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_frame.h"
+#include "hnsw/hnsw_point.h"
 #include "inspect/inspect.h"
 #include "inspect/rowset.h"
 #include "miscadmin.h"
@@ -362,7 +364,7 @@ check_item(Check *c, PgrHnswId id, const PgrHnswNode *node, const char *item)
 	}
 	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
 	check_value(c, id, node, tid, value);
-	if (pgr_hnsw_point_value(c->ix, value, false, &point))
+	if (pgr_hnsw_point_row(c->ix, value, &point))
 	{
 		pgr_hnsw_point_put(&point, c->node->frame);
 		if (c->list != NULL)
@@ -541,7 +543,7 @@ check_heap_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, boo
 		return;
 	old = MemoryContextSwitchTo(c->node_context);
 	x = palloc(c->ix->meta.dim * sizeof(float));
-	if (pgr_hnsw_vector(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), false, x, &aux))
+	if (pgr_hnsw_vector(c->ix, (struct varlena *) PG_DETOAST_DATUM(values[0]), x, &aux))
 		report(c, PGR_HNSW_NO_ID, "row (%u,%u) is not in the index",
 			   ItemPointerGetBlockNumber(tid), ItemPointerGetOffsetNumber(tid));
 	MemoryContextSwitchTo(old);
@@ -589,8 +591,8 @@ check_directory(Check *c)
 	l = pgr_hnsw_lists(c->ix);
 	check_squares(c, l->centres, l->norm2, meta->lists, "a list");
 	check_squares(c, l->group_centres, l->group_norm2, PGR_HNSW_LIST_GROUPS(meta), "a group of lists");
-	/* beside inner products that is all which ranks them */
-	for (uint32 k = 0; k < meta->lists && c->ix->cls->space != PGR_METRIC_IP; k++)
+	/* where distances are those of points that is all which ranks them */
+	for (uint32 k = 0; k < meta->lists && pgr_vecspace_is_euclidean(&c->ix->space); k++)
 		if (l->shift[k] != l->norm2[k])
 			report(c, k, "a list has a wrong centre");
 }

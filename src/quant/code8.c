@@ -70,7 +70,8 @@ pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head, uint32_t dim, doubl
 {
 	const float longest = (float) (.99 * PGR_CODE8_MAX_NORM * PGR_CODE8_MAX_NORM);
 	double		norms = (double) query->norm2 * head->norm2;
-	double		product = ((double) query->norm2 + head->norm2 - distance) / 2;
+	double		square = distance - head->aux;
+	double		product = ((double) query->norm2 + head->norm2 - square) / 2;
 	double		across = norms > 0 ? 1 - product * product / norms : 1;	/* sin^2 */
 
 	/* the variance of a coordinate's rounding is scale^2 / 12 */

@@ -1,6 +1,6 @@
 /*
  * quant.h
- *		The only header of src/quant: rotation and quantised codes of vectors.
+ *		Rotation and quantised codes of vectors. Beside it: vecspace.h, kmeans.h, blas.h.
  *
  * No postgres.h here. Vectors are rotated at random so that every coordinate
  * carries a like share, then kept as
@@ -74,6 +74,14 @@ typedef struct PgrCode8
 extern void pgr_code8_encode(const float *x, uint32_t dim, float aux,
 							 int8_t *code, PgrCode8 *head);
 
+/* The coordinates that a code stands for, dim floats. */
+static inline void
+pgr_code8_decode(const PgrCode8 *head, const int8_t *code, uint32_t dim, float *x)
+{
+	for (uint32_t i = 0; i < dim; i++)
+		x[i] = head->scale * code[i];
+}
+
 /* Equal codes, and lengths too, as far as these are told apart. */
 extern bool pgr_code8_same(const PgrCode8 *a, const int8_t *a_code, const PgrCode8 *b,
 						   const int8_t *b_code, uint32_t dim);
@@ -110,7 +118,7 @@ pgr_code8_pair_further(const PgrCode8 *a, const PgrCode8 *b, float max_aux)
 
 /*
  * One standard deviation of pgr_code8_distance's error, for a query with its
- * own code8: both sides' rounding. distance: what it gave, less head's aux.
+ * own code8: both sides' rounding. distance: what it gave.
  */
 extern double pgr_code8_error(const PgrCode8 *query, const PgrCode8 *head, uint32_t dim,
 							  double distance);
@@ -147,6 +155,15 @@ typedef struct PgrEdgeQuery
  * the distance of query and node (README).
  */
 extern float pgr_edge_error(uint32_t nbits);
+
+/* That, but for |rescale|, of the edges of a node at a distance from the query. */
+static inline float
+pgr_edge_spread(const PgrCode8 *node, double distance, uint32_t nbits)
+{
+	double		square = distance - node->aux;
+
+	return pgr_edge_error(nbits) * sqrtf((float) (square > 0 ? square : 0));
+}
 
 /* The length of an edge, from its factor, as its direction is on average. */
 extern double pgr_edge_length(const PgrEdge *edge, uint32_t dim, uint32_t nbits);

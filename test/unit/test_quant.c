@@ -328,7 +328,7 @@ test_errors(uint32_t dim, uint32_t nbits, bool inner)
 		var += (est - want) * (est - want) / (sigma * sigma) / TRIALS;
 		inside += fabs(est - want) <= 1.9 * sigma;
 		d = pgr_code8_distance(&q.head, q.code, &t.head, t.code, padded);
-		sigma = pgr_code8_error(&q.head, &t.head, padded, d - t.head.aux);
+		sigma = pgr_code8_error(&q.head, &t.head, padded, d);
 		code_var += (d - want) * (d - want) / (sigma * sigma) / TRIALS;
 		free_sample(f);
 		free_sample(t);
