@@ -11,6 +11,10 @@
 #include "port/pg_bitutils.h"
 #include "search/search_match.h"
 
+/*
+ * Reads frequencies by field, which cost a page look, only where documents have
+ * several.
+ */
 bool
 pgr_match_fields(PgrSearch *s, PgrPostings *p, uint32 fields)
 {
@@ -105,6 +109,7 @@ seek_and(PgrMatcher *m, uint32 doc)
 /*
  * The least document of a child, if enough children have it. Children that stand on a
  * later one are not moved, so each document of the children is met once.
+ * Interruptible: min_match may reject many.
  */
 static uint32
 seek_or(PgrMatcher *m, uint32 doc)
@@ -130,7 +135,10 @@ seek_or(PgrMatcher *m, uint32 doc)
 	}
 }
 
-/* The next document that the child does not have; stepwise, as documents are dense. */
+/*
+ * The next document that the child does not have; stepwise, since most documents are
+ * such.
+ */
 static uint32
 seek_not(PgrMatcher *m, uint32 doc)
 {
@@ -165,7 +173,10 @@ phrase_occurs(PgrMatcher *m, uint32 doc)
 	return m->freq > 0;
 }
 
-/* Without positions: the most that the phrase can occur, slot by slot. */
+/*
+ * Without positions: the most that the phrase can occur, slot by slot, as the
+ * frequency of a candidate. Alternatives of a slot add up.
+ */
 static bool
 phrase_possible(PgrMatcher *m, uint32 doc)
 {
@@ -185,7 +196,11 @@ phrase_possible(PgrMatcher *m, uint32 doc)
 	return true;
 }
 
-/* The next document in which the words are, that have them in order too. */
+/*
+ * The next document in which the words are, that have them in order too. The AND of
+ * slots proposes; reading positions costs more than anything else here, so it comes
+ * last.
+ */
 static uint32
 seek_phrase(PgrMatcher *m, uint32 doc)
 {
@@ -199,6 +214,10 @@ seek_phrase(PgrMatcher *m, uint32 doc)
 	return PGR_NO_DOC;
 }
 
+/*
+ * Whoever stands beyond a document already answers without moving: a child that
+ * several ask (a shared leaf) is moved once.
+ */
 uint32
 pgr_matcher_seek(PgrMatcher *m, uint32 doc)
 {
@@ -234,6 +253,10 @@ pgr_matcher_seek(PgrMatcher *m, uint32 doc)
 	return m->doc;
 }
 
+/*
+ * Recursive, as deep as the query. The search's memory context would free all;
+ * cursors' pins must go now.
+ */
 void
 pgr_matcher_free(PgrMatcher *m)
 {

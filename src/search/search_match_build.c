@@ -112,6 +112,7 @@ build_expanded(MatchBuild *b, const PgrQueryNode *node)
 	return m;
 }
 
+/* qsort: the matcher that goes through fewer documents first. */
 static int
 compare_cost(const void *a, const void *b)
 {
@@ -121,7 +122,10 @@ compare_cost(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* An AND of positive children, already added, the rarest first. */
+/*
+ * An AND of positive children, already added, the rarest first: it proposes, the
+ * others are only asked. Without any child, of all documents.
+ */
 static void
 finish_and(PgrMatcher *m)
 {
@@ -132,6 +136,7 @@ finish_and(PgrMatcher *m)
 	m->cost = m->children[0]->cost;
 }
 
+/* Filters beside each other; a query's own AND is built by build_and. */
 PgrMatcher *
 pgr_matcher_and(PgrSearch *s, PgrMatcher **children, int n)
 {
@@ -143,7 +148,11 @@ pgr_matcher_and(PgrSearch *s, PgrMatcher **children, int n)
 	return m;
 }
 
-/* A slot of a phrase: a word or alternatives, from child *i on. */
+/*
+ * A slot of a phrase: a word or alternatives at one offset, from child *i on; *i moves
+ * to the next slot. Words that the segment has are noted in the phrase, which reads
+ * their positions.
+ */
 static PgrMatcher *
 build_slot(MatchBuild *b, PgrMatcher *phrase, int *i)
 {
@@ -255,9 +264,9 @@ build_many(MatchBuild *b, const PgrQueryNode *node)
 }
 
 /*
- * A child of an OR. Cursors in an AND there (or an OR that wants several) run
- * ahead to its next match, past documents that the outer OR has by another child
- * and in which they score: such leaves are not shared.
+ * A child of an OR. Cursors in an AND there (or an OR that wants several) run ahead to
+ * its next match, past documents that the outer OR has by another child and in which
+ * they score: such leaves are not shared with the score, which opens its own.
  */
 static PgrMatcher *
 build_alternative(MatchBuild *b, const PgrQueryNode *node)
@@ -341,6 +350,7 @@ build_node(MatchBuild *b, const PgrQueryNode *node)
 	return m;
 }
 
+/* The tree is built whole before the first seek: costs of children decide their order. */
 PgrMatcher *
 pgr_matcher_make(PgrSearch *s, const PgrSegShape *shape, const PgrQueryNode *root,
 				 PgrMatcher **leaves, bool *exact)

@@ -51,7 +51,10 @@ typedef struct MaxScore
 	double	   *part;			/* [nterms] of the candidate */
 } MaxScore;
 
-/* Sorts the terms by bound; few and nearly sorted, so by insertion. */
+/*
+ * Sorts the terms by bound; few and nearly sorted (from window to window bounds change
+ * little), so by insertion.
+ */
 static void
 sort_terms(MaxScore *m)
 {
@@ -66,7 +69,10 @@ sort_terms(MaxScore *m)
 	}
 }
 
-/* Do the bounds, added in the order of terms, rule out the window? */
+/*
+ * Do the bounds, added in the order of terms, rule out the window? Monotone rounding
+ * makes that sound without slack, where equal scores cannot enter.
+ */
 static bool
 sum_bounds_strict(MaxScore *m)
 {
@@ -77,7 +83,11 @@ sum_bounds_strict(MaxScore *m)
 	return sum <= m->s->theta;
 }
 
-/* Bounds of all terms in [from, to], their order, and who is essential. */
+/*
+ * Bounds of all terms in [from, to], their order, and who is essential:
+ * order[first..n). prefix[i] is the sum of the i least bounds, an upper bound of what
+ * these add to any document.
+ */
 static void
 partition(MaxScore *m, uint32 from, uint32 to)
 {
@@ -148,7 +158,7 @@ leap(MaxScore *m, uint32 from, uint64 width)
 	return from;
 }
 
-/* Sum of the parts in the order of terms. */
+/* Sum of the contributions in the order of terms: the score, with its final bits. */
 static double
 sum_parts(const MaxScore *m, uint64 mask)
 {
@@ -241,7 +251,10 @@ smallest_weight(const PgrSearchTerm *t, double least)
 	return weight;
 }
 
-/* Postings of the decoded block up to the document `to`: end of their range. */
+/*
+ * End of the range of postings of the decoded block, from the current one on, whose
+ * documents are at most `to`.
+ */
 static uint32
 block_upto(const PgrPostings *p, uint32 to)
 {
@@ -262,7 +275,7 @@ block_upto(const PgrPostings *p, uint32 to)
 	return lo;
 }
 
-/* Moves to posting number `pos` of the block, or to the block after it. */
+/* Moves to posting number `pos` of the decoded block, or to the block after it. */
 static void
 block_move(PgrSearchTerm *t, uint32 pos)
 {
@@ -281,7 +294,10 @@ block_move(PgrSearchTerm *t, uint32 pos)
 	}
 }
 
-/* The posting i of the only essential term's block, with its contribution. */
+/*
+ * The posting i of the only essential term's block, with its contribution. Bits of the
+ * mask beyond 64 terms do not matter: then there are no parts.
+ */
 static inline void
 block_candidate(MaxScore *m, PgrSearchTerm *t, uint32 i, double score)
 {
@@ -351,7 +367,10 @@ window_one(MaxScore *m, uint32 from, uint32 to)
 	}
 }
 
-/* Remembers which term contributed what, for the final score. */
+/*
+ * Remembers which term contributed what, for the final score. parts is by term, then
+ * by document of the window, so that a term's block is written in a row.
+ */
 static void
 window_add_parts(MaxScore *m, int n, const uint32 *docs, uint32 ndocs, const double *scores,
 				 uint32 from)
@@ -366,7 +385,10 @@ window_add_parts(MaxScore *m, int n, const uint32 *docs, uint32 ndocs, const dou
 	}
 }
 
-/* Adds the contributions of a term's postings in [from, to] to the sums. */
+/*
+ * Adds the contributions of a term's postings in [from, to] to the sums, a block at a
+ * time.
+ */
 static void
 window_add(MaxScore *m, PgrSearchTerm *t, uint32 from, uint32 to)
 {
@@ -394,7 +416,10 @@ window_add(MaxScore *m, PgrSearchTerm *t, uint32 from, uint32 to)
 	}
 }
 
-/* The documents that the essential terms touched, in order; clears the arrays. */
+/*
+ * The documents that the essential terms touched, in order; clears the arrays for the
+ * next window. Returns how many there were.
+ */
 static uint32
 window_candidates(MaxScore *m, uint32 from, uint32 to)
 {

@@ -14,6 +14,10 @@
 #include "search/search_state.h"
 #include "utils/float.h"
 
+/*
+ * The threshold is taken over, so hits of segments searched before count from the
+ * start.
+ */
 void
 pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
 {
@@ -33,12 +37,20 @@ pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
 		pgr_search_refresh(s);
 }
 
+/*
+ * A sum of n terms is off by at most (n - 1) roundings in any order; PGR_BOUND_SLACK
+ * has room for the roundings of the bounds, too.
+ */
 void
 pgr_search_sums(PgrSearch *s, int n)
 {
 	s->slack = n <= 2 ? 0 : PGR_BOUND_SLACK(n) - 1;
 }
 
+/*
+ * from_doc is kept only until the search is strict: what is beyond a document stays
+ * beyond.
+ */
 void
 pgr_search_window(PgrSearch *s, uint32 doc)
 {
@@ -47,7 +59,11 @@ pgr_search_window(PgrSearch *s, uint32 doc)
 	pgr_search_refresh(s);
 }
 
-/* Has the worst hit a smaller tid than any document to come? */
+/*
+ * Has the worst hit a smaller tid than any document to come? Then an equal score is
+ * too late. In the same segment documents, which ascend as their tids, tell; in
+ * another one the tid of the first document to come is looked up, a page at most.
+ */
 static bool
 worst_is_before(PgrSearch *s)
 {
@@ -62,6 +78,10 @@ worst_is_before(PgrSearch *s)
 	return ItemPointerCompare(&from, pgr_topk_tid(s->top, worst)) >= 0;
 }
 
+/*
+ * Called whenever the threshold may have risen: at each window and hit. -infinity
+ * stays as it is.
+ */
 void
 pgr_search_refresh(PgrSearch *s)
 {
@@ -77,7 +97,11 @@ pgr_search_refresh(PgrSearch *s)
 	}
 }
 
-/* The checks that read further pages come last. */
+/*
+ * The checks come in the order of what they cost: the score against the threshold,
+ * what the document must pass, the dead bitmap (a page look). The tid is looked up
+ * later, by who needs it. Once k hits are held each hit raises the threshold.
+ */
 void
 pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 {
@@ -111,6 +135,7 @@ pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 	}
 }
 
+/* The block bound known so far was by another scorer: it is forgotten. */
 void
 pgr_search_term_scorer(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer)
 {
@@ -120,6 +145,7 @@ pgr_search_term_scorer(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scor
 	t->block_last = -1;
 }
 
+/* The dictionary's entry is copied, so the dictionary's page need not stay. */
 void
 pgr_search_term_init(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer,
 					 const PgrTermInfo *info)
@@ -130,6 +156,7 @@ pgr_search_term_init(PgrSearch *s, PgrSearchTerm *t, const PgrLeafScorer *scorer
 	pgr_search_term_scorer(s, t, scorer);
 }
 
+/* One cursor, which pins the page of its decoded block and one of its skips. */
 void
 pgr_search_open(PgrSearch *s, PgrSearchTerm *t)
 {
@@ -158,6 +185,7 @@ score_fields(PgrSearch *s, PgrSearchTerm *t)
 	return pgr_leaf_score_fields(t->scorer, freq, pgr_search_norm(s, doc), norms);
 }
 
+/* Weights of a block are decoded when the first of them is asked for. */
 double
 pgr_search_score(PgrSearch *s, PgrSearchTerm *t)
 {
@@ -172,7 +200,11 @@ pgr_search_score(PgrSearch *s, PgrSearchTerm *t)
 	return pgr_leaf_score(t->scorer, weight, pgr_search_norm(s, p->doc));
 }
 
-/* Frequencies by field are of the current posting: the position moves and is put back. */
+/*
+ * A whole block at a time: one loop for each way to score, so that the compiler sees
+ * through pgr_leaf_score. Frequencies by field are of the current posting: the
+ * position moves and is put back.
+ */
 void
 pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double *out)
 {
@@ -229,6 +261,10 @@ pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound)
 	return best;
 }
 
+/*
+ * Within one block its bound is known from the last call; over several, the skips'
+ * bounds are joined.
+ */
 double
 pgr_search_window_bound(PgrSearchTerm *t, uint32 from, uint32 to)
 {
@@ -248,6 +284,7 @@ pgr_search_window_bound(PgrSearchTerm *t, uint32 from, uint32 to)
 	return pgr_search_bound(t, &bound);
 }
 
+/* A block whose bound is not known yet is looked for, without decoding it. */
 uint32
 pgr_search_block_end(PgrSearchTerm *t, uint32 from)
 {
@@ -256,6 +293,7 @@ pgr_search_block_end(PgrSearchTerm *t, uint32 from)
 	return t->block_last;
 }
 
+/* At the end of a segment: only hits that have stayed cost a look at the hashes' page. */
 void
 pgr_search_hashes(PgrSearch *s)
 {

@@ -37,6 +37,7 @@ hit_worse(const PgrTopK *top, PgrHit *a, PgrHit *b)
 	return ItemPointerCompare(pgr_topk_tid(top, a), pgr_topk_tid(top, b)) > 0;
 }
 
+/* Room for few hits at first: k may be a LIMIT of millions that nobody reaches. */
 void
 pgr_topk_init(PgrTopK *top, int k, PgrSegment **segments, bool has_after,
 			  double after_score, ItemPointer after_tid)
@@ -96,6 +97,10 @@ sift_down(PgrTopK *top, int n, int i, PgrHit *hit)
 	heap[i] = *hit;
 }
 
+/*
+ * A hit at or before "after" has been returned already. Of equal score the tid
+ * decides, which is looked up for that.
+ */
 void
 pgr_topk_add(PgrTopK *top, PgrHit *hit)
 {
@@ -119,6 +124,7 @@ pgr_topk_add(PgrTopK *top, PgrHit *hit)
 		top->threshold = top->heap[0].score;
 }
 
+/* Heap sort in place: the worst goes to the end, again and again. */
 void
 pgr_topk_finish(PgrTopK *top)
 {
