@@ -38,6 +38,10 @@
 
 /* --- names --- */
 
+/*
+ * With its schema, always: which schemas are searched must not matter to whoever reads
+ * it back. palloc'd; raises an internal error for an OID that is none.
+ */
 char *
 pgr_config_name(Oid config)
 {
@@ -54,6 +58,7 @@ pgr_config_name(Oid config)
 	return name;
 }
 
+/* Neither privileges nor the search_path matter: the index has been allowed to use it. */
 static Oid
 config_in_schema(const char *name, Oid schema)
 {
@@ -107,6 +112,10 @@ config_of_option(const char *given)
 
 /* --- what is recorded --- */
 
+/*
+ * Reads pg_depend under AccessShareLock, which is let go. An index has one such record
+ * at most.
+ */
 Oid
 pgr_config_recorded(Oid index)
 {
@@ -133,6 +142,7 @@ pgr_config_recorded(Oid index)
 	return config;
 }
 
+/* A normal dependency: DROP of the configuration asks for CASCADE. */
 void
 pgr_config_record(Oid index, Oid config)
 {
@@ -209,6 +219,7 @@ option_given(Relation index)
 	return given ? pstrdup(given) : NULL;
 }
 
+/* The option goes first, so that ALTER INDEX SET and REINDEX change the configuration. */
 Oid
 pgr_config_of_documents(Relation index)
 {
@@ -271,6 +282,7 @@ source_expression(Relation index)
 	return expression;
 }
 
+/* Raises only for an option that names nothing. Two constants that differ are none. */
 Oid
 pgr_config_of_words(Relation index)
 {

@@ -86,6 +86,7 @@ enter_config(Relation index, PgrInvMeta *meta)
 	meta->catalog_print = print.catalog;
 }
 
+/* Hashes let operators reuse scores; a tsvector is analysed already, so it has none. */
 void
 pgr_bm25_describe(Relation index, PgrInvMeta *meta)
 {
@@ -96,6 +97,7 @@ pgr_bm25_describe(Relation index, PgrInvMeta *meta)
 	enter_config(index, meta);
 }
 
+/* By the name just entered: what the index is read by is what pg_depend records. */
 Oid
 pgr_bm25_depends(Relation index, const PgrInvMeta *meta)
 {
@@ -112,6 +114,7 @@ typedef struct Built
 	char		config[PGR_INV_CONFIG_LEN];
 } Built;
 
+/* A copy: the metapage's copy may be gone when it is compared. */
 static Built
 built_with(const PgrInvMeta *meta)
 {
@@ -131,6 +134,11 @@ typedef enum ConfigState
 	CONFIG_WORDS_DIFFER			/* what it makes of the sample */
 } ConfigState;
 
+/*
+ * The definition first, which needs the catalog alone; then what it makes of the
+ * sample words. Both are kept in the backend (bm25_fingerprint.c), so this costs
+ * little where nothing has changed.
+ */
 static ConfigState
 compare_config(const PgrAnalyzer *analyzer, const Built *built)
 {
@@ -173,6 +181,7 @@ find_config(Oid index, const Built *built, PgrAnalyzer *analyzer)
 	return state;
 }
 
+/* For messages: in which way the configuration is another one. */
 static const char *
 state_detail(ConfigState state)
 {
@@ -181,6 +190,10 @@ state_detail(ConfigState state)
 		"Its words no longer are those that the index holds.";
 }
 
+/*
+ * Raises 55000 unless the state is CONFIG_SAME; `config` is its name as the metapage
+ * has it.
+ */
 static void
 report_state(Relation index, ConfigState state, const PgrAnalyzer *analyzer, const char *config)
 {
@@ -206,6 +219,7 @@ has_config(const PgrContentSource *src)
 	return src->type != PGR_CONTENT_TSVECTOR;
 }
 
+/* What a metapage says of documents, without the configuration's OID. */
 static void
 init_source(const PgrInvMeta *meta, PgrContentSource *src)
 {
@@ -216,6 +230,10 @@ init_source(const PgrInvMeta *meta, PgrContentSource *src)
 	src->analyzer.nfields = meta->nfields;
 }
 
+/*
+ * The source as a metapage has it; of use only if the state is CONFIG_SAME. Of a
+ * tsvector the analyzer's configuration stays InvalidOid: documents need none.
+ */
 static ConfigState
 read_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
 {
@@ -226,6 +244,7 @@ read_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
 		CONFIG_SAME;
 }
 
+/* For the checker: in words, palloc'd, and without an error. */
 char *
 pgr_bm25_changed(Relation index, const PgrInvMeta *meta)
 {
@@ -262,7 +281,12 @@ partitioned_source(Relation index, PgrContentSource *src)
 	pfree(meta);
 }
 
-/* The state, and the source: of use only if the state is CONFIG_SAME. */
+/*
+ * The same from the relation's cache entry, which is made at the first call: allocated
+ * in rd_indexcxt, so it goes with the entry, and only of a state that is CONFIG_SAME.
+ * A configuration that has been altered since, or renamed, shows at each call. *built
+ * is what the index was built with.
+ */
 static ConfigState
 source_of(Relation index, PgrContentSource *src, Built *built)
 {
@@ -297,6 +321,7 @@ source_of(Relation index, PgrContentSource *src, Built *built)
 	return state;
 }
 
+/* A partitioned index has no metapage and so nothing that could have changed. */
 bool
 pgr_bm25_source(Relation index, const PgrInvMeta *meta, bool raise, PgrContentSource *src)
 {
@@ -320,6 +345,10 @@ pgr_bm25_source(Relation index, const PgrInvMeta *meta, bool raise, PgrContentSo
 	return state == CONFIG_SAME;
 }
 
+/*
+ * Configurations are compared as they are found now, by OID: two names of one
+ * configuration are the same.
+ */
 bool
 pgr_content_same(Relation a, Relation b)
 {
@@ -336,6 +365,7 @@ pgr_content_same(Relation a, Relation b)
 		 x.analyzer.nfields == y.analyzer.nfields);
 }
 
+/* In the current memory context; the words do not refer to `value`. */
 void
 pgr_bm25_document(const PgrContentSource *src, Datum value, PgrLexDoc *doc)
 {

@@ -14,6 +14,7 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 
+/* Unpacked in the planner's memory. */
 static PgrQuery *
 stored_query(Datum value)
 {
@@ -46,6 +47,10 @@ planned_index(Node *right)
 	return DatumGetObjectId(((Const *) index)->constvalue);
 }
 
+/*
+ * Raises nothing for a binding that the user may not look at: he gets that error when
+ * the query runs.
+ */
 static bool
 serves_query(Relation index, const PgrQuery *query, bool order)
 {
@@ -114,6 +119,7 @@ serves_array(PlannerInfo *root, Relation index, Node *right)
 	return true;
 }
 
+/* Clauses that are no call of the match operator are never passed to the index. */
 static bool
 serves_clause(PlannerInfo *root, Relation index, Node *clause)
 {
@@ -151,6 +157,10 @@ serves(PlannerInfo *root, IndexPath *path)
 	return result;
 }
 
+/*
+ * Priced out is not left out: without another plan it would still be used, and answers
+ * by leaving all rows to the executor (bm25_scan.c).
+ */
 void
 pgr_bm25_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 			  Cost *startup, Cost *total, Selectivity *selectivity,

@@ -51,6 +51,10 @@ forget_fingerprints(Datum arg, int cacheid, uint32 hashvalue)
 	forgotten++;
 }
 
+/*
+ * Callbacks of the caches of configurations and dictionaries: whatever is altered, all
+ * are computed again.
+ */
 void
 pgr_fingerprint_init(void)
 {
@@ -82,6 +86,7 @@ sample_hash(const PgrAnalyzer *analyzer)
 	return h;
 }
 
+/* With its end, so that two neighbours cannot be taken for others. */
 static uint64
 add_string(uint64 h, const char *bytes, int len)
 {
@@ -104,6 +109,10 @@ add_name(uint64 h, int cache, Oid oid, AttrNumber attno)
 	return h;
 }
 
+/*
+ * Adds a dictionary by its name, its template's, and its options: what makes its
+ * words. Files that it reads are caught by the sample only.
+ */
 static uint64
 add_dictionary(uint64 h, Oid dict)
 {
@@ -146,6 +155,7 @@ catalog_hash(Oid config)
 	return (uint32) h != 0 ? (uint32) h : 1;
 }
 
+/* Analyses the sample words with whatever dictionaries there are: these may raise. */
 static PgrFingerprint
 compute_fingerprint(const PgrAnalyzer *analyzer)
 {
@@ -162,6 +172,10 @@ compute_fingerprint(const PgrAnalyzer *analyzer)
 	return value;
 }
 
+/*
+ * Kept in TopMemoryContext, one a configuration and setting of bigrams, until anything
+ * of text search is altered.
+ */
 PgrFingerprint
 pgr_fingerprint(const PgrAnalyzer *analyzer)
 {

@@ -16,6 +16,7 @@ put_frequency(uint8 *p, uint32 frequency)
 	return pgr_varint_put(p, frequency);
 }
 
+/* Never NULL: the bytes are this backend's own. */
 static const uint8 *
 get_frequency(const uint8 *p, const uint8 *end, uint32 *frequency)
 {
@@ -29,6 +30,7 @@ no_scale(uint32 largest)
 	return 0;
 }
 
+/* As it is, however large; blocks have room for 32 bits. */
 static uint32
 stored_frequency(uint32 frequency, float scale)
 {

@@ -69,6 +69,10 @@ first_notice(NoticeKind kind, Oid relid)
 	return true;
 }
 
+/*
+ * The table has bm25 indexes, so somebody will wonder why the query is slow and its
+ * scores are bare.
+ */
 static void
 notice_no_index(Relation table)
 {
@@ -80,6 +84,7 @@ notice_no_index(Relation table)
 				 errhint("Write document and conditions as the index has them, or bind the query with bm25_bind(query, 'index').")));
 }
 
+/* Which index was taken depends on names alone, which the user should know. */
 static void
 notice_several(Relation table, Relation chosen)
 {
@@ -92,6 +97,7 @@ notice_several(Relation table, Relation chosen)
 				 errhint("Choose one with bm25_bind(query, 'index') or bm25_query('index', words).")));
 }
 
+/* The child's rows are matched by the operator; its words do not count. */
 static void
 notice_child(Oid child, Relation index)
 {
@@ -104,12 +110,14 @@ notice_child(Oid child, Relation index)
 
 /* --- indexes on a document --- */
 
+/* The types among which casts keep the words. */
 static bool
 is_string(Oid type)
 {
 	return type == TEXTOID || type == VARCHAROID || type == BPCHAROID;
 }
 
+/* The same for their arrays. */
 static bool
 is_string_array(Oid type)
 {
@@ -205,6 +213,10 @@ typedef struct Asked
 	List	   *conditions;
 } Asked;
 
+/*
+ * Does the query imply the predicate of a partial index? Its conditions, which take
+ * work to find, are asked for once for all candidates.
+ */
 static bool
 predicate_holds(Relation index, Asked *a)
 {
@@ -225,6 +237,7 @@ typedef struct Candidate
 	bool		partial;
 } Candidate;
 
+/* list_sort: the order that does not change with dump, REINDEX and pg_upgrade. */
 static int
 by_name(const ListCell *a, const ListCell *b)
 {
@@ -234,7 +247,11 @@ by_name(const ListCell *a, const ListCell *b)
 	return strcmp(RelationGetRelationName(x->index), RelationGetRelationName(y->index));
 }
 
-/* Candidates, open, by name; *any: has the table bm25 indexes at all? */
+/*
+ * Candidates, open with AccessShareLock, by name; allocated, with the list, in the
+ * current memory context. Others are closed and unlocked again. *any: has the table
+ * bm25 indexes at all?
+ */
 static List *
 find_candidates(Relation table, PgrIndexSearch *search, bool *any)
 {
@@ -268,7 +285,11 @@ find_candidates(Relation table, PgrIndexSearch *search, bool *any)
 	return found;
 }
 
-/* See the head of the file. */
+/*
+ * Of candidates of the first's analysis the first that is not partial, else the first:
+ * its statistics are of all rows. Others of another analysis are passed over, with a
+ * NOTICE.
+ */
 static Candidate *
 choose(Relation table, List *candidates)
 {
@@ -291,6 +312,10 @@ choose(Relation table, List *candidates)
 	return whole ? whole : first;
 }
 
+/*
+ * Locks are let go: the planner locks what it uses, and a bound index may be dropped
+ * until then as any index of a query.
+ */
 void
 pgr_inv_find_index(PgrIndexSearch *search)
 {
@@ -316,6 +341,10 @@ pgr_inv_find_index(PgrIndexSearch *search)
 
 /* --- collections --- */
 
+/*
+ * An index being built concurrently has some of the rows only: statistics of it would
+ * be wrong.
+ */
 Relation
 pgr_inv_open(Oid oid)
 {
@@ -335,6 +364,7 @@ pgr_inv_open(Oid oid)
 	return index;
 }
 
+/* 55000: who attached the partition's index meant it to be part of the whole. */
 static void
 refuse_other_analysis(Relation parent, Relation leaf)
 {
@@ -346,7 +376,11 @@ refuse_other_analysis(Relation parent, Relation leaf)
 					 RelationGetRelationName(parent), RelationGetRelationName(leaf))));
 }
 
-/* Leaves of a partitioned index, which must be of its analysis. */
+/*
+ * Leaves of a partitioned index, which must be of its analysis: OIDs in the current
+ * memory context, locked with AccessShareLock. Raises 55000 for another analysis, and
+ * what reading the leaf raises.
+ */
 static List *
 partition_indexes(Relation index)
 {
@@ -407,7 +441,12 @@ child_index(Relation index, Relation table, Relation child)
 	return found;
 }
 
-/* The index and those like it of the tables that inherit from its own. */
+/*
+ * The index and those like it of the tables that inherit from its own: OIDs in the
+ * current memory context. All tables of the tree are locked with AccessShareLock to
+ * the end of the transaction. A child without a like index gets a NOTICE; temporary
+ * ones of other sessions are passed over.
+ */
 static List *
 inheritance_indexes(Relation index, Relation table)
 {
@@ -434,6 +473,7 @@ inheritance_indexes(Relation index, Relation table)
 	return found;
 }
 
+/* Most tables have no children, which has_subclass tells without a lock or a scan. */
 List *
 pgr_inv_collection(Relation index)
 {
@@ -451,6 +491,7 @@ pgr_inv_collection(Relation index)
 	return found;
 }
 
+/* Locks stay to the end of the transaction; one index is open at a time. */
 void
 pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
 {
@@ -470,6 +511,10 @@ pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
 
 /* --- may an index answer? --- */
 
+/*
+ * An index of another analysis answers nothing, silently, unless it is a partition's
+ * of the bound one: that one's statistics would be wrong.
+ */
 bool
 pgr_inv_serves(Relation index, Oid bound)
 {

@@ -96,6 +96,7 @@ set_cost(PgrPinned *pinned)
 	fill->cost += COST_OPEN;
 }
 
+/* Without hashes of contents nothing can be entered. */
 void
 pgr_memo_fill_begin(PgrPinned *pinned, Oid index, bool hashes)
 {
@@ -119,6 +120,7 @@ enter_others(Filler *f, uint32 end)
 	}
 }
 
+/* PgrScoreFound; arg: the Filler. Documents between two hits do not match. */
 static void
 enter_hit(void *arg, uint32 doc, double score)
 {
@@ -143,6 +145,10 @@ enter_segment(Filler *f, PgrInvView *view, uint32 segment, uint32 from, uint32 t
 		enter_others(f, to);
 }
 
+/*
+ * PgrPendingCallback; arg: the Filler. Dead documents too: somebody's snapshot may
+ * still have their rows.
+ */
 static void
 enter_pending_doc(void *arg, const PgrPendingDoc *d)
 {
@@ -160,6 +166,10 @@ enter_pending_doc(void *arg, const PgrPendingDoc *d)
 
 /* --- the two ways --- */
 
+/*
+ * All hits of one index of the collection; arg: the Filler. The view is the one that
+ * statistics were of, so scores have the operator's bits.
+ */
 static void
 hits_of_index(Relation index, void *arg)
 {
@@ -208,6 +218,7 @@ range_of_index(Relation index, void *arg)
 	pgr_view_close(view);
 }
 
+/* The next RANGE_DOCS documents of the collection, from where the last filling ended. */
 static void
 fill_range(Filler *f)
 {
@@ -224,6 +235,10 @@ fill_range(Filler *f)
 		fill->may = false;
 }
 
+/*
+ * In a memory context of its own, but for the memo. Runs inside of an operator's call:
+ * it is as interruptible as a search, and what it raises, the operator raises.
+ */
 void
 pgr_memo_fill(PgrPinned *pinned)
 {

@@ -58,6 +58,7 @@ static Size view_memory = 0;
 
 /* --- entries --- */
 
+/* Statistics, memo and the entry itself are one context. Nobody may hold it. */
 static void
 delete_entry(PgrPinEntry *entry)
 {
@@ -107,6 +108,10 @@ trim_pins(void)
 	}
 }
 
+/*
+ * MemoryContextCallbackFunction: a holder's context is being reset, perhaps after an
+ * error, so nothing here raises or allocates.
+ */
 static void
 release(void *arg)
 {
@@ -137,12 +142,17 @@ hold(PgrPinEntry *entry)
 	return entry->pinned;
 }
 
+/* Of a query in its plain form: equal queries are equal bytes. */
 static uint64
 hash_query(const PgrRankQuery *query, Size size)
 {
 	return hash_bytes_extended((const unsigned char *) query, (int) size, 0);
 }
 
+/*
+ * A walk over at most MAX_PINS entries and those held; the hash rejects nearly all
+ * others.
+ */
 PgrPinned *
 pgr_pins_find(const PgrPinKey *key, const PgrRankQuery *query)
 {
@@ -164,6 +174,10 @@ pgr_pins_find(const PgrPinKey *key, const PgrRankQuery *query)
 	return NULL;
 }
 
+/*
+ * The context is a child of the current one until the entry is entered: an error while
+ * it is filled in takes it away.
+ */
 PgrPinEntry *
 pgr_pins_make(const PgrPinKey *key, const PgrRankQuery *query)
 {
@@ -180,6 +194,10 @@ pgr_pins_make(const PgrPinKey *key, const PgrRankQuery *query)
 	return entry;
 }
 
+/*
+ * From here on it lives to the end of the transaction, or until there is no room for
+ * it.
+ */
 PgrPinned *
 pgr_pins_enter(PgrPinEntry *entry)
 {
@@ -196,6 +214,10 @@ pgr_pins_enter(PgrPinEntry *entry)
 
 /* --- keys --- */
 
+/*
+ * Of the active snapshot: there is one wherever an operator or a scan runs. Two
+ * snapshots with equal numbers show the same rows, within one command.
+ */
 PgrPinKey
 pgr_pin_key(Relation index)
 {
@@ -213,6 +235,7 @@ pgr_pin_key(Relation index)
 	return key;
 }
 
+/* Keys without index and file. */
 static bool
 same_snapshot(const PgrPinKey *a, const PgrPinKey *b)
 {
@@ -223,6 +246,7 @@ same_snapshot(const PgrPinKey *a, const PgrPinKey *b)
 
 /* --- views --- */
 
+/* At the first view of a transaction; its context goes at the end. */
 static void
 make_views(void)
 {
@@ -292,6 +316,7 @@ keep_view(const PgrPinKey *key, const PgrInvView *view)
 		trim_views(key);
 }
 
+/* The view is opened in the current memory context; what it was of is kept. */
 PgrInvView *
 pgr_pins_view(Relation index, const PgrLexTerm *terms, int nterms)
 {
@@ -311,6 +336,11 @@ pgr_pins_view(Relation index, const PgrLexTerm *terms, int nterms)
 
 /* --- the end of a transaction --- */
 
+/*
+ * XactCallback. Entries that somebody still holds (a portal that outlives the
+ * transaction) leave the list and are freed by their last holder. Views go with their
+ * context. Raises nothing.
+ */
 static void
 end_transaction(XactEvent event, void *arg)
 {
@@ -339,6 +369,7 @@ end_transaction(XactEvent event, void *arg)
 	views = NULL;
 }
 
+/* Once a backend. */
 void
 pgr_pins_init(void)
 {

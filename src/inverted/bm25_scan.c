@@ -47,6 +47,11 @@ key_query(Relation index, PgrInvScan *s, ScanKey key, Oid *bound)
 			pgr_inv_serves_unbound(index, query)) ? rq : NULL;
 }
 
+/*
+ * Conditions that this index may answer become s->filters, fitted to its fields; for
+ * others all rows are to be rechecked. A NULL condition is true of no row. Queries are
+ * allocated in the scan's memory context.
+ */
 static void
 start_filters(IndexScanDesc scan, PgrInvScan *s)
 {
@@ -122,6 +127,10 @@ start_view(IndexScanDesc scan, PgrInvScan *s)
 	s->view = pgr_view_open(scan->indexRelation, all ? NULL : terms, all ? 0 : nterms);
 }
 
+/*
+ * A query bound to another index is answered by leaving it to the executor, never by
+ * other words.
+ */
 bool
 pgr_bm25_begin_scan(IndexScanDesc scan)
 {
@@ -172,7 +181,11 @@ first_batch(const PgrInvScan *s)
 	return s->first_batch > 0 ? s->first_batch + s->first_batch / 16 + 1 : FIRST_BATCH;
 }
 
-/* The next batch of hits; false if there is none. */
+/*
+ * The next batch of hits, in the memory context batch_context, which is reset first;
+ * false if there is none. Fewer hits than asked for mean that there are no more.
+ * Segments are searched in the order of the view, the largest first.
+ */
 static bool
 next_batch(PgrInvScan *s)
 {
@@ -205,6 +218,7 @@ next_batch(PgrInvScan *s)
 	return s->top.n > 0;
 }
 
+/* The score goes to the memo at once: the operator beside the scan will ask for it. */
 bool
 pgr_bm25_next(IndexScanDesc scan)
 {

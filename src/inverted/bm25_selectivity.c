@@ -61,6 +61,10 @@ add_index(Sources *s, Relation index, uint32 most)
 	pfree(meta);
 }
 
+/*
+ * The share of documents with a term. Each look-up may read pages of all sources, so
+ * only the first MAX_TERMS terms of a query are looked up.
+ */
 static double
 term_share(Sources *s, const PgrQueryNode *term)
 {
@@ -108,6 +112,7 @@ at_least(const double *p, int n, int min)
 
 static double node_share(Sources *s, const PgrQueryNode *node);
 
+/* Of an OR: that enough of its children match. */
 static double
 any_share(Sources *s, const PgrQueryNode *node)
 {
@@ -125,6 +130,10 @@ any_share(Sources *s, const PgrQueryNode *node)
 	return result;
 }
 
+/*
+ * A phrase is rarer than its rarest word; by how much no statistics tell. Alternatives
+ * at one offset add up.
+ */
 static double
 phrase_share(Sources *s, const PgrQueryNode *phrase)
 {
@@ -143,6 +152,10 @@ phrase_share(Sources *s, const PgrQueryNode *phrase)
 	return Min(rarest, here) * PHRASE_SHARE;
 }
 
+/*
+ * The share of a node, as if all below it were independent. As deep as the query is:
+ * the stack is checked.
+ */
 static double
 node_share(Sources *s, const PgrQueryNode *node)
 {
@@ -167,6 +180,10 @@ node_share(Sources *s, const PgrQueryNode *node)
 	return share;
 }
 
+/*
+ * Of a collection of many indexes a few are asked, evenly. Opens relations with
+ * AccessShareLock, kept to the end of the transaction; -1 if nothing is known.
+ */
 double
 pgr_inv_selectivity(Oid oid, const PgrQuery *query)
 {

@@ -71,6 +71,7 @@ typedef struct Expansion
 /* entries that are added up before there is room for twice as many */
 #define EXPANSION_ROOM 4096
 
+/* qsort: by the term's bytes. */
 static int
 compare_bytes(const void *a, const void *b)
 {
@@ -102,6 +103,11 @@ expansion_combine(Expansion *x)
 	x->n = n;
 }
 
+/*
+ * The term's bytes are copied into the current memory context, which is the
+ * statistics' scratch. Its array doubles, unless adding up equal terms makes room
+ * first.
+ */
 static void
 expansion_add(Expansion *x, const char *bytes, uint32 len, double df, double cf)
 {
@@ -128,6 +134,7 @@ expansion_add(Expansion *x, const char *bytes, uint32 len, double df, double cf)
 	x->n++;
 }
 
+/* PgrExpandFound; arg: the Expansion. */
 static void
 expansion_found(void *arg, const char *term, uint32 len, const PgrTermInfo *info)
 {
@@ -171,6 +178,7 @@ finish_expansion(Expansion *x, PgrLeafStats *stats)
 
 /* --- one index's contribution ----------------------------------------------------------- */
 
+/* Does the leaf stand for terms that the dictionary has to tell? */
 static bool
 is_expanded(const PgrQueryNode *leaf)
 {
@@ -184,6 +192,7 @@ leaf_words(const PgrQueryNode *leaf)
 	return leaf->kind == PGR_NODE_PHRASE ? leaf->nchildren : 1;
 }
 
+/* The i-th of leaf_words. */
 static const PgrQueryNode *
 leaf_word(const PgrQueryNode *leaf, int i)
 {
@@ -218,6 +227,7 @@ typedef struct PendingNumbers
 	LeafNumbers *numbers;
 } PendingNumbers;
 
+/* PgrPendingCallback; arg: PendingNumbers. Dead documents count, as in segments. */
 static void
 add_pending_doc(void *arg, const PgrPendingDoc *d)
 {
@@ -289,6 +299,7 @@ add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext
 	return view;
 }
 
+/* Zeroed, in the current memory context. */
 static LeafNumbers *
 make_numbers(const PgrQuery *query)
 {
@@ -324,6 +335,10 @@ phrase_idf(const PgrPinned *pinned, const PgrQueryNode *phrase, const LeafNumber
 	return sum;
 }
 
+/*
+ * From numbers of terms to the statistics of leaves, once the collection's size is
+ * known. A phrase is as frequent as its rarest word at most.
+ */
 static void
 finish_leaves(PgrPinned *pinned, const LeafNumbers *numbers)
 {
@@ -354,8 +369,11 @@ finish_leaves(PgrPinned *pinned, const LeafNumbers *numbers)
 }
 
 /*
- * In the current memory context; only what is asked of the index is scratch. kept
- * (may be NULL): see pgr_inv_pin_view; the view is made in the context `keep`.
+ * The statistics in the current memory context, their numbers in scratch, which is
+ * freed here. Every index of the collection is opened with AccessShareLock, which
+ * stays, and its view read. kept (may be NULL): see pgr_inv_pin_view; that view is
+ * made in the context `keep`. What was given with the query goes before what was
+ * counted.
  */
 static PgrPinned *
 collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvView **kept)
@@ -400,6 +418,10 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 	return pinned;
 }
 
+/*
+ * A failure while statistics are collected leaves nothing: the entry's context is the
+ * current one's child until it is entered.
+ */
 PgrPinned *
 pgr_inv_pin_view(Oid oid, const PgrRankQuery *query, PgrInvView **view)
 {
@@ -422,12 +444,17 @@ pgr_inv_pin_view(Oid oid, const PgrRankQuery *query, PgrInvView **view)
 	return pinned;
 }
 
+/* For operators, which have no use for the view. */
 PgrPinned *
 pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 {
 	return pgr_inv_pin_view(oid, query, NULL);
 }
 
+/*
+ * The lock stays to the end of the transaction; the analyzer holds no memory of the
+ * index.
+ */
 void
 pgr_inv_analyzer(Oid oid, PgrAnalyzer *analyzer)
 {

@@ -35,6 +35,7 @@ typedef struct AccTerm
 	uint8	   *buffer;
 } AccTerm;
 
+/* Of simplehash, where hashes are equal already. */
 static inline bool
 key_equal(AccKey a, AccKey b)
 {
@@ -79,6 +80,7 @@ struct PgrAccumulator
 	ItemPointerData *nulls;
 };
 
+/* All memory goes back: a run's terms are not the next one's. */
 static void
 acc_reset(PgrAccumulator *acc)
 {
@@ -89,6 +91,7 @@ acc_reset(PgrAccumulator *acc)
 	acc->nulls = NULL;
 }
 
+/* In the current memory context, with a context for its content below it. */
 PgrAccumulator *
 pgr_acc_create(const PgrSegShape *shape, const PgrInvKind *kind)
 {
@@ -109,6 +112,7 @@ pgr_acc_free(PgrAccumulator *acc)
 	pfree(acc);
 }
 
+/* The hash table and huge chunks included. */
 Size
 pgr_acc_memory(PgrAccumulator *acc)
 {
@@ -133,6 +137,7 @@ acc_room(PgrAccumulator *acc, void *array, uint32 n, uint32 *size, Size element)
 	return repalloc_huge(array, mul_size(*size, element));
 }
 
+/* Notes a document, its length rounded as segments have it; returns its number. */
 static uint32
 acc_add_doc(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 {
@@ -153,6 +158,10 @@ acc_add_doc(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 	return acc->ndocs++;
 }
 
+/*
+ * The term's entry, made with a copy of its bytes if it is new. It moves when the
+ * table grows: valid until the next call.
+ */
 static AccTerm *
 acc_find(PgrAccumulator *acc, const PgrLexTerm *t)
 {
@@ -178,7 +187,11 @@ acc_find(PgrAccumulator *acc, const PgrLexTerm *t)
 	return term;
 }
 
-/* Bytes of room at the end of a term's buffer; returns where. */
+/*
+ * Where a term's buffer has room for `need` bytes. It doubles, in the accumulator's
+ * context, up to 4 GB; beyond that 54000 with a hint, which only a word of billions of
+ * occurrences meets.
+ */
 static uint8 *
 term_room(PgrAccumulator *acc, AccTerm *term, Size need)
 {
@@ -202,6 +215,11 @@ term_room(PgrAccumulator *acc, AccTerm *term, Size need)
 	return term->buffer + term->used;
 }
 
+/*
+ * Adds a posting as bytes to the term's buffer. Room is asked for as if each number
+ * took the most bytes: the varints then need no checks. Raises XX002 for a term that a
+ * document has twice.
+ */
 static void
 acc_add_posting(PgrAccumulator *acc, uint32 docno, const PgrLexDoc *doc, const PgrLexTerm *t)
 {
@@ -246,6 +264,7 @@ acc_add_posting(PgrAccumulator *acc, uint32 docno, const PgrLexDoc *doc, const P
 	term->used += p - start;
 }
 
+/* NULL rows are numbered behind the documents when all are there. */
 void
 pgr_acc_add(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 {
@@ -263,6 +282,10 @@ pgr_acc_add(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 		acc_add_posting(acc, docno, doc, &doc->terms[i]);
 }
 
+/*
+ * Decodes a term's buffer into the segment, front to back. *occ, with room for
+ * *occ_size occurrences, grows as it must and is the caller's to free.
+ */
 static void
 write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float scale,
 			   uint32 **occ, uint32 *occ_size)
@@ -299,6 +322,10 @@ write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float scale,
 	}
 }
 
+/*
+ * Documents, NULL rows, then terms by their bytes. Interruptible between terms. If it
+ * fails the accumulator is as it was, but nobody goes on with it.
+ */
 void
 pgr_acc_write(PgrAccumulator *acc, Relation index, uint32 generation,
 			  PgrRunTarget target, BufFile *file, PgrSegDesc *desc, PgrRunMap **map)

@@ -31,6 +31,11 @@ typedef struct InsertState
 	MemoryContext context;		/* of one document */
 } InsertState;
 
+/*
+ * What inserts of one statement need of the index, read at the first row and allocated
+ * in the memory context ii_Context. A REINDEX meanwhile is kept away by the
+ * statement's lock.
+ */
 static InsertState *
 insert_state(Relation index, IndexInfo *info)
 {
@@ -54,6 +59,11 @@ insert_state(Relation index, IndexInfo *info)
 	return state;
 }
 
+/*
+ * In a context that is reset after each row. A seal or merge that becomes due runs
+ * here, after the row is put: if it fails, so does the statement, but no document of
+ * others.
+ */
 bool
 pgr_inv_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 			   Relation heap, IndexUniqueCheck unique, bool unchanged, IndexInfo *info)
@@ -85,6 +95,7 @@ typedef struct DeadCallback
 	void	   *arg;
 } DeadCallback;
 
+/* From core's callback, which has another signature on some majors. */
 static bool
 is_dead(ItemPointer tid, void *arg)
 {
@@ -152,6 +163,10 @@ pgr_inv_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	return stats;
 }
 
+/*
+ * Seals, merges, frees. Without a bulk delete before it the rows are counted by the
+ * metapage.
+ */
 IndexBulkDeleteResult *
 pgr_inv_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
@@ -180,6 +195,10 @@ pgr_inv_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 
 /* --- validation ------------------------------------------------------------------ */
 
+/*
+ * Both operator families have a match strategy and a rank strategy, or one of them;
+ * the catalog's own checks see to types.
+ */
 bool
 pgr_inv_validate(Oid opclass)
 {
@@ -214,7 +233,10 @@ pgr_inv_validate(Oid opclass)
 
 /* --- handlers -------------------------------------------------------------------- */
 
-/* The handler's answer, in the current memory context. */
+/*
+ * The handler's answer for a row, allocated in the current memory context as core
+ * wants it. What the two access methods do differently is in the row.
+ */
 static IndexAmRoutine *
 routine_of(const PgrInvKind *kind)
 {
@@ -259,6 +281,7 @@ pgr_inverted_handler(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(routine_of(&pgr_sparse_kind));
 }
 
+/* Hooks of src/lexical: words become searchable by an index only through this folder. */
 void
 pgr_inverted_init(void)
 {

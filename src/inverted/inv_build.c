@@ -89,6 +89,11 @@ run_number(int worker, int number)
 	return (uint32) worker * (MAX_RUNS + 1) + number;
 }
 
+/*
+ * State of one participant. What outlives a document is allocated in the current
+ * memory context, a document's own memory is reset after it. Participants share
+ * maintenance_work_mem.
+ */
 static void
 begin_state(BuildState *b, Relation index, PgrParallelBuild *parallel, int participants)
 {
@@ -109,6 +114,7 @@ begin_state(BuildState *b, Relation index, PgrParallelBuild *parallel, int parti
 									   ALLOCSET_DEFAULT_SIZES);
 }
 
+/* 54000: the leader merges all runs at once, and each takes buffers. */
 static void
 too_many_runs(void)
 {
@@ -119,7 +125,10 @@ too_many_runs(void)
 			 errhint("Increase maintenance_work_mem.")));
 }
 
-/* Tells the leader of a run. */
+/*
+ * Tells the leader of a run. The spinlock is held for a copy of the descriptor; an
+ * error is raised after it is released.
+ */
 static void
 share_run(BuildState *b, const PgrSegDesc *desc)
 {
@@ -157,6 +166,10 @@ spill_shared(BuildState *b)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * The leader alone spills and merges as it goes; participants of a parallel build
+ * leave runs to the leader.
+ */
 static void
 add_document(BuildState *b, ItemPointer tid, const PgrLexDoc *doc)
 {
@@ -170,6 +183,7 @@ add_document(BuildState *b, ItemPointer tid, const PgrLexDoc *doc)
 	}
 }
 
+/* IndexBuildCallback: one row. A failure leaves the build's relation to be dropped. */
 static void
 build_callback(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 			   bool alive, void *arg)
@@ -211,6 +225,7 @@ finish_index(Relation index, const PgrSegDesc *desc)
 	pgr_wal_log_build(index, MAIN_FORKNUM);
 }
 
+/* All rows by this backend; returns how many rows the heap has. */
 static double
 build_serial(Relation heap, Relation index, IndexInfo *info, PgrSegDesc *desc, double *indtuples)
 {
@@ -248,6 +263,7 @@ participate(PgrParallelBuild *p, double *heap_tuples, double *index_tuples)
 
 PGDLLEXPORT void pgr_inv_build_worker(dsm_segment *seg, shm_toc *toc);
 
+/* Entry point of a parallel worker; see am/am_parallel.h. */
 void
 pgr_inv_build_worker(dsm_segment *seg, shm_toc *toc)
 {
@@ -260,7 +276,11 @@ pgr_inv_build_worker(dsm_segment *seg, shm_toc *toc)
 	pgr_parallel_detach(&p, heap_tuples, index_tuples);
 }
 
-/* The leader's part once all have read the heap. */
+/*
+ * The leader's part once all have read the heap: runs, each a file of the shared set,
+ * become one segment of the index. Descriptors and maps are allocated here and go with
+ * the build; files are closed.
+ */
 static void
 merge_shared(PgrParallelBuild *p, PgrSegDesc *desc)
 {
@@ -295,7 +315,11 @@ merge_shared(PgrParallelBuild *p, PgrSegDesc *desc)
 		pgr_spool_close(&spool, maps[i]->file);
 }
 
-/* false: no worker could be had; nothing was done. */
+/*
+ * false: no worker could be had; nothing was done. Workers see the metapage, which is
+ * in the relation's pages already. The spinlock of the shared list of runs is
+ * initialised before they start; nothing is locked here.
+ */
 static bool
 build_parallel(Relation heap, Relation index, IndexInfo *info, int workers,
 			   PgrSegDesc *desc, double *heap_tuples, double *index_tuples)
@@ -320,7 +344,10 @@ build_parallel(Relation heap, Relation index, IndexInfo *info, int workers,
 
 /* --- the access method's entry points ------------------------------------------------------ */
 
-/* What a new index's metapage says, from the index's column and options. */
+/*
+ * What a new index's metapage says, from the index's column and options. Raises what
+ * its kind raises, such as 22023 without a configuration.
+ */
 static void
 init_meta(Relation index, PgrInvMeta *meta)
 {
@@ -343,6 +370,10 @@ depend_on_config(Relation index, const PgrInvMeta *meta)
 		pgr_config_record(RelationGetRelid(index), config);
 }
 
+/*
+ * One segment for all rows there are. Nothing is logged page by page: the whole index
+ * is, at the end.
+ */
 IndexBuildResult *
 pgr_inv_build(Relation heap, Relation index, IndexInfo *info)
 {
@@ -367,6 +398,7 @@ pgr_inv_build(Relation heap, Relation index, IndexInfo *info)
 	return result;
 }
 
+/* The init fork of an unlogged index, logged: it is what a crash leaves. */
 void
 pgr_inv_build_empty(Relation index)
 {
@@ -377,6 +409,7 @@ pgr_inv_build_empty(Relation index)
 	pgr_wal_log_build(index, INIT_FORKNUM);
 }
 
+/* For pg_stat_progress_create_index. */
 char *
 pgr_inv_phase_name(int64 phase)
 {

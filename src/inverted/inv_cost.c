@@ -20,6 +20,10 @@
 /* CPU of starting a search, in units of a page read: analysis, dictionaries. */
 #define SEARCH_COST 2.0
 
+/*
+ * An infinite cost loses to any other plan; what is disabled besides loses to plans
+ * that SET enable_... forbids.
+ */
 void
 pgr_inv_price_out(IndexPath *path, Cost *startup, Cost *total, Selectivity *selectivity,
 				  double *correlation, double *pages)
@@ -31,6 +35,10 @@ pgr_inv_price_out(IndexPath *path, Cost *startup, Cost *total, Selectivity *sele
 	*pages = path->indexinfo->pages;
 }
 
+/*
+ * Selectivity is core's generic estimate, which asks the operators' own estimator. A
+ * scan under LIMIT pays for its start and the rows that are read.
+ */
 void
 pgr_inv_cost(PlannerInfo *root, IndexPath *path, double loop_count,
 					 Cost *startup, Cost *total, Selectivity *selectivity,

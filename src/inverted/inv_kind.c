@@ -12,6 +12,7 @@
 static const PgrInvKind *kinds[MAX_KINDS];
 static int	nkinds = 0;
 
+/* Called twice at start-up, never later. */
 void
 pgr_inv_kind_register(const PgrInvKind *kind)
 {
@@ -31,18 +32,21 @@ pgr_inv_kind(Relation index)
 	return NULL;
 }
 
+/* Of the metapage in hand: builds and inserts, which have just copied it. */
 void
 pgr_content_source(Relation index, const PgrInvMeta *meta, PgrContentSource *src)
 {
 	meta->kind->source(index, meta, true, src);
 }
 
+/* Scans and statistics, which run often, go by the relation's cache. */
 void
 pgr_content_of(Relation index, PgrContentSource *src)
 {
 	pgr_inv_kind(index)->source(index, NULL, true, src);
 }
 
+/* For whoever has another plan if the configuration has changed. */
 bool
 pgr_content_try(Relation index, PgrContentSource *src)
 {

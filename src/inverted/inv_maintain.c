@@ -52,6 +52,7 @@ claim(Relation index, PgrInvMeta *meta)
 	meta->nsegments = n;
 }
 
+/* See pgr_tier_merge; chosen are numbers of meta->segments. */
 static void
 merge_chosen(Relation index, PgrSetWriter writer, const PgrInvMeta *meta, const int *chosen, int n)
 {
@@ -83,6 +84,10 @@ merge_step(Relation index, bool all)
 	return n > 0 && (!all || n < meta.nsegments);
 }
 
+/*
+ * All that is due, a memory context for each step. Interruptible between and inside of
+ * steps; what has been published stays.
+ */
 static void
 merge_due(Relation index, bool all)
 {
@@ -132,6 +137,10 @@ sweep_all(Relation index)
 	UnlockPage(index, PGR_INV_SEAL_LOCK, ExclusiveLock);
 }
 
+/*
+ * A cancelled VACUUM lets go of its locks by transaction abort. Each step publishes by
+ * itself, so nothing is lost or done twice.
+ */
 void
 pgr_inv_maintain(Relation index, bool all)
 {
@@ -143,6 +152,10 @@ pgr_inv_maintain(Relation index, bool all)
 	pgr_maintenance_unlock(index);
 }
 
+/*
+ * The seal lock keeps documents where they are while their tids are asked about: one
+ * that were sealed meanwhile would be in a segment not claimed.
+ */
 uint32
 pgr_inv_begin_delete(Relation index, PgrInvMeta *meta,
 					 IndexBulkDeleteCallback callback, void *arg, uint64 *live)
@@ -158,12 +171,17 @@ pgr_inv_begin_delete(Relation index, PgrInvMeta *meta,
 
 /* --- inserts ----------------------------------------------------------------------------- */
 
+/* Is the pending area at its limit, in pages or in extents? */
 static bool
 is_due(const PgrPendingSize *size, uint32 limit)
 {
 	return size->pages >= limit || size->extents >= MANY_EXTENTS;
 }
 
+/*
+ * No lock is waited for, but the seal lock where inserts outrun one seal at a time.
+ * Locks are let go here; an error lets them go by abort.
+ */
 void
 pgr_inv_after_insert(Relation index, const PgrPendingSize *size)
 {

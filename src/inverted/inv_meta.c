@@ -9,6 +9,7 @@
 #include "miscadmin.h"
 #include "utils/rel.h"
 
+/* A byte of the metapage that is a bool. */
 static bool
 is_flag(uint8 x)
 {
@@ -36,6 +37,7 @@ extent_fits(const PgrPendingExtent *e, BlockNumber nblocks)
 		e->count <= MaxBlockNumber - e->start && (uint64) e->start + e->used <= nblocks;
 }
 
+/* PgrSegSetOwner. */
 static void
 locate(void *meta, PgrSegSet *set)
 {
@@ -66,6 +68,7 @@ check_meta(Relation index, const PgrInvMetaPage *page)
 
 /* --- as the owner of a set of segments --- */
 
+/* PgrSegSetOwner: under a share lock, which is let go before anything is checked. */
 static void
 read_page(Relation index, void *meta)
 {
@@ -74,6 +77,7 @@ read_page(Relation index, void *meta)
 	check_meta(index, meta);
 }
 
+/* PgrSegSetOwner: the metapage stays exclusively locked until the batch ends. */
 static void *
 add_page(PgrWalBatch *batch, Relation index)
 {
@@ -102,6 +106,7 @@ const PgrSegSetOwner pgr_inv_set = {
 
 /* --- reading and changing --- */
 
+/* Segments are in the current memory context, the caller's to free. */
 void
 pgr_inv_meta_copy(Relation index, PgrInvMeta *meta)
 {
@@ -119,6 +124,10 @@ pgr_inv_meta_copy(Relation index, PgrInvMeta *meta)
 	pfree(page);
 }
 
+/*
+ * Only the pending area's numbers are checked, which inserts count with: a full check
+ * at each row would cost too much under the lock.
+ */
 const PgrInvMetaPage *
 pgr_inv_meta_read(Relation index, Buffer *buffer)
 {
@@ -131,6 +140,10 @@ pgr_inv_meta_read(Relation index, Buffer *buffer)
 	return meta;
 }
 
+/*
+ * Checked under the lock: an error releases it. What a batch changes is never taken
+ * from a page that cannot be.
+ */
 PgrInvMetaPage *
 pgr_inv_meta_add(PgrWalBatch *batch, Relation index)
 {
@@ -147,6 +160,10 @@ pgr_inv_meta_add(PgrWalBatch *batch, Relation index)
 	return meta;
 }
 
+/*
+ * Of a new relation, which nobody else sees: the lock is a formality. Logged at the
+ * end of the build.
+ */
 void
 pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMeta *meta)
 {
@@ -164,6 +181,7 @@ pgr_inv_meta_create(Relation index, ForkNumber fork, const PgrInvMeta *meta)
 	pgr_space_create(index, fork, true);
 }
 
+/* Of segments, as the index was built; options altered since do not count. */
 PgrSegShape
 pgr_inv_shape(const PgrInvMeta *meta)
 {
@@ -176,6 +194,7 @@ pgr_inv_shape(const PgrInvMeta *meta)
 	return shape;
 }
 
+/* Of pending records. */
 PgrSegShape
 pgr_inv_pending_shape(const PgrInvMeta *meta)
 {

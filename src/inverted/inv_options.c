@@ -71,6 +71,7 @@ parse_numbers(const char *option, const char *str, double max, double *values)
 	}
 }
 
+/* Validator of a string option; raises 22023. */
 static void
 check_field_weights(const char *value)
 {
@@ -80,6 +81,7 @@ check_field_weights(const char *value)
 		parse_numbers("field_weights", value, 1000, numbers);
 }
 
+/* The same. */
 static void
 check_field_b(const char *value)
 {
@@ -118,6 +120,10 @@ check_pending_limit(const char *value)
 						   LEAST_PENDING_LIMIT, MOST_PENDING_LIMIT)));
 }
 
+/*
+ * Once a backend, before any index is opened. Lock levels: what changes documents
+ * needs that nobody reads or writes meanwhile.
+ */
 void
 pgr_inv_options_init(void)
 {
@@ -172,6 +178,7 @@ static const relopt_parse_elt inverted_table[] = {
 	{"pending_limit", RELOPT_TYPE_STRING, offsetof(PgrInvOptions, pending_limit_offset)},
 };
 
+/* Has a string option a value that is not empty? */
 static bool
 given(const PgrInvOptions *options, int offset)
 {
@@ -197,6 +204,10 @@ build_options(Datum reloptions, bool validate, relopt_kind kind, const relopt_pa
 	return options;
 }
 
+/*
+ * amoptions. The result is palloc'd by core's parser in the current memory context,
+ * with the strings behind the struct.
+ */
 bytea *
 pgr_bm25_options(Datum reloptions, bool validate)
 {
@@ -212,6 +223,7 @@ pgr_bm25_options(Datum reloptions, bool validate)
 	return (bytea *) options;
 }
 
+/* The same; it has but one option. */
 bytea *
 pgr_inverted_options(Datum reloptions, bool validate)
 {
@@ -219,6 +231,10 @@ pgr_inverted_options(Datum reloptions, bool validate)
 								   lengthof(inverted_table));
 }
 
+/*
+ * By the function that reads its options: an access method has no other mark that
+ * costs no catalog look.
+ */
 bool
 pgr_inv_is_bm25(Relation index)
 {
@@ -230,6 +246,7 @@ static const PgrInvOptions default_options = {
 	.scoring = PGR_SCORING_BM25, .pending_limit = DEFAULT_PENDING_LIMIT
 };
 
+/* Of an index without WITH the defaults, which are static. */
 const PgrInvOptions *
 pgr_inv_options(Relation index)
 {
@@ -242,6 +259,7 @@ pgr_inv_options(Relation index)
 	return copy;
 }
 
+/* Without a copy: nothing here can process an invalidation. */
 uint32
 pgr_inv_pending_limit(Relation index)
 {
@@ -251,6 +269,7 @@ pgr_inv_pending_limit(Relation index)
 	return (options ? options->pending_limit : DEFAULT_PENDING_LIMIT) / (BLCKSZ / 1024);
 }
 
+/* Offsets are those of core's reloptions. */
 const char *
 pgr_inv_string_option(const PgrInvOptions *options, int offset)
 {
@@ -278,6 +297,7 @@ array_fields(Relation index)
 	return TSVECTOR_FIELDS;
 }
 
+/* What is stored with the index when it is built; the option may be altered later. */
 int
 pgr_inv_nfields(Relation index, PgrContentType type)
 {
@@ -293,6 +313,7 @@ pgr_inv_nfields(Relation index, PgrContentType type)
 	return 1;
 }
 
+/* As the options are now: k1, b and weights are no part of what is stored. */
 void
 pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring)
 {

@@ -107,6 +107,7 @@ put_entry(const Feeder *f, uint8 *p, const PgrLexTerm *t, uint32 from, uint32 n)
 	return p;
 }
 
+/* A fragment's header; of the first one, what is known of the whole document. */
 static void
 put_header(const Feeder *f, PgrPendingRecord *r)
 {
@@ -188,6 +189,7 @@ typedef struct Tail
 	PgrPendingSize size;
 } Tail;
 
+/* Pages in use and extents, as the metapage says. */
 static void
 measure(const PgrInvMetaPage *meta, PgrPendingSize *size)
 {
@@ -226,6 +228,7 @@ find_tail(Relation index, Tail *tail)
 	UnlockReleaseBuffer(buffer);
 }
 
+/* Under a share lock of the metapage, for a moment. */
 void
 pgr_pending_size(Relation index, PgrPendingSize *size)
 {
@@ -310,8 +313,10 @@ add_extent(Relation index, const Feeder *f)
 }
 
 /*
- * Makes a new tail, unless somebody has since `old` (InvalidBlockNumber: there
- * was none) was seen. false: the last extent is full or there is none.
+ * Makes a new tail, unless somebody has since `old` (InvalidBlockNumber: there was
+ * none) was seen. Locks the metapage exclusively, then the old tail, then the new
+ * page, and lets all go with the record. false: the last extent is full or there is
+ * none.
  */
 static bool
 next_page(Relation index, BlockNumber old)
@@ -361,7 +366,11 @@ make_room(Relation index, const Tail *tail, const Feeder *f)
 	pgr_space_unlock(index);
 }
 
-/* Puts a fragment on the page, if it may and can; false: look for another tail. */
+/*
+ * Puts a fragment on the page, if it may and can; false: look for another tail. The
+ * page is exclusively locked meanwhile, nothing else is, and nothing is allocated
+ * under the lock. *f is as before if nothing was put.
+ */
 static bool
 add_fragment(Relation index, BlockNumber block, uint32 generation, Feeder *f)
 {
@@ -396,6 +405,11 @@ add_fragment(Relation index, BlockNumber block, uint32 generation, Feeder *f)
 	return true;
 }
 
+/*
+ * The fragments lock is shared by inserts: they wait only for a close, which takes a
+ * moment. An error between two fragments leaves the first ones, of a row that will
+ * never be committed. Interruptible between fragments.
+ */
 void
 pgr_pending_insert(Relation index, const PgrSegShape *shape, ItemPointer tid,
 				   const PgrLexDoc *doc, PgrPendingSize *size)
@@ -427,7 +441,11 @@ pgr_pending_insert(Relation index, const PgrSegShape *shape, ItemPointer tid,
 
 /* --- closing -------------------------------------------------------------------- */
 
-/* Makes the used extents final; *end and *unused: what the last one does not use. */
+/*
+ * Makes the used extents final, in one record of the metapage, which is exclusively
+ * locked for it; *end and *unused: what the last one does not use. The fragments lock
+ * is held exclusively, so nobody is between two fragments. false: nothing is there.
+ */
 static bool
 close_extents(Relation index, BlockNumber *end, uint32 *unused)
 {
@@ -460,6 +478,10 @@ close_extents(Relation index, BlockNumber *end, uint32 *unused)
 	return true;
 }
 
+/*
+ * Waits for inserts that are putting a document, one document each. Unused pages are
+ * given back under the space lock alone.
+ */
 bool
 pgr_pending_close(Relation index)
 {

@@ -55,6 +55,7 @@ typedef struct Reader
 	MemoryContext scratch;		/* of a document that is one fragment */
 } Reader;
 
+/* Raises XX002; the page is a copy, nothing is locked. */
 PGR_NORETURN
 static void
 record_corrupt(Relation index, BlockNumber block)
@@ -86,6 +87,7 @@ record_wanted(const Reader *r, const uint32 *hashes, uint32 n)
 	return false;
 }
 
+/* Is it one of the query's terms? Hashes first: most terms of a record are not. */
 static bool
 term_wanted(const Reader *r, const char *bytes, uint32 len, uint32 hash)
 {
@@ -100,6 +102,10 @@ term_wanted(const Reader *r, const char *bytes, uint32 len, uint32 hash)
 	return false;
 }
 
+/*
+ * A document without terms, from its first fragment (or, where that held no wanted
+ * term, a later one).
+ */
 static void
 init_doc(const Reader *r, PgrPendingDoc *d, const PgrPendingRecord *rec)
 {
@@ -135,6 +141,7 @@ collect_doc(Reader *r, const PgrPendingRecord *rec)
 	return out->n++;
 }
 
+/* Every document of the area counts in the statistics, wanted or not, dead or not. */
 static void
 count_doc(Reader *r, const PgrPendingRecord *rec)
 {
@@ -154,8 +161,8 @@ count_doc(Reader *r, const PgrPendingRecord *rec)
 }
 
 /*
- * Room for one more term of a document: the terms array doubles at powers of
- * two, field_tf with it.
+ * Room for one more term of a document: the terms array doubles at powers of two,
+ * field_tf with it, both in the current memory context, which is the document's.
  */
 static PgrLexTerm *
 doc_add_term(PgrLexDoc *doc, int nfields)
@@ -180,7 +187,11 @@ doc_add_term(PgrLexDoc *doc, int nfields)
 	return &doc->terms[n];
 }
 
-/* Adds occurrences of an entry to a term; *p is advanced. false: malformed. */
+/*
+ * Adds occurrences of an entry to a term, in the current memory context; *p is
+ * advanced. false: malformed: too many for the bytes there are, out of order, or of a
+ * field that the index does not have.
+ */
 static bool
 read_occurrences(Reader *r, PgrLexDoc *doc, PgrLexTerm *t, uint32 n,
 				 const uint8 **p, const uint8 *end)
@@ -330,6 +341,10 @@ find_open(Reader *r, const PgrPendingRecord *rec)
 	return NULL;
 }
 
+/*
+ * Notes a document of which more fragments will come. The array grows in the current
+ * memory context.
+ */
 static OpenDoc *
 add_open(Reader *r, const PgrPendingRecord *rec)
 {
@@ -349,6 +364,10 @@ add_open(Reader *r, const PgrPendingRecord *rec)
 	return o;
 }
 
+/*
+ * The document is whole: hands it over, frees its memory. The last open document takes
+ * its place, so pointers to others are stale.
+ */
 static void
 close_open(Reader *r, OpenDoc *o)
 {
@@ -415,6 +434,11 @@ hand_over_fragment(Reader *r, const PgrPendingRecord *rec, OpenDoc *o)
 	return good;
 }
 
+/*
+ * One fragment. Counts documents by their first fragments; collects or hands over what
+ * is wanted. false: malformed. o is open until the last fragment has been seen, so
+ * that fragments of others in between do not matter.
+ */
 static bool
 read_record(Reader *r, const PgrPendingRecord *rec)
 {
@@ -479,6 +503,7 @@ read_page(Reader *r, BlockNumber block, uint32 generation, bool last)
 	}
 }
 
+/* Hashes of the terms are computed once, in the current memory context. */
 static void
 begin_reading(Reader *r, const PgrPendingArea *area)
 {
@@ -520,6 +545,10 @@ give_up_holding(Reader *r)
 	r->open = NULL;
 }
 
+/*
+ * Pages are copied one by one under a share lock. Beyond the budget documents are
+ * given up and counting goes on.
+ */
 void
 pgr_pending_read(const PgrPendingArea *area, Size budget, PgrPendingDocs *out)
 {
@@ -552,6 +581,10 @@ pgr_pending_read(const PgrPendingArea *area, Size budget, PgrPendingDocs *out)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Goes on behind the first npages only as long as a document is open, and takes up no
+ * new one there.
+ */
 void
 pgr_pending_stream(const PgrPendingArea *area, uint32 npages,
 				   PgrPendingCallback callback, void *arg)
@@ -618,8 +651,11 @@ page_has_dead(Relation index, BlockNumber block, Page page, IndexBulkDeleteCallb
 	return found;
 }
 
-/* The page was looked at by page_has_dead; records may have been added since. */
-
+/*
+ * Marks condemned records of a page, which is exclusively locked meanwhile; one WAL
+ * record. Records may have been added since page_has_dead looked: the callback is
+ * asked again for all. Returns how many documents, not fragments.
+ */
 static uint32
 mark_dead(Relation index, BlockNumber block, IndexBulkDeleteCallback callback, void *arg)
 {
@@ -646,6 +682,10 @@ mark_dead(Relation index, BlockNumber block, IndexBulkDeleteCallback callback, v
 	return n;
 }
 
+/*
+ * The seal lock is held: no document moves. Pages are looked at as copies and locked
+ * only if something is dead.
+ */
 uint32
 pgr_pending_bulk_delete(Relation index, const PgrInvMeta *meta,
 						IndexBulkDeleteCallback callback, void *arg, uint64 *live)

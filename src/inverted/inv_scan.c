@@ -21,6 +21,7 @@
 #include "pgstat.h"
 #include "utils/memutils.h"
 
+/* Reads nothing yet: the keys come with rescan. In the executor's memory context. */
 IndexScanDesc
 pgr_inv_begin_scan(Relation index, int nkeys, int norderbys)
 {
@@ -53,6 +54,7 @@ scan_close(IndexScanDesc scan)
 	s->sparse = NULL;
 }
 
+/* Pins and what reads the table go first, then memory. */
 void
 pgr_inv_end_scan(IndexScanDesc scan)
 {
@@ -63,6 +65,7 @@ pgr_inv_end_scan(IndexScanDesc scan)
 	pfree(s);
 }
 
+/* A scan begins anew: nothing of the last one is kept but its contexts. */
 void
 pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
 {
@@ -82,6 +85,10 @@ pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, in
 
 /* --- starting --- */
 
+/*
+ * At the first row, with the snapshot in place. In the scan's memory context; what it
+ * opens is let go by scan_close, also after an error here.
+ */
 static void
 start(IndexScanDesc scan)
 {
@@ -128,6 +135,7 @@ next_rest(IndexScanDesc scan, PgrInvScan *s)
 	return true;
 }
 
+/* The next NULL row; these come last and have no distance. */
 static bool
 next_null(IndexScanDesc scan, PgrInvScan *s)
 {
@@ -155,6 +163,10 @@ next_phase(PgrInvScan *s)
 	}
 }
 
+/*
+ * Phase after phase. Forward only, as amcanbackward says. The tid is checked before
+ * the table is asked.
+ */
 bool
 pgr_inv_get_tuple(IndexScanDesc scan, ScanDirection dir)
 {
@@ -199,6 +211,10 @@ check_tids(IndexScanDesc scan, const PgrTidList *list)
 					 errhint("Please REINDEX it.")));
 }
 
+/*
+ * All rows that the conditions let through, in no order, a source at a time: the list
+ * is emptied into the bitmap after each.
+ */
 int64
 pgr_inv_get_bitmap(IndexScanDesc scan, TIDBitmap *tbm)
 {

@@ -13,6 +13,7 @@
 #include "utils/float.h"
 #include "utils/memutils.h"
 
+/* Arrays double, in the memory context current at each call: that of the scan. */
 void
 pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
 {
@@ -54,6 +55,7 @@ pgr_scan_set_order(IndexScanDesc scan, double score, bool null)
 	scan->xs_recheckorderby = s->recheck && !s->null_order;
 }
 
+/* Bit sets are made at the first mark, a bit a document, in the scan's context. */
 void
 pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc)
 {
@@ -92,6 +94,10 @@ typedef struct CollectState
 	PgrTidList *list;
 } CollectState;
 
+/*
+ * PgrMatchFound; arg: CollectState. Looks the tid up, and the hash where the memo will
+ * want it.
+ */
 static void
 collect_doc(void *arg, uint32 doc)
 {
@@ -117,6 +123,10 @@ collect_pending(void *arg, const PgrPendingDoc *d)
 	pgr_tids_add(c->list, unconstify(ItemPointerData *, &d->tid), d->doc.hash);
 }
 
+/*
+ * Documents are live ones of the segment; marks of the dead may be newer than the
+ * view. Without a filter a step at a time, so that a LIMIT needs few.
+ */
 void
 pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 {
@@ -160,6 +170,7 @@ pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 	}
 }
 
+/* PgrPendingCallback; arg: the list. */
 static void
 collect_pending_null(void *arg, const PgrPendingDoc *d)
 {
@@ -167,6 +178,7 @@ collect_pending_null(void *arg, const PgrPendingDoc *d)
 		pgr_tids_add(arg, unconstify(ItemPointerData *, &d->tid), 0);
 }
 
+/* All of them at once: they are numbered in a row behind each segment's documents. */
 void
 pgr_scan_collect_nulls(PgrInvScan *s, PgrTidList *list)
 {

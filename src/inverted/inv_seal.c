@@ -15,6 +15,7 @@
 /* What VACUUM seals at a time, at least: 8 MB. */
 #define VACUUM_PAGES 1024
 
+/* In use, of the closed extents. */
 static uint32
 closed_pages(const PgrInvMeta *meta)
 {
@@ -25,6 +26,7 @@ closed_pages(const PgrInvMeta *meta)
 	return pages;
 }
 
+/* PgrPendingCallback; arg: the PgrSpill. */
 static void
 seal_doc(void *arg, const PgrPendingDoc *d)
 {
@@ -76,6 +78,10 @@ consume_pending(void *page, void *arg)
 	}
 }
 
+/*
+ * A failure at any point leaves the area closed and as long as it was. The generation
+ * of what it had written is noted, and swept by the next attempt.
+ */
 uint32
 pgr_inv_seal_part(Relation index, uint32 npages, bool *sealed)
 {
@@ -107,6 +113,10 @@ pgr_inv_seal_part(Relation index, uint32 npages, bool *sealed)
 	return closed;
 }
 
+/*
+ * Takes and releases the seal lock for each part, so that inserts that wait for it get
+ * their turn.
+ */
 void
 pgr_inv_seal(Relation index)
 {

@@ -24,6 +24,7 @@ struct PgrSpill
 	PgrRunMap  *maps[MAX_RUNS];
 };
 
+/* The budget is for what is accumulated; merging takes more, a few buffers a run. */
 PgrSpill *
 pgr_spill_begin(const PgrSegShape *shape, const PgrInvKind *kind, Size budget)
 {
@@ -36,6 +37,7 @@ pgr_spill_begin(const PgrSegShape *shape, const PgrInvKind *kind, Size budget)
 	return spill;
 }
 
+/* Temporary segments have no relation: they are read by their maps, from their files. */
 void
 pgr_spill_merge(Relation index, const PgrSegShape *shape, PgrSegDesc *descs, PgrRunMap **maps,
 				int n, uint32 generation, PgrRunTarget target, PgrSegDesc *desc, PgrRunMap **map)
@@ -62,7 +64,11 @@ merge_runs(PgrSpill *spill, Relation index, uint32 generation, PgrRunTarget targ
 	spill->nruns = 0;
 }
 
-/* Writes what is accumulated as a temporary segment. */
+/*
+ * Writes what is accumulated as a temporary segment, in the spill's memory context;
+ * its file is open until merged. The first MAX_RUNS runs become one before there is
+ * another.
+ */
 static void
 write_run(PgrSpill *spill)
 {
@@ -84,6 +90,7 @@ write_run(PgrSpill *spill)
 	MemoryContextSwitchTo(old);
 }
 
+/* The accumulator may exceed the budget by one document. */
 void
 pgr_spill_add(PgrSpill *spill, ItemPointer tid, const PgrLexDoc *doc)
 {
@@ -93,6 +100,7 @@ pgr_spill_add(PgrSpill *spill, ItemPointer tid, const PgrLexDoc *doc)
 		write_run(spill);
 }
 
+/* What fits the budget goes straight into the index, without a file. */
 void
 pgr_spill_finish(PgrSpill *spill, Relation index, uint32 generation, PgrRunTarget target,
 				 PgrSegDesc *desc)

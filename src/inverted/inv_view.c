@@ -14,6 +14,10 @@
 #include "miscadmin.h"
 #include "storage/shmem.h"
 
+/*
+ * qsort: the largest first; of equal ones the older, so that the order is the same for
+ * all.
+ */
 static int
 compare_size(const void *a, const void *b)
 {
@@ -25,6 +29,7 @@ compare_size(const void *a, const void *b)
 	return x->generation < y->generation ? -1 : x->generation > y->generation;
 }
 
+/* The view's pending area, for one reading of it. */
 static PgrPendingArea
 pending_area(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 {
@@ -71,6 +76,7 @@ open_parts(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 		copy_terms(view, terms, nterms);
 }
 
+/* The metapage's copy is the moment that the view is of. */
 PgrInvView *
 pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
 {
@@ -83,6 +89,7 @@ pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
 	return view;
 }
 
+/* Segments of that state are not freed before the snapshot it was made for is over. */
 PgrInvView *
 pgr_view_open_at(Relation index, const PgrInvState *state, const PgrLexTerm *terms, int nterms)
 {
@@ -98,6 +105,7 @@ pgr_view_open_at(Relation index, const PgrInvState *state, const PgrLexTerm *ter
 	return view;
 }
 
+/* Without pins or open segments: bytes that may be kept in a transaction. */
 PgrInvState *
 pgr_view_state(const PgrInvView *view, Size *size)
 {
@@ -113,6 +121,7 @@ pgr_view_state(const PgrInvView *view, Size *size)
 	return state;
 }
 
+/* Lets go of pins; memory is the context's. */
 void
 pgr_view_close(PgrInvView *view)
 {
@@ -120,6 +129,7 @@ pgr_view_close(PgrInvView *view)
 		pgr_segment_close(view->segments[i]);
 }
 
+/* Held documents, or the pages once more, one document in memory at a time. */
 void
 pgr_view_pending(PgrInvView *view, PgrPendingCallback callback, void *arg)
 {
@@ -131,6 +141,7 @@ pgr_view_pending(PgrInvView *view, PgrPendingCallback callback, void *arg)
 		pgr_pending_stream(&area, PG_UINT32_MAX, callback, arg);
 }
 
+/* Reads the pages: what is held has the query's terms only. */
 void
 pgr_view_pending_whole(PgrInvView *view, PgrPendingCallback callback, void *arg)
 {
@@ -139,6 +150,7 @@ pgr_view_pending_whole(PgrInvView *view, PgrPendingCallback callback, void *arg)
 	pgr_pending_stream(&area, PG_UINT32_MAX, callback, arg);
 }
 
+/* For the checker, which needs all at once. */
 void
 pgr_view_hold_pending(PgrInvView *view)
 {
@@ -158,6 +170,10 @@ typedef struct Collector
 	bool		all;
 } Collector;
 
+/*
+ * Adds the terms below a node to an array, which grows in the current memory context;
+ * c->all: no set of terms tells which documents may match.
+ */
 static void
 collect(Collector *c, const PgrQueryNode *node)
 {
@@ -185,6 +201,7 @@ collect(Collector *c, const PgrQueryNode *node)
 		collect(c, node->children[i]);
 }
 
+/* qsort: by bytes. */
 static int
 compare_terms(const void *a, const void *b)
 {
@@ -194,6 +211,7 @@ compare_terms(const void *a, const void *b)
 	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
 }
 
+/* Terms refer to the queries' bytes; the array is palloc'd, huge where a query is. */
 PgrLexTerm *
 pgr_query_terms(PgrQuery **queries, int n, int *nterms, bool *all)
 {

@@ -19,6 +19,7 @@
 
 /* --- a value as a document --- */
 
+/* Impacts have no lengths, hashes or positions: all that is zero. */
 static void
 describe(Relation index, PgrInvMeta *meta)
 {
@@ -32,6 +33,7 @@ depends(Relation index, const PgrInvMeta *meta)
 	return InvalidOid;
 }
 
+/* Values are what they are: nothing can have changed. */
 static bool
 source(Relation index, const PgrInvMeta *meta, bool raise, PgrContentSource *src)
 {
@@ -41,6 +43,7 @@ source(Relation index, const PgrInvMeta *meta, bool raise, PgrContentSource *src
 	return true;
 }
 
+/* Nothing can have. */
 static char *
 changed(Relation index, const PgrInvMeta *meta)
 {
@@ -76,6 +79,7 @@ document(const PgrContentSource *src, Datum value, PgrLexDoc *doc)
 
 /* --- weights --- */
 
+/* Four bytes: bits of a float make long varints. */
 static uint8 *
 put_value(uint8 *p, uint32 bits)
 {
@@ -83,6 +87,7 @@ put_value(uint8 *p, uint32 bits)
 	return p + sizeof(bits);
 }
 
+/* The same bytes back. */
 static const uint8 *
 get_value(const uint8 *p, const uint8 *end, uint32 *bits)
 {
@@ -90,6 +95,7 @@ get_value(const uint8 *p, const uint8 *end, uint32 *bits)
 	return p + sizeof(*bits);
 }
 
+/* The float whose bits a weight is. */
 static float
 value_of(uint32 bits)
 {
@@ -109,6 +115,10 @@ quantum(uint32 largest)
 	return ldexpf(1, exponent);
 }
 
+/*
+ * Rounded to the nearest; not to 0, which would lose that the document has the
+ * dimension.
+ */
 static uint32
 impact(uint32 bits, float scale)
 {
@@ -135,6 +145,7 @@ begin_scan(IndexScanDesc scan)
 	return false;
 }
 
+/* The scan may have failed before there was anything to let go. */
 static void
 end_scan(IndexScanDesc scan)
 {

@@ -90,6 +90,7 @@ pgr_sparse_rescan(IndexScanDesc scan, ScanKey orderby)
 	s->view = pgr_view_open(scan->indexRelation, sparse_keys(x), 2 * x->nterms);
 }
 
+/* Lets go of what reads the table, and of rows on disk. */
 void
 pgr_sparse_end(PgrInvScan *s)
 {
@@ -163,7 +164,11 @@ search_pending(void *arg, const PgrPendingDoc *d)
 		pgr_topk_add(&s->top, &hit);
 }
 
-/* The candidates after those of the batch at hand; false if there are none. */
+/*
+ * The candidates after those of the batch at hand, by estimate, in the memory context
+ * batch_context, which is reset first; false if there are none. x->error only grows:
+ * it holds for all candidates so far.
+ */
 static bool
 next_batch(PgrInvScan *s, PgrSparseScan *x)
 {
@@ -264,6 +269,11 @@ collect_pending_zero(void *arg, const PgrPendingDoc *d)
 		pgr_tids_add(&s->tids, unconstify(ItemPointerData *, &d->tid), 0);
 }
 
+/*
+ * The next row that shares no dimension with the query. What does is marked once, in
+ * bit sets of a bit a document; the rest is collected source by source, without a look
+ * at the table.
+ */
 static bool
 next_zero(IndexScanDesc scan, PgrInvScan *s, PgrSparseScan *x)
 {

@@ -18,12 +18,14 @@
 #include "kernel/bitpack.h"
 #include "segment/segment_private.h"
 
+/* Of n numbers of a width. A full block has a layout of its own, so n tells which. */
 static uint32
 packed_bytes(uint32 n, unsigned bits)
 {
 	return n == PGR_POSTING_BLOCK ? PGR_PACK_BYTES(bits) : PGR_PACK_FLAT_BYTES(n, bits);
 }
 
+/* As the unpacking of searches wants it: vertically where 128 are unpacked at once. */
 static void
 pack(const uint32 *in, uint32 n, unsigned bits, uint8 *out)
 {
@@ -33,6 +35,7 @@ pack(const uint32 *in, uint32 n, unsigned bits, uint8 *out)
 		pgr_pack_flat(in, n, bits, out);
 }
 
+/* The same for whoever wants the weights alone. */
 uint32
 pgr_block_doc_bytes(uint32 n, unsigned doc_bits)
 {
@@ -47,7 +50,9 @@ varint_bytes(uint32 v)
 }
 
 /*
- * The width that takes the fewest bytes, exceptions included.
+ * The width that takes the fewest bytes, exceptions included. All widths below `full`
+ * are tried, each given up as soon as it is no better: 128 weights, at most 32 widths,
+ * once a block.
  */
 static unsigned
 choose_width(const uint32 *v, uint32 n, unsigned full)
@@ -96,6 +101,7 @@ put_exceptions(const uint32 *v, uint32 n, unsigned bits, uint8 *dst)
 	return dst;
 }
 
+/* Nothing here depends on alignment: a block begins at any byte of its page. */
 uint32
 pgr_block_pack(const PgrRawBlock *raw, int64 before, uint8 *dst, PgrSkip *skip)
 {
@@ -156,6 +162,10 @@ docs_ascend(const uint32 *docs, uint32 n, int64 before, unsigned doc_bits, uint3
 	return true;
 }
 
+/*
+ * Checks before it reads that the bytes are there, and afterwards that documents
+ * ascend: a damaged page must not let anybody index an array beyond its end.
+ */
 bool
 pgr_block_unpack_docs(const uint8 *src, uint32 avail, uint32 n, int64 before,
 					  unsigned doc_bits, uint32 ndocs, uint32 *docs)
@@ -177,6 +187,10 @@ pgr_block_unpack_docs(const uint8 *src, uint32 avail, uint32 n, int64 before,
 	return docs_ascend(docs, n, before, doc_bits, ndocs);
 }
 
+/*
+ * Adds the upper bits of exceptions to weights that have been unpacked; the bytes are
+ * those of put_exceptions, up to `end`. false: malformed, or a weight beyond 32 bits.
+ */
 static bool
 patch_weights(const uint8 *p, const uint8 *end, uint32 n, unsigned bits, uint32 *weights)
 {
@@ -200,6 +214,7 @@ patch_weights(const uint8 *p, const uint8 *end, uint32 n, unsigned bits, uint32 
 	return true;
 }
 
+/* The documents' bytes are stepped over, not read. */
 bool
 pgr_block_unpack_weights(const uint8 *src, uint32 avail, uint32 n,
 						 unsigned doc_bits, unsigned weight_bits, uint32 *weights)
@@ -223,6 +238,10 @@ pgr_block_unpack_weights(const uint8 *src, uint32 avail, uint32 n,
 	return true;
 }
 
+/*
+ * Postings first, then all frequencies, then all positions, so that who ranks reads no
+ * more than the postings.
+ */
 uint32
 pgr_inline_pack(const PgrRawBlock *raw, bool norms, const StringInfoData *freqs,
 				const StringInfoData *positions, uint8 *dst)
@@ -252,6 +271,7 @@ pgr_inline_pack(const PgrRawBlock *raw, bool norms, const StringInfoData *freqs,
 	return (p - buf) + freqs->len + positions->len;
 }
 
+/* The entry is a copy inside PgrTermInfo: no page need stay. */
 const uint8 *
 pgr_inline_unpack(const uint8 *src, uint32 len, uint32 n, bool norms, uint32 ndocs,
 				  PgrRawBlock *raw)

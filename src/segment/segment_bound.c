@@ -44,6 +44,7 @@ pgr_frontier_add(PgrFrontier *f, uint32 weight, uint8 norm)
 	f->n += 1 - (at - from);
 }
 
+/* Of the blocks of a super block, and of a term. */
 void
 pgr_frontier_merge(PgrFrontier *f, const PgrFrontier *from)
 {
@@ -54,6 +55,7 @@ pgr_frontier_merge(PgrFrontier *f, const PgrFrontier *from)
 /* 1024 w / (w + 2): a division for each comparison would be most of the time */
 static uint16 saturation[256];
 
+/* Once a backend; 1024 keeps the rounding far below what a merge loses. */
 static void
 init_saturation(void)
 {
@@ -76,6 +78,10 @@ merge_cost(const PgrFrontier *f, int i)
 	return Min(rise, 16 * (f->norm[i + 1] - f->norm[i]));
 }
 
+/*
+ * Greedy: the two neighbours whose joining loses least, until there are few enough.
+ * Quadratic in at most 255 pairs, most often in a handful.
+ */
 void
 pgr_frontier_reduce(const PgrFrontier *f, PgrBound *bound)
 {
@@ -172,6 +178,10 @@ merge_bounds(const PgrBound *a, const PgrBound *b, PgrFrontier *f)
 	}
 }
 
+/*
+ * What a search does for each block of a range: most often the other bound adds
+ * nothing.
+ */
 void
 pgr_bound_extend(PgrBound *bound, const PgrBound *other)
 {
@@ -186,6 +196,7 @@ pgr_bound_extend(PgrBound *bound, const PgrBound *other)
 	}
 }
 
+/* For the checker: the definition of a bound. */
 bool
 pgr_bound_covers(const PgrBound *bound, uint32 weight, uint8 norm)
 {

@@ -20,6 +20,7 @@
 #include "segment/segment_read.h"
 #include "utils/memutils.h"
 
+/* One check of one segment. `term` is of the iteration: valid until its next step. */
 typedef struct Check
 {
 	PgrSegment *seg;
@@ -32,6 +33,10 @@ typedef struct Check
 
 static void fault(Check *c, const char *fmt,...) pg_attribute_printf(2, 3);
 
+/*
+ * Reports, with the segment and the term at hand; the message is palloc'd and freed.
+ * Bytes of a term that no terminal shows are escaped, and long terms cut.
+ */
 static void
 fault(Check *c, const char *fmt,...)
 {
@@ -69,6 +74,11 @@ fault(Check *c, const char *fmt,...)
 
 /* --- directory --- */
 
+/*
+ * Every row has a tid that can be; bits of the dead bitmap beyond the last row are 0.
+ * Dead rows may be more than the descriptor says: the count is entered after the bits
+ * (README, "Deletion and merging").
+ */
 static void
 check_rows(Check *c)
 {
@@ -97,6 +107,10 @@ check_rows(Check *c)
 		fault(c, UINT64_FORMAT " rows are dead, the index counts %u", ndead, seg->desc.ndead);
 }
 
+/*
+ * The stream of exact lengths ends where its section does, and adds up to what
+ * descriptor and header say, in all and by field.
+ */
 static void
 check_lengths(Check *c)
 {
@@ -129,6 +143,10 @@ check_lengths(Check *c)
 
 /* --- postings --- */
 
+/*
+ * Sums of these do not depend on order, so a segment's and a table's may be added up
+ * each in its own.
+ */
 uint64
 pgr_posting_fingerprint(const char *term, uint32 len, uint32 weight, const uint32 *occ, uint32 n)
 {
@@ -224,6 +242,11 @@ check_supers(Check *c, const PgrTermInfo *info)
 	pgr_run_release(&super_view);
 }
 
+/*
+ * All postings of a term: order, range, bounds, occurrences, then what they add up to.
+ * Goes on to the next term after a fault in the order, since documents out of range
+ * index nothing here.
+ */
 static void
 check_postings(Check *c, const PgrTermInfo *info)
 {
@@ -267,6 +290,11 @@ check_found(Check *c, const PgrTermInfo *info)
 		fault(c, "a search finds another one");
 }
 
+/*
+ * Iterates over the dictionary. What is allocated for a term is in a memory context
+ * that is reset after it; the key before is copied, for the order. Interruptible after
+ * each term.
+ */
 static void
 check_terms(Check *c)
 {
@@ -306,6 +334,7 @@ check_terms(Check *c)
 			  c->seg->header.npostings);
 }
 
+/* Reads everything: as long as a merge of the segment takes. */
 void
 pgr_segment_check(PgrSegment *seg, void (*report) (void *arg, const char *message), void *arg,
 				  uint64 *sums)

@@ -9,7 +9,10 @@
 
 #define ROWS_PER_PAGE (PGR_PAGE_CAPACITY * 8)
 
-/* Writes a page of the dead bitmap. */
+/*
+ * Writes a page of the dead bitmap: one WAL record, the page exclusively locked for a
+ * copy of `len` bytes. Readers look at it without a lock (segment_read.c).
+ */
 static void
 write_dead_page(PgrSegment *seg, uint32 page, const uint8 *bits, uint32 len)
 {
@@ -25,6 +28,10 @@ write_dead_page(PgrSegment *seg, uint32 page, const uint8 *bits, uint32 len)
 	pgr_wal_commit(&batch);
 }
 
+/*
+ * A page of 65,000 rows at a time, in a palloc'd copy. The view that tids are read by
+ * pins a page, which is not locked while the callback runs.
+ */
 uint32
 pgr_segment_bulk_delete(Relation rel, PgrSegment *seg,
 						bool (*dead) (ItemPointer tid, void *arg), void *arg,

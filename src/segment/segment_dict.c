@@ -9,6 +9,10 @@
 
 #include "segment/segment_read.h"
 
+/*
+ * An entry as it is on the page: what it shares with the key before is not put
+ * together.
+ */
 typedef struct DictEntry
 {
 	uint32		shared;
@@ -28,6 +32,7 @@ typedef struct DictPage
 	bool		leaf;
 } DictPage;
 
+/* Raises XX002. */
 PGR_NORETURN
 static void
 dict_corrupt(PgrSegment *seg)
@@ -35,6 +40,10 @@ dict_corrupt(PgrSegment *seg)
 	pgr_segment_corrupt(seg, "a page of its dictionary is damaged");
 }
 
+/*
+ * Looks at a page through the view, which keeps it pinned, and checks that its parts
+ * lie inside it. What entries say is checked when they are read.
+ */
 static void
 open_page(PgrSegment *seg, PgrRunView *view, uint32 page, bool leaf, DictPage *d)
 {
@@ -85,6 +94,7 @@ read_entry(const DictPage *d, const uint8 *p, DictEntry *e)
 	return p + e->payload_len;
 }
 
+/* A restart's key is whole: it shares nothing with the one before it. */
 static const uint8 *
 restart_entry(const DictPage *d, uint32 i, DictEntry *e)
 {
@@ -97,6 +107,7 @@ restart_entry(const DictPage *d, uint32 i, DictEntry *e)
 	return p;
 }
 
+/* Bytes, then length: the order of terms. */
 static int
 compare(const uint8 *a, uint32 alen, const char *b, uint32 blen)
 {
@@ -205,12 +216,17 @@ find_leaf(PgrSegment *seg, const char *key, uint32 len)
 	return child;
 }
 
+/*
+ * Behind those of the inner levels: consecutive look-ups of near terms find their leaf
+ * pinned.
+ */
 static PgrRunView *
 leaf_view(PgrSegment *seg)
 {
 	return &seg->dict_views[PGR_DICT_MAX_LEVELS];
 }
 
+/* By its number among the leaves. */
 static void
 open_leaf(PgrSegment *seg, PgrRunView *view, uint32 leaf, DictPage *d)
 {
@@ -242,6 +258,7 @@ decode_inline(PgrSegment *seg, const uint8 *p, const uint8 *end, uint32 df, PgrT
 	pgr_frontier_reduce(&frontier, &info->bound);
 }
 
+/* A varint that must be there. */
 static const uint8 *
 get_number(PgrSegment *seg, const uint8 *p, const uint8 *end, uint64 *v)
 {
@@ -251,6 +268,7 @@ get_number(PgrSegment *seg, const uint8 *p, const uint8 *end, uint64 *v)
 	return p;
 }
 
+/* Bytes that must be there; copied, since an entry has no alignment. */
 static const uint8 *
 get_raw(PgrSegment *seg, const uint8 *p, const uint8 *end, void *dst, uint32 len)
 {
@@ -260,6 +278,11 @@ get_raw(PgrSegment *seg, const uint8 *p, const uint8 *end, void *dst, uint32 len
 	return p + len;
 }
 
+/*
+ * df, cf and the bound of a term that is not inline; returns the byte after them. A df
+ * that does not go with the form (one block or several) would make a cursor look for
+ * skips that are not the term's: it raises.
+ */
 static const uint8 *
 decode_statistics(PgrSegment *seg, const uint8 *p, const uint8 *end, uint8 flags,
 				  PgrTermInfo *info)
@@ -285,6 +308,10 @@ decode_statistics(PgrSegment *seg, const uint8 *p, const uint8 *end, uint8 flags
 	return p;
 }
 
+/*
+ * Everything is copied: *info does not refer to the page. Raises for a payload that
+ * cannot be.
+ */
 void
 pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info)
 {
@@ -326,6 +353,7 @@ pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info)
 		get_number(seg, p, end, &info->freq_off);
 }
 
+/* A page look a level, most often at pages that are pinned already. */
 bool
 pgr_segment_find(PgrSegment *seg, const char *term, uint32 len, PgrTermInfo *info)
 {
@@ -374,7 +402,10 @@ iter_ascends(const PgrTermIter *it, const DictEntry *e)
 		(e->shared == it->len || e->rest[0] > (uint8) it->key[e->shared]);
 }
 
-/* Moves to the next entry and puts its key together. */
+/*
+ * Moves to the next entry and puts its key together; false at the end. Leaves are read
+ * in order of their pages. Raises where keys do not ascend, which merges rely on.
+ */
 static bool
 iter_step(PgrTermIter *it)
 {
@@ -402,6 +433,10 @@ iter_step(PgrTermIter *it)
 	return true;
 }
 
+/*
+ * In the current memory context. The first leaf is found as a search does; it is read
+ * from its start, because keys need the ones before them.
+ */
 PgrTermIter *
 pgr_term_iter_begin(PgrSegment *seg, const char *start, uint32 len)
 {
@@ -431,6 +466,7 @@ pgr_term_iter_begin(PgrSegment *seg, const char *start, uint32 len)
 	return it;
 }
 
+/* The key is the iterator's and changes in place. */
 bool
 pgr_term_iter_next(PgrTermIter *it, const char **term, uint32 *len, PgrTermInfo *info)
 {
@@ -443,6 +479,7 @@ pgr_term_iter_next(PgrTermIter *it, const char **term, uint32 *len, PgrTermInfo 
 	return true;
 }
 
+/* Lets go of its leaf. */
 void
 pgr_term_iter_end(PgrTermIter *it)
 {

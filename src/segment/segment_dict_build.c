@@ -21,6 +21,7 @@
 #define MAX_RESTARTS (PGR_PAGE_CAPACITY / 2 / PGR_DICT_RESTART)
 #define ENTRY_MAX (1 + 2 * PGR_VARINT_MAX + PGR_MAX_TERM + 1 + UINT8_MAX)
 
+/* A level: pages that are finished, in a spool, and the one being filled. */
 typedef struct DictLevel
 {
 	PgrSpool	pages;			/* finished ones */
@@ -35,6 +36,7 @@ typedef struct DictLevel
 	char		page[PGR_PAGE_CAPACITY];
 } DictLevel;
 
+/* All levels; each takes some 20 kB, and there are two or three. */
 struct PgrDictBuilder
 {
 	MemoryContext context;
@@ -45,6 +47,7 @@ struct PgrDictBuilder
 static void level_add(PgrDictBuilder *b, int n, const char *key, uint32 len,
 					  const uint8 *payload, uint32 payload_len);
 
+/* In the current memory context. */
 PgrDictBuilder *
 pgr_dict_build_begin(void)
 {
@@ -54,6 +57,11 @@ pgr_dict_build_begin(void)
 	return b;
 }
 
+/*
+ * Level n, which is made, in the builder's memory context, when its first entry comes.
+ * Raises 54000 beyond PGR_DICT_MAX_LEVELS: at hundreds of entries a page no dictionary
+ * gets there.
+ */
 static DictLevel *
 get_level(PgrDictBuilder *b, int n)
 {
@@ -75,6 +83,7 @@ get_level(PgrDictBuilder *b, int n)
 	return b->levels[n];
 }
 
+/* How many bytes two keys have in common. */
 static uint32
 common_prefix(const char *a, uint32 alen, const char *b, uint32 blen)
 {
@@ -144,6 +153,10 @@ next_page(PgrDictBuilder *b, int n, const char *key, uint32 len)
 	level_add(b, n + 1, key, separator, NULL, 0);
 }
 
+/*
+ * Adds an entry to level n, which must be above all before. A full page is finished
+ * first, and the level above told of the new one: as deep as there are levels.
+ */
 static void
 level_add(PgrDictBuilder *b, int n, const char *key, uint32 len,
 		  const uint8 *payload, uint32 payload_len)
@@ -174,6 +187,7 @@ level_add(PgrDictBuilder *b, int n, const char *key, uint32 len,
 	level->last_len = len;
 }
 
+/* Terms ascend; the writer has checked it. */
 void
 pgr_dict_build_add(PgrDictBuilder *b, const char *term, uint32 len,
 				   const uint8 *payload, uint32 payload_len)
@@ -197,6 +211,7 @@ write_level(DictLevel *level, PgrRunWriter *run)
 	pgr_spool_free(&level->pages);
 }
 
+/* Leaves go to the run first, then inner levels from the root down. Frees the builder. */
 void
 pgr_dict_build_finish(PgrDictBuilder *b, PgrRunWriter *run, PgrSegHeader *header)
 {

@@ -46,6 +46,7 @@ typedef struct MergeInput
 	PgrTermInfo info;
 } MergeInput;
 
+/* A merge under way. */
 typedef struct Merge
 {
 	PgrSegShape shape;
@@ -60,7 +61,9 @@ typedef struct Merge
 /* --- documents --- */
 
 /*
- * The dead bitmap as of now; the caller sees to it that nobody changes it.
+ * The dead bitmap as of now, with ranks, allocated huge in the current memory context
+ * (the merge's); NULL if all rows are alive. The caller sees to it that nobody changes
+ * it.
  */
 static LiveWord *
 load_live_map(PgrSegment *seg)
@@ -108,6 +111,11 @@ live_number(const MergeInput *in, uint32 row)
 	return word->before + pg_popcount64(word->bits & (bit - 1));
 }
 
+/*
+ * Adds an input's live documents with all their columns; in->base becomes the number
+ * of the first. The stream of lengths is read for dead documents too: its numbers have
+ * no fixed place.
+ */
 static void
 merge_documents(Merge *m, MergeInput *in)
 {
@@ -139,6 +147,7 @@ merge_documents(Merge *m, MergeInput *in)
 	pgr_stream_release(&lengths);
 }
 
+/* NULL rows come behind the documents of all inputs. */
 static void
 merge_nulls(Merge *m, MergeInput *in)
 {
@@ -188,7 +197,9 @@ rescale(uint32 weight, double factor)
 }
 
 /*
- * Appends an input's postings of its current term to the writer's current one.
+ * Appends an input's postings of its current term to the writer's current one, a block
+ * decoded at a time. The cursor is opened and closed here: a merge of n inputs holds n
+ * iterators and one cursor. Raises XX002 for a document that the input does not have.
  */
 static void
 merge_postings(Merge *m, MergeInput *in, float scale)
@@ -262,6 +273,10 @@ merge_term(Merge *m)
 	}
 }
 
+/*
+ * The merge has a memory context of its own, deleted on success; after an error it
+ * goes with the caller's, and the pages written are of an unpublished generation.
+ */
 void
 pgr_segment_merge(Relation rel, PgrSegment **segs, int nsegs, uint32 generation,
 				  const PgrSegShape *shape, PgrRunTarget target, BufFile *file,

@@ -12,6 +12,7 @@
 
 #include "segment/segment_cursor.h"
 
+/* Are the postings in the dictionary's entry? */
 static bool
 is_inline(const PgrPostings *p)
 {
@@ -46,6 +47,7 @@ inline_varint(PgrPostings *p, const uint8 **at)
 	return v;
 }
 
+/* From the entry's bytes or from the stream: the coding is the same. */
 static uint64
 next_freq_varint(PgrPostings *p)
 {
@@ -75,7 +77,11 @@ decode_freqs(PgrPostings *p, uint32 *f)
 	}
 }
 
-/* Prepares for the decoded block, from its start. */
+/*
+ * Prepares for the decoded block, from its start: all frequencies of the block are
+ * decoded, positions are sought. Arrays are allocated once a cursor, in its memory
+ * context.
+ */
 static void
 begin_block(PgrPostings *p)
 {
@@ -109,6 +115,7 @@ begin_block(PgrPostings *p)
 						stream_offset(p, PGR_SECT_POSITION_DIR, p->info.position_off));
 }
 
+/* Decoded for the whole block at the first posting that is asked for. */
 void
 pgr_postings_fields(PgrPostings *p, uint32 *f)
 {
@@ -121,6 +128,7 @@ pgr_postings_fields(PgrPostings *p, uint32 *f)
 	memcpy(f, o->freqs + p->pos * nfields, nfields * sizeof(uint32));
 }
 
+/* As next_freq_varint. */
 static uint32
 next_position_varint(PgrPostings *p)
 {
@@ -170,6 +178,11 @@ decode_posting(PgrPostings *p, uint32 *out)
 	o->next++;
 }
 
+/*
+ * Positions of postings passed over are decoded to nowhere: they have no places of
+ * their own. How many there can be is checked before room is made for them, so that a
+ * damaged weight asks for no more memory than the segment has bytes.
+ */
 const uint32 *
 pgr_postings_occurrences(PgrPostings *p, uint32 *n)
 {

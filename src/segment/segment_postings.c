@@ -17,6 +17,7 @@
 
 /* --- skip entries --- */
 
+/* Pins the page of skips looked at. */
 static const PgrSkip *
 get_skip(PgrPostingsPriv *priv, uint32 block)
 {
@@ -24,6 +25,7 @@ get_skip(PgrPostingsPriv *priv, uint32 block)
 							  priv->first_skip + block);
 }
 
+/* The same of the second level. */
 static const PgrSuper *
 get_super(PgrPostingsPriv *priv, uint32 super)
 {
@@ -31,12 +33,14 @@ get_super(PgrPostingsPriv *priv, uint32 super)
 							  priv->first_super + super);
 }
 
+/* For gallop. */
 static uint32
 skip_last(PgrPostingsPriv *priv, uint32 i)
 {
 	return get_skip(priv, i)->last_doc;
 }
 
+/* For gallop. */
 static uint32
 super_last(PgrPostingsPriv *priv, uint32 i)
 {
@@ -110,12 +114,14 @@ find_block(PgrPostingsPriv *priv, uint32 from, uint32 target)
 
 /* --- decoding --- */
 
+/* All blocks but the last are full. */
 static uint32
 block_size(const PgrPostings *p, uint32 block)
 {
 	return block + 1 < p->priv->nblocks ? BLOCK : p->info.df - block * BLOCK;
 }
 
+/* Behind the last posting; it stays there. */
 static void
 cursor_end(PgrPostings *p)
 {
@@ -125,7 +131,12 @@ cursor_end(PgrPostings *p)
 	p->priv->block = p->priv->nblocks;
 }
 
-/* Decodes the documents of a block on a postings page; the cursor stands on the first. */
+/*
+ * Decodes the documents of a block on a postings page; the cursor stands on the first.
+ * The page stays pinned, because weights may be asked for. The document before the
+ * block, which gaps count from, is known where blocks are decoded in a row, else its
+ * skip tells. Raises where the block does not end as its skip says.
+ */
 static void
 decode_block(PgrPostings *p, uint32 block)
 {
@@ -170,6 +181,7 @@ decode_block(PgrPostings *p, uint32 block)
 	p->weights_valid = false;
 }
 
+/* Not with the documents: a search that skips most postings of a block never asks. */
 void
 pgr_postings_load_weights(PgrPostings *p)
 {
@@ -187,6 +199,7 @@ pgr_postings_load_weights(PgrPostings *p)
 
 /* --- opening --- */
 
+/* A term of few postings is decoded when it is opened, without a page look. */
 static void
 open_inline(PgrPostings *p)
 {
@@ -205,6 +218,7 @@ open_inline(PgrPostings *p)
 	priv->decoded = true;
 }
 
+/* Two allocations, no page look unless the block is needed. */
 PgrPostings *
 pgr_postings_open(PgrSegment *seg, const PgrTermInfo *info)
 {
@@ -243,6 +257,7 @@ release_occurrences(PgrOccurrences *o)
 		pfree(o->occ);
 }
 
+/* Lets go of the cursor's pins; its memory too, since searches open many. */
 void
 pgr_postings_close(PgrPostings *p)
 {
@@ -286,6 +301,7 @@ load_block(PgrPostings *p, uint32 block)
 
 /* --- moving --- */
 
+/* Counts nothing as skipped. */
 bool
 pgr_postings_next_block(PgrPostings *p)
 {
@@ -300,6 +316,10 @@ pgr_postings_next_block(PgrPostings *p)
 	return true;
 }
 
+/*
+ * The shallow position, which a search moves ahead to look at bounds, saves the way to
+ * the block.
+ */
 bool
 pgr_postings_seek_block(PgrPostings *p, uint32 target)
 {
@@ -339,6 +359,7 @@ pgr_postings_seek_block(PgrPostings *p, uint32 target)
 	return true;
 }
 
+/* No posting is left: nothing can contribute. */
 static void
 shallow_end(PgrPostings *p)
 {
@@ -370,6 +391,10 @@ shallow_single(PgrPostings *p, uint32 target)
 		shallow_end(p);
 }
 
+/*
+ * Targets ascend, so a block that ends before them is never wanted again. Raises where
+ * skips do not ascend: a search would not come to its end.
+ */
 void
 pgr_postings_shallow_slow(PgrPostings *p, uint32 target)
 {
@@ -400,6 +425,10 @@ pgr_postings_shallow_slow(PgrPostings *p, uint32 target)
 
 /* --- bounds --- */
 
+/*
+ * The second level is used where a range has whole super blocks of it. Joins bounds,
+ * which loses a little for each; a range of one block is exact.
+ */
 void
 pgr_postings_bound(PgrPostings *p, uint32 from, uint32 to, PgrBound *bound)
 {

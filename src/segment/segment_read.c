@@ -13,6 +13,10 @@
 
 PgrSegCounters pgr_seg_counters;
 
+/*
+ * XX002 with the index's name; a temporary segment, which no damage can reach but a
+ * bug's, has none.
+ */
 void
 pgr_segment_corrupt(PgrSegment *seg, const char *what)
 {
@@ -24,6 +28,10 @@ pgr_segment_corrupt(PgrSegment *seg, const char *what)
 			 errhint("Please REINDEX it.")));
 }
 
+/*
+ * The run copies pages that must not stay pinned into the current memory context,
+ * hence the switch.
+ */
 const char *
 pgr_segment_look_slow(PgrSegment *seg, PgrRunView *view, uint32 page)
 {
@@ -36,6 +44,7 @@ pgr_segment_look_slow(PgrSegment *seg, PgrRunView *view, uint32 page)
 
 /* --- streams --- */
 
+/* Looks at nothing yet. */
 void
 pgr_stream_init(PgrStream *s, PgrSegment *seg, PgrSegSection section)
 {
@@ -47,6 +56,10 @@ pgr_stream_init(PgrStream *s, PgrSegment *seg, PgrSegSection section)
 	s->view = empty;
 }
 
+/*
+ * Also how a stream goes to its next page: numbers may lie across two. Interruptible,
+ * once a page.
+ */
 void
 pgr_stream_seek(PgrStream *s, uint64 offset)
 {
@@ -65,6 +78,7 @@ pgr_stream_seek(PgrStream *s, uint64 offset)
 	s->end = (const uint8 *) data + s->view.used;
 }
 
+/* Byte by byte: the page may end anywhere. */
 uint64
 pgr_stream_varint(PgrStream *s)
 {
@@ -85,6 +99,7 @@ pgr_stream_varint(PgrStream *s)
 	pgr_segment_corrupt(s->seg, "a number is too long");
 }
 
+/* Lets go of the page; the stream may be sought again. */
 void
 pgr_stream_release(PgrStream *s)
 {
@@ -173,6 +188,11 @@ check_sections(PgrSegment *seg)
 	}
 }
 
+/*
+ * What the first page says must go with the metapage's descriptor and the index's
+ * shape; else every later look would be in the wrong place. `used`: bytes of the page.
+ * Raises XX002, or 0A000 for a version that this library does not read.
+ */
 static void
 check_header(PgrSegment *seg, uint32 used)
 {
@@ -204,8 +224,11 @@ check_header(PgrSegment *seg, uint32 used)
 }
 
 /*
- * The extents listed in the header page (image) and its overflow pages. Read
- * by block number, because the map that would translate is being made here.
+ * The extents listed in the header page (image) and its overflow pages, palloc'd in
+ * the segment's memory context. Read by block number, because the map that would
+ * translate is being made here. Raises XX002 where they are not in the file or add up
+ * to another number of pages; overflow pages are bounded by the number of extents,
+ * each adding one at least.
  */
 static PgrRunMap *
 read_map(PgrSegment *seg, const char *image)
@@ -251,6 +274,7 @@ read_map(PgrSegment *seg, const char *image)
 	return map;
 }
 
+/* Of a column of records; its view is empty until the first look. */
 static void
 column_init(PgrColumn *c, PgrSegSection section, uint32 record)
 {
@@ -262,6 +286,7 @@ column_init(PgrColumn *c, PgrSegSection section, uint32 record)
 	c->per_page = PGR_PAGE_CAPACITY / record;
 }
 
+/* In the current memory context, which becomes the segment's. */
 static PgrSegment *
 segment_new(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
 {
@@ -282,6 +307,7 @@ segment_new(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
 	return seg;
 }
 
+/* Copies the first page under a share lock. Nothing stays pinned until somebody looks. */
 PgrSegment *
 pgr_segment_open(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
 {
@@ -296,6 +322,7 @@ pgr_segment_open(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
 	return seg;
 }
 
+/* Of a file: its pages are this backend's, or a worker's that has ended. */
 PgrSegment *
 pgr_segment_open_map(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape,
 					 const PgrRunMap *map)
@@ -311,6 +338,7 @@ pgr_segment_open_map(Relation rel, const PgrSegDesc *desc, const PgrSegShape *sh
 	return seg;
 }
 
+/* Lets go of all views' pins. */
 void
 pgr_segment_close(PgrSegment *seg)
 {
@@ -325,12 +353,14 @@ pgr_segment_close(PgrSegment *seg)
 	pfree(seg);
 }
 
+/* As the metapage listed it when the segment was opened: ndead may be higher by now. */
 const PgrSegDesc *
 pgr_segment_desc(const PgrSegment *seg)
 {
 	return &seg->desc;
 }
 
+/* The caller of pgr_segment_open_map gave it, or it is the segment's. */
 const PgrRunMap *
 pgr_segment_map(const PgrSegment *seg)
 {
@@ -339,6 +369,7 @@ pgr_segment_map(const PgrSegment *seg)
 
 /* --- directory --- */
 
+/* Record i by the column's own view: columns are looked at side by side. */
 static const void *
 column_record(PgrSegment *seg, PgrColumn *c, uint64 i)
 {
@@ -350,6 +381,7 @@ column_record(PgrSegment *seg, PgrColumn *c, uint64 i)
 		i % c->per_page * c->record;
 }
 
+/* Makes a page of norms the one that the inline function looks at. */
 uint8
 pgr_segment_norm_slow(PgrSegment *seg, uint32 doc)
 {
@@ -366,12 +398,14 @@ pgr_segment_norm_slow(PgrSegment *seg, uint32 doc)
 	return *at;
 }
 
+/* A merge of segments whose tids interleave is not. */
 bool
 pgr_segment_sorted(const PgrSegment *seg)
 {
 	return (seg->header.flags & PGR_SEG_UNSORTED) == 0;
 }
 
+/* For loops over a page of norms. */
 const uint8 *
 pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count)
 {
@@ -382,6 +416,7 @@ pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count)
 	return seg->hot.norms;
 }
 
+/* The same of the dead bitmap: a bit may be set meanwhile, which does not matter. */
 bool
 pgr_segment_dead_slow(PgrSegment *seg, uint32 doc)
 {
@@ -396,12 +431,14 @@ pgr_segment_dead_slow(PgrSegment *seg, uint32 doc)
 	return *at >> doc % 8 & 1;
 }
 
+/* norms has room for nfields. */
 void
 pgr_segment_field_norms(PgrSegment *seg, uint32 doc, uint8 *norms)
 {
 	memcpy(norms, column_record(seg, &seg->field_norms, doc), seg->shape.nfields);
 }
 
+/* A page look for each page of documents; asked for hits only. */
 uint64
 pgr_segment_hash(PgrSegment *seg, uint32 doc)
 {
@@ -413,6 +450,10 @@ pgr_segment_hash(PgrSegment *seg, uint32 doc)
 	return hash;
 }
 
+/*
+ * Raises for a tid that no row can have: whoever reads the table by it would extend
+ * it.
+ */
 void
 pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid)
 {
@@ -423,24 +464,28 @@ pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid)
 		pgr_segment_corrupt(seg, "a row has an invalid tid");
 }
 
+/* From the header: no page look. */
 void
 pgr_segment_field_lengths(PgrSegment *seg, uint64 *sums)
 {
 	memcpy(sums, seg->header.field_length, seg->shape.nfields * sizeof(uint64));
 }
 
+/* Terms with at least one posting. */
 uint64
 pgr_segment_nterms(const PgrSegment *seg)
 {
 	return seg->header.nterms;
 }
 
+/* Of dead documents too. */
 uint64
 pgr_segment_npostings(const PgrSegment *seg)
 {
 	return seg->header.npostings;
 }
 
+/* From the header. */
 uint32
 pgr_segment_rounds(const PgrSegment *seg)
 {

@@ -7,6 +7,7 @@
 
 #include "segment/segment_write.h"
 
+/* No page holds two sections: the page begun last is complete. */
 PgrSectionLoc *
 pgr_seg_begin_section(PgrSegWriter *w, PgrSegSection section, uint64 items)
 {
@@ -17,6 +18,10 @@ pgr_seg_begin_section(PgrSegWriter *w, PgrSegSection section, uint64 items)
 	return loc;
 }
 
+/*
+ * Records do not cross pages, so that record i is found by arithmetic; a stream
+ * (record = 1) fills its pages up.
+ */
 void
 pgr_seg_write_spool(PgrSegWriter *w, PgrSegSection section, PgrSpool *s, uint32 record)
 {
@@ -37,6 +42,7 @@ pgr_seg_write_spool(PgrSegWriter *w, PgrSegSection section, PgrSpool *s, uint32 
 	loc->npages = pgr_run_pageno(w->run) - loc->start;
 }
 
+/* pgr_run_page gives a zeroed page. */
 void
 pgr_seg_write_bytes(PgrSegWriter *w, PgrSegSection section, const uint8 *data, uint64 len)
 {

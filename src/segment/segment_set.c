@@ -27,6 +27,7 @@ pgr_set_corrupt(Relation index)
 			 errhint("Please REINDEX it.")));
 }
 
+/* What a descriptor says before its segment has been looked at. */
 static bool
 segment_fits(const PgrSegDesc *d, BlockNumber nblocks)
 {
@@ -45,6 +46,7 @@ segments_fit(const PgrSegDesc *segments, uint32 n, BlockNumber nblocks)
 	return true;
 }
 
+/* Counts before contents: contents are read by them. */
 void
 pgr_set_check(Relation index, const PgrSegSet *set, BlockNumber nblocks)
 {
@@ -118,6 +120,11 @@ copy_set(Relation index, const PgrSegSet *set, PgrSegSetCopy *copy)
 	return true;
 }
 
+/*
+ * A list may be replaced while it is read, again and again on a busy index, but never
+ * twice by the same one: so a list that is not what the metapage says, twice, is
+ * damage.
+ */
 void
 pgr_set_read(Relation index, const PgrSegSetOwner *owner, void *meta, PgrSegSetCopy *copy)
 {
@@ -213,6 +220,7 @@ write_list(Relation index, const PgrSegSetOwner *owner, const PgrSegDesc *segmen
 	return blocks[0];
 }
 
+/* A publication replaces a few dozen segments at most: a walk will do. */
 static bool
 is_gone(const PgrSetPublication *p, uint32 generation)
 {
@@ -284,6 +292,10 @@ write_set(Relation index, const PgrSegSetOwner *owner, const PgrSetPublication *
 	pgr_wal_commit(&batch);
 }
 
+/*
+ * Everything that may fail (room for the list, memory) comes before the record. The
+ * metapage is copied under the space lock, so what is published is what has been read.
+ */
 void
 pgr_set_publish(Relation index, const PgrSegSetOwner *owner, const PgrSetPublication *p)
 {
@@ -306,6 +318,7 @@ pgr_set_publish(Relation index, const PgrSegSetOwner *owner, const PgrSetPublica
 	pfree(old.segments);
 }
 
+/* A generation counts up, so all segments listed now are older than the one noted. */
 uint32
 pgr_set_claim(Relation index, const PgrSegSetOwner *owner)
 {
@@ -322,6 +335,7 @@ pgr_set_claim(Relation index, const PgrSegSetOwner *owner)
 
 /* --- counts of dead rows --- */
 
+/* Among n segments, if it is one of them. */
 static bool
 set_dead_of(PgrSegDesc *segments, uint32 n, uint32 generation, uint32 ndead)
 {
@@ -361,6 +375,7 @@ set_dead_in_page(Relation index, BlockNumber block, uint32 generation, uint32 nd
 	return found;
 }
 
+/* At most one page changes, in one WAL record. */
 void
 pgr_set_dead(Relation index, const PgrSegSetOwner *owner, uint32 generation, uint32 ndead)
 {
@@ -392,6 +407,10 @@ pgr_set_dead(Relation index, const PgrSegSetOwner *owner, uint32 generation, uin
 
 /* --- generations, and what is alive --- */
 
+/*
+ * What is freed for good at once is what only a failed attempt has seen; all else
+ * waits for the oldest snapshot.
+ */
 void
 pgr_set_sweep(Relation index, const PgrSegSetOwner *owner, uint32 held)
 {
@@ -426,6 +445,10 @@ pgr_set_sweep(Relation index, const PgrSegSetOwner *owner, uint32 held)
 	pfree(meta);
 }
 
+/*
+ * Numbers are never used twice: a page's generation tells whether it is still what a
+ * reader thinks.
+ */
 uint32
 pgr_set_new_generation(Relation index, const PgrSegSetOwner *owner, PgrSetWriter writer)
 {

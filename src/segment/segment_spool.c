@@ -12,6 +12,7 @@
 
 #define FIRST_SIZE 1024
 
+/* Memory and file come with the first byte. */
 void
 pgr_spool_init(PgrSpool *s)
 {
@@ -19,7 +20,10 @@ pgr_spool_init(PgrSpool *s)
 	s->context = CurrentMemoryContext;
 }
 
-/* Makes room for a byte more at least. */
+/*
+ * Makes room for a byte more at least: a larger buffer, in the spool's memory context,
+ * or, at PGR_SPOOL_MEMORY, an empty one, its bytes in a temporary file.
+ */
 static void
 spool_room(PgrSpool *s)
 {
@@ -39,6 +43,7 @@ spool_room(PgrSpool *s)
 	s->buf = s->buf ? repalloc(s->buf, s->size) : MemoryContextAlloc(s->context, s->size);
 }
 
+/* Any number of bytes; 53100 from the file where the disk is full. */
 void
 pgr_spool_put(PgrSpool *s, const void *data, Size len)
 {
@@ -59,6 +64,7 @@ pgr_spool_put(PgrSpool *s, const void *data, Size len)
 	}
 }
 
+/* Reading begins; nothing may be put any more. */
 void
 pgr_spool_rewind(PgrSpool *s)
 {
@@ -74,6 +80,7 @@ pgr_spool_rewind(PgrSpool *s)
 	s->used = 0;
 }
 
+/* Exactly len bytes: the writer knows what it has put. */
 void
 pgr_spool_get(PgrSpool *s, void *data, Size len)
 {
@@ -87,6 +94,7 @@ pgr_spool_get(PgrSpool *s, void *data, Size len)
 	}
 }
 
+/* The file goes, too; after an error it goes with the transaction. */
 void
 pgr_spool_free(PgrSpool *s)
 {

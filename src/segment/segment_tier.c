@@ -18,6 +18,10 @@
 #define REWRITE_DEAD_SMALL 50
 #define SMALL_SEGMENT 16384
 
+/*
+ * Of rows that are not dead: a segment that has lost most of them is as small as it
+ * will be when it is rewritten.
+ */
 static int
 tier_of(const PgrSegDesc *desc)
 {
@@ -32,6 +36,10 @@ tier_of(const PgrSegDesc *desc)
 	return tier;
 }
 
+/*
+ * The lowest tier first: its segments are many and cheap. Segments are considered
+ * oldest first, as they are listed.
+ */
 int
 pgr_tier_choose(const PgrSegDesc *segments, uint32 nsegments, uint32 since, uint64 max_pages,
 				int *chosen)
@@ -56,6 +64,7 @@ pgr_tier_choose(const PgrSegDesc *segments, uint32 nsegments, uint32 since, uint
 	return 0;
 }
 
+/* One at a time: the first that has too many. */
 int
 pgr_tier_choose_rewrite(const PgrSegDesc *segments, uint32 nsegments, int *chosen)
 {
@@ -74,6 +83,7 @@ pgr_tier_choose_rewrite(const PgrSegDesc *segments, uint32 nsegments, int *chose
 	return 0;
 }
 
+/* By insertion into the list of the smallest so far, which is sorted by size. */
 int
 pgr_tier_choose_all(const PgrSegDesc *segments, uint32 nsegments, int *chosen)
 {
@@ -98,7 +108,11 @@ pgr_tier_choose_all(const PgrSegDesc *segments, uint32 nsegments, int *chosen)
 	return n;
 }
 
-/* Segments are open, their pages pinned, until the merge is done; the rest is scratch. */
+/*
+ * Inputs are open, a few of their pages pinned each, until the merge is done. What is
+ * allocated is scratch of the caller's memory context. A failure anywhere leaves the
+ * set as it was.
+ */
 void
 pgr_tier_merge(Relation index, const PgrSegSetOwner *owner, const PgrSegShape *shape,
 			   PgrSetWriter writer, const PgrSegDesc *segments, const int *chosen, int n)

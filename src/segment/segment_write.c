@@ -14,6 +14,7 @@
 
 #include "segment/segment_write.h"
 
+/* The first page of the run is put empty: the header's place. */
 PgrSegWriter *
 pgr_seg_begin(Relation rel, uint32 generation, const PgrSegShape *shape,
 			  PgrRunTarget target, BufFile *file)
@@ -45,12 +46,14 @@ pgr_seg_begin(Relation rel, uint32 generation, const PgrSegShape *shape,
 	return w;
 }
 
+/* What has been counted so far. */
 const PgrSegHeader *
 pgr_seg_writer_header(const PgrSegWriter *w)
 {
 	return &w->header;
 }
 
+/* Of a merge: impacts have been rounded that often. */
 void
 pgr_seg_set_rounds(PgrSegWriter *w, uint32 rounds)
 {
@@ -59,6 +62,7 @@ pgr_seg_set_rounds(PgrSegWriter *w, uint32 rounds)
 
 /* --- the end --- */
 
+/* How many pages a list of so many extents needs beyond the header. */
 static uint32
 overflow_pages(int nextents)
 {
@@ -67,6 +71,7 @@ overflow_pages(int nextents)
 	return rest <= 0 ? 0 : (rest + PGR_SEG_OVERFLOW_EXTENTS - 1) / PGR_SEG_OVERFLOW_EXTENTS;
 }
 
+/* The block of a page of the run, by its extents. */
 static BlockNumber
 block_of(const PgrExtent *extents, uint32 page)
 {
@@ -76,8 +81,10 @@ block_of(const PgrExtent *extents, uint32 page)
 }
 
 /*
- * Writes the header, with the extents, and the overflow pages that extents need
- * beyond it, which are the last pages of the run.
+ * Writes the header, with the extents, and the overflow pages that extents need beyond
+ * it, which are the last pages of the run. A copy of the extents is scratch, freed
+ * here. The end that the run does not use is given back when it finishes: the last
+ * extent is written as long as it will be.
  */
 static void
 write_header(PgrSegWriter *w)
@@ -129,6 +136,10 @@ write_header(PgrSegWriter *w)
 	pfree(extents);
 }
 
+/*
+ * Sections in the order of segment_page.h, the header last. Frees the writer, not the
+ * map.
+ */
 void
 pgr_seg_finish(PgrSegWriter *w, PgrSegDesc *desc, PgrRunMap **map)
 {

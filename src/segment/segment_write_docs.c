@@ -9,6 +9,7 @@
 
 #include "segment/segment_write.h"
 
+/* To a spool, at most ten bytes. */
 static void
 put_varint(PgrSpool *s, uint64 v)
 {
@@ -40,6 +41,10 @@ check_doc_limit(PgrSegWriter *w)
 				 errmsg("an index segment cannot hold more than %u rows", PGR_NO_DOC)));
 }
 
+/*
+ * A document whose tid is not above the one before makes the segment unsorted, for
+ * good.
+ */
 uint32
 pgr_seg_add_doc(PgrSegWriter *w, const PgrSegDoc *doc)
 {
@@ -73,6 +78,7 @@ pgr_seg_add_doc(PgrSegWriter *w, const PgrSegDoc *doc)
 	return h->ndocs++;
 }
 
+/* After the last document. */
 void
 pgr_seg_add_null(PgrSegWriter *w, ItemPointer tid)
 {
@@ -82,6 +88,7 @@ pgr_seg_add_null(PgrSegWriter *w, ItemPointer tid)
 	w->header.nnulls++;
 }
 
+/* The dead bitmap is all zero; NULL rows have bits in it, too. */
 void
 pgr_seg_write_columns(PgrSegWriter *w)
 {

@@ -14,6 +14,7 @@
 #define FLUSH_BYTES (64 * 1024)
 #define SMALL_WEIGHTS 16
 
+/* To a buffer of the current block. */
 static void
 append_varint(StringInfo s, uint64 v)
 {
@@ -52,6 +53,7 @@ put_skip(PgrSegWriter *w, const PgrSkip *skip, uint64 positions, uint64 freqs)
 	w->lists.nskips++;
 }
 
+/* Entered when it is known that the term has several. */
 static void
 put_super(PgrSegWriter *w, const PgrSuper *super)
 {
@@ -81,6 +83,10 @@ pgr_seg_end_super(PgrSegWriter *w, uint32 last_doc)
 	w->term.nsupers++;
 }
 
+/*
+ * Where occurrences begin is noted before there are any: a block may have none
+ * buffered.
+ */
 void
 pgr_seg_begin_block(PgrSegWriter *w, int64 before)
 {
@@ -142,6 +148,7 @@ find_frontier(const PgrRawBlock *raw, PgrFrontier *frontier)
 	}
 }
 
+/* A block that is the term's only one goes nowhere but into the dictionary's entry. */
 void
 pgr_seg_end_block(PgrSegWriter *w)
 {
@@ -232,6 +239,10 @@ add_positions(PgrSegWriter *w, const uint32 *occ, uint32 n)
 		add_freqs(w, f);
 }
 
+/*
+ * Order and range are checked here, once, for builds and merges alike: what is written
+ * is what readers rely on.
+ */
 void
 pgr_seg_add_posting(PgrSegWriter *w, uint32 doc, uint32 weight, const uint32 *occ)
 {

@@ -7,6 +7,7 @@
 
 #include "segment/segment_write.h"
 
+/* Bytes as they are; returns the byte after them. */
 static uint8 *
 put_raw(uint8 *p, const void *data, Size len)
 {
@@ -38,6 +39,7 @@ encode_statistics(PgrSegWriter *w, uint8 *p, uint8 *flags)
 	return p;
 }
 
+/* Of a term with one block: what a skip entry would say. */
 static uint8 *
 encode_block(PgrSegWriter *w, uint8 *p)
 {
@@ -88,6 +90,10 @@ encode_term(PgrSegWriter *w, const uint8 *data, uint32 inline_len, uint8 *payloa
 	return p - payload;
 }
 
+/*
+ * Postings go into the entry if they fit, with their occurrences, unless some have
+ * been spooled already.
+ */
 void
 pgr_seg_end_term(PgrSegWriter *w)
 {
@@ -117,6 +123,10 @@ pgr_seg_end_term(PgrSegWriter *w)
 	w->header.npostings += w->term.df;
 }
 
+/*
+ * The columns are written when the first term comes. Terms out of order are a bug of
+ * the caller's: an internal error.
+ */
 void
 pgr_seg_begin_term(PgrSegWriter *w, const char *term, uint32 len, float scale)
 {
