@@ -13,7 +13,7 @@
 
 #include "base/debug_point.h"
 #include "exact/nearest.h"
-#include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
 #include "inverted/inv_init.h"
 #include "types/types.h"
 #include "utils/guc.h"

@@ -9,9 +9,7 @@
 
 #include <float.h>
 
-#include "access/amapi.h"
 #include "access/genam.h"
-#include "am/counters.h"
 #include "am/filtercol.h"
 #include "am/vecclass.h"
 #include "base/chain.h"
@@ -19,29 +17,9 @@
 #include "graph/graph.h"
 #include "hnsw/hnsw_page.h"
 #include "nodes/execnodes.h"
-#include "nodes/pathnodes.h"
 #include "port/atomics.h"
 #include "quant/vecspace.h"
 #include "storage/storage.h"
-
-#define PGR_HNSW_DEFAULT_M 16
-#define PGR_HNSW_DEFAULT_EF_CONSTRUCTION 64
-
-typedef struct PgrHnswOptions
-{
-	int32		vl_len_;		/* varlena header (do not touch directly!) */
-	int			m;
-	int			ef_construction;
-	int			storage;		/* PgrVecStorage */
-	int			code_bits;
-} PgrHnswOptions;
-
-/* settings; hnsw_am.c */
-extern int	pgr_hnsw_ef_search;
-extern int	pgr_hnsw_iterative_scan;	/* PgrOrderMode */
-extern int	pgr_hnsw_max_scan_tuples;
-extern double pgr_hnsw_scan_mem_multiplier;
-extern bool pgr_hnsw_rerank;
 
 /* What index scans did, all counts; pgr_hnsw_counter_set names them. */
 typedef struct PgrHnswCounters
@@ -55,34 +33,8 @@ typedef struct PgrHnswCounters
 	uint64		spilled;		/* nodes sorted because memory had no room for a search */
 } PgrHnswCounters;
 
-/* of this session's scans that have ended; hnsw_scan.c */
-extern PgrHnswCounters pgr_hnsw_counters;
-extern const PgrCounterSet pgr_hnsw_counter_set;
-
-/* bytes of a digest; less where there are not so many coordinates */
-#define PGR_HNSW_MAX_DIGEST 22
-
-/*
- * The directory of the lists of filter values, as hnsw_page.h has it; all of it
- * points into one piece of memory.
- */
-typedef struct PgrHnswLists
-{
-	char	   *directory;
-	PgrDigestMap map;
-	const float *norm2;			/* of each centre */
-	const float *shift;
-	const float *centres;		/* map.n floats each */
-	const uint32 *group_first;	/* of each group the first list */
-	const float *group_norm2;
-	const float *group_centres;
-	uint32	   *filled;			/* during a build, entries of first pages; else NULL */
-	float	   *z;				/* scratch, map.n */
-	uint32	   *near;			/* scratch: lists near a row, nnear of them */
-	uint32		nnear;
-	float	   *distances;		/* scratch, one for each list, or for each that is near */
-	float	   *group_distances;	/* scratch */
-} PgrHnswLists;
+/* The directory of the lists of filter values; hnsw_list.h. */
+typedef struct PgrHnswLists PgrHnswLists;
 
 /* An open index. What it points to lives in the context of pgr_hnsw_open. */
 typedef struct PgrHnswIndex
@@ -90,7 +42,7 @@ typedef struct PgrHnswIndex
 	Relation	rel;
 	const PgrVecClass *cls;
 	PgrHnswMeta meta;			/* as it was read last */
-	PgrVecSpace	space;			/* uses meta.max_aux */
+	PgrVecSpace space;			/* uses meta.max_aux */
 	float	   *frames;			/* meta.nframes of dim floats; NULL if there are none */
 	const float *zeros;			/* then that of frame 0 */
 	PgrFilterColumns *filters;	/* NULL if there are none */
@@ -232,61 +184,6 @@ extern PgrHnswId pgr_hnsw_node_alloc(const PgrHnswIndex *ix, Buffer *buffer);
  * processes may do so. Build only.
  */
 extern void pgr_hnsw_extend_to(const PgrHnswIndex *ix, BlockNumber block);
-
-/* --- hnsw_list.c: which list a row is in --- */
-
-/* The directory, read when it is first asked for; an index with digests only. */
-extern PgrHnswLists *pgr_hnsw_lists(const PgrHnswIndex *ix);
-
-/*
- * How far the lists are from a query with coordinates z, up to what is the same
- * for all; keys: one for each. An index with digests only.
- */
-extern void pgr_hnsw_rank_lists(const PgrHnswIndex *ix, const float *z, float *keys);
-
-/* A vector's digest, PGR_DIGEST_BYTES(digest_dims) bytes; an index with digests only. */
-extern void pgr_hnsw_list_digest(const PgrHnswIndex *ix, PgrHnswPoint *point, uint8 *digest);
-
-/* Adds a row, its node and its item (tid and filter values), to the list it belongs in. */
-extern void pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point,
-								const char *item);
-
-/*
- * What an insert does instead of pgr_hnsw_list_enter: also where the lists have changed since
- * ix was opened. Takes and releases the lists lock; no buffer may be locked.
- */
-extern void pgr_hnsw_enter_row(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point,
-							   const char *item);
-
-/*
- * Build: a sample of so many rows, from which the directory is made. NULL if the
- * index has no filter columns. Rows are offered one after the other, numbered.
- */
-typedef struct PgrHnswListSample PgrHnswListSample;
-extern PgrHnswListSample *pgr_hnsw_list_sample(PgrHnswIndex *ix, uint64 rows);
-
-/* Whether the row of that number would be taken. */
-extern bool pgr_hnsw_list_sample_wants(const PgrHnswListSample *s, uint64 number);
-extern void pgr_hnsw_list_sample_row(const PgrHnswIndex *ix, PgrHnswListSample *s, uint64 number,
-									 const PgrCode8 *head, const int8 *code);
-
-/* The directory from the sample, in ix->lists; false if the sample is empty. */
-extern bool pgr_hnsw_make_directory(PgrHnswIndex *ix, const PgrHnswListSample *s);
-
-/* Appends the directory and empty lists, before any node; frees the sample. */
-extern void pgr_hnsw_create_lists(PgrHnswIndex *ix, PgrHnswListSample *s);
-
-/* The same of a directory that is there already, and without one, to any fork. */
-extern void pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork);
-
-/* --- hnsw_relist.c: new lists for the rows that there are now --- */
-
-/*
- * VACUUM: gives an index of about so many rows new lists, if a build would make many more of
- * them. May be cancelled at any time. Memory: the sample (pgr_hnsw_list_sample), and two
- * bytes a block of the index.
- */
-extern void pgr_hnsw_relist(Relation index, double rows);
 
 /* --- hnsw_filter.c: the lists of filter values --- */
 
@@ -503,26 +400,6 @@ extern double pgr_hnsw_entry_pages(const PgrHnswMeta *meta, double n);
 extern void pgr_hnsw_offer_entry(PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, double n,
 								 bool always);
 
-extern bool pgr_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
-							Relation heap, IndexUniqueCheck unique, bool unchanged,
-							IndexInfo *info);
-
-/* --- hnsw_build.c --- */
-
-/* in pg_stat_progress_create_index; 1 is core's */
-typedef enum PgrHnswPhase
-{
-	PGR_HNSW_PHASE_SAMPLE = 2,
-	PGR_HNSW_PHASE_GRAPH,
-	PGR_HNSW_PHASE_WRITE,
-	PGR_HNSW_PHASE_DIVIDE,
-	PGR_HNSW_PHASE_PARTS,
-	PGR_HNSW_PHASE_LINK
-} PgrHnswPhase;
-
-extern IndexBuildResult *pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info);
-extern void pgr_hnsw_build_empty(Relation index);
-
 /* --- hnsw_flush.c: from the graph in memory to pages --- */
 
 /* Appends a formatted page to a fork; its content is the caller's to fill. Build only. */
@@ -568,32 +445,5 @@ extern void pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_
  * reached. nodes: how many there are. Build only.
  */
 extern void pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes);
-
-/* --- hnsw_scan.c --- */
-
-extern IndexScanDesc pgr_hnsw_begin_scan(Relation index, int nkeys, int norderbys);
-extern void pgr_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int nkeys,
-							ScanKey orderbys, int norderbys);
-extern bool pgr_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
-extern void pgr_hnsw_end_scan(IndexScanDesc scan);
-
-/* --- hnsw_vacuum.c --- */
-
-extern IndexBulkDeleteResult *pgr_hnsw_bulk_delete(IndexVacuumInfo *info,
-												   IndexBulkDeleteResult *stats,
-												   IndexBulkDeleteCallback callback, void *state);
-extern IndexBulkDeleteResult *pgr_hnsw_vacuum_cleanup(IndexVacuumInfo *info,
-													  IndexBulkDeleteResult *stats);
-
-/* --- hnsw_cost.c --- */
-
-extern void pgr_hnsw_cost(PlannerInfo *root, IndexPath *path, double loop_count,
-						  Cost *startup, Cost *total, Selectivity *selectivity,
-						  double *correlation, double *pages);
-
-/* --- hnsw_am.c --- */
-
-/* registers the settings */
-extern void pgr_hnsw_init(void);
 
 #endif							/* PGR_HNSW_H */

@@ -14,6 +14,8 @@
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_build.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 

@@ -62,6 +62,17 @@ typedef struct PgrHnswBuild
 	double		rows;			/* of them, those with a value and a distance */
 } PgrHnswBuild;
 
+/* in pg_stat_progress_create_index; 1 is core's */
+typedef enum PgrHnswPhase
+{
+	PGR_HNSW_PHASE_SAMPLE = 2,
+	PGR_HNSW_PHASE_GRAPH,
+	PGR_HNSW_PHASE_WRITE,
+	PGR_HNSW_PHASE_DIVIDE,
+	PGR_HNSW_PHASE_PARTS,
+	PGR_HNSW_PHASE_LINK
+} PgrHnswPhase;
+
 /* --- hnsw_build.c --- */
 
 extern void pgr_hnsw_report_phase(PgrHnswPhase phase);

@@ -22,6 +22,8 @@
 #include "am/radius.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_list.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/cost.h"

@@ -10,6 +10,7 @@
 
 #include "commands/progress.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "pgstat.h"

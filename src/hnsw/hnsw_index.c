@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_frame.h"
 #include "utils/memutils.h"
 

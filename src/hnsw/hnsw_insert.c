@@ -15,7 +15,9 @@
 
 #include "base/debug_point.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_frame.h"
+#include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"

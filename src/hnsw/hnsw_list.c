@@ -16,6 +16,7 @@
 #include "am/train.h"
 #include "base/debug_point.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"

@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 

@@ -20,6 +20,7 @@
 #include "am/train.h"
 #include "commands/progress.h"
 #include "hnsw/hnsw_build.h"
+#include "hnsw/hnsw_list.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 

@@ -14,6 +14,7 @@
 #include "base/compat.h"
 #include "base/debug_point.h"
 #include "commands/vacuum.h"
+#include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"

@@ -19,6 +19,7 @@
 #include "am/radius.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "pgstat.h"

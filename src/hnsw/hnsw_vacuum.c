@@ -16,6 +16,8 @@
 #include "base/compat.h"
 #include "commands/vacuum.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"

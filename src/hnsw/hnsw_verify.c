@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_list.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 

@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "funcapi.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
 #include "segment/segment.h"
 
 #define MAX_COUNTERS 7

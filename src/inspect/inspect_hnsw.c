@@ -13,7 +13,6 @@
 
 #include <math.h>
 
-#include "access/genam.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "am/heapvalue.h"
@@ -23,8 +22,9 @@
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
-#include "hnsw/hnsw.h"
+#include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_frame.h"
+#include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "inspect/inspect.h"
 #include "inspect/rowset.h"
