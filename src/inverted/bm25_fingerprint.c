@@ -86,7 +86,7 @@ sample_hash(const PgrAnalyzer *analyzer)
 	return h;
 }
 
-/* With its end, so that two neighbours cannot be taken for others. */
+/* By a hash of its own, so that two neighbours cannot be taken for others. */
 static uint64
 add_string(uint64 h, const char *bytes, int len)
 {
@@ -110,8 +110,8 @@ add_name(uint64 h, int cache, Oid oid, AttrNumber attno)
 }
 
 /*
- * Adds a dictionary by its name, its template's, and its options: what makes its
- * words. Files that it reads are caught by the sample only.
+ * Adds a dictionary by its template's name and its options: what makes its words. Its
+ * own name does not matter. Files that it reads are caught by the sample only.
  */
 static uint64
 add_dictionary(uint64 h, Oid dict)
@@ -155,7 +155,10 @@ catalog_hash(Oid config)
 	return (uint32) h != 0 ? (uint32) h : 1;
 }
 
-/* Analyses the sample words with whatever dictionaries there are: these may raise. */
+/*
+ * Analyses the sample words with whatever dictionaries there are: these may raise. In
+ * a memory context of its own.
+ */
 static PgrFingerprint
 compute_fingerprint(const PgrAnalyzer *analyzer)
 {
@@ -173,8 +176,8 @@ compute_fingerprint(const PgrAnalyzer *analyzer)
 }
 
 /*
- * Kept in TopMemoryContext, one a configuration and setting of bigrams, until anything
- * of text search is altered.
+ * Kept in a static array, one a configuration and setting of bigrams, until anything
+ * of text search is altered; when it is full it starts over.
  */
 PgrFingerprint
 pgr_fingerprint(const PgrAnalyzer *analyzer)

@@ -79,6 +79,7 @@ typedef struct Builder
 	PgrLexDoc  *doc;
 } Builder;
 
+/* The document and all that is in it are allocated in the current memory context. */
 static void
 builder_init(Builder *b, const PgrAnalyzer *analyzer, PgrLexDoc *doc)
 {
@@ -94,6 +95,10 @@ builder_init(Builder *b, const PgrAnalyzer *analyzer, PgrLexDoc *doc)
 	b->doc = doc;
 }
 
+/*
+ * Doubles the arrays of occurrences, huge beyond 1 GB. Raises 54000 for a document of
+ * a billion words.
+ */
 static void
 builder_grow(Builder *b)
 {
@@ -107,8 +112,9 @@ builder_grow(Builder *b)
 }
 
 /*
- * One lexeme of the word at a position. A dictionary may give the same lexeme
- * twice for one word; it counts once.
+ * One lexeme of the word at a position. A dictionary may give the same lexeme twice
+ * for one word; it counts once. Where words live in a context that is reset (a chunk
+ * of a long text) a new term's bytes are copied into the document's memory context.
  */
 static void
 builder_add(Builder *b, const char *word, uint32 len, uint32 field, uint64 pos)
@@ -142,6 +148,7 @@ builder_add(Builder *b, const char *word, uint32 len, uint32 field, uint64 pos)
 	b->nocc++;
 }
 
+/* A source word, however many lexemes it gave. */
 static void
 builder_count_word(Builder *b, uint32 field)
 {
@@ -151,7 +158,11 @@ builder_count_word(Builder *b, uint32 field)
 
 /* --- text --- */
 
-/* One chunk of text through the configuration. */
+/*
+ * One chunk of text through the configuration. The parser's words are allocated in the
+ * current memory context: the document's, or one that is reset after the chunk. Raises
+ * what the parser and dictionaries raise; words too long give a NOTICE.
+ */
 static void
 add_chunk(Builder *b, const char *text, int len, uint32 field)
 {
@@ -178,6 +189,12 @@ add_chunk(Builder *b, const char *text, int len, uint32 field)
 	b->pos += prs.pos;
 }
 
+/*
+ * Text of a language that the parser knows, in chunks. The last chunk's words may stay
+ * where they are; of several chunks each is analysed in a memory context of its own,
+ * so that memory grows with the terms, not with the text. Interruptible between
+ * chunks.
+ */
 static void
 add_words(Builder *b, const char *text, int len, uint32 field)
 {
@@ -232,6 +249,7 @@ add_bigrams(Builder *b, const char *text, int len, uint32 field)
 	} while (next < end);
 }
 
+/* A text, or the runs of it that are of different scripts. Positions go on. */
 static void
 add_text(Builder *b, const char *text, int len, uint32 field)
 {
@@ -253,6 +271,11 @@ add_text(Builder *b, const char *text, int len, uint32 field)
 	}
 }
 
+/*
+ * Elements of text[], field by field; elements beyond the last field belong to it,
+ * ELEMENT_GAP positions apart. A null element is an empty field. Interruptible between
+ * elements.
+ */
 static void
 add_array(Builder *b, ArrayType *array)
 {
@@ -290,6 +313,7 @@ typedef struct SortTerm
 	const InternedTerm *term;
 } SortTerm;
 
+/* Eight bytes at once; few terms share them all. */
 static inline int
 sort_term_compare(const SortTerm *a, const SortTerm *b)
 {
@@ -307,6 +331,7 @@ sort_term_compare(const SortTerm *a, const SortTerm *b)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+/* The first eight bytes as a number that compares as they do; missing ones are 0. */
 static uint64
 prefix_number(const char *bytes, uint32 len)
 {
@@ -316,6 +341,10 @@ prefix_number(const char *bytes, uint32 len)
 	return pg_ntoh64(n);
 }
 
+/*
+ * The distinct terms by their bytes: palloc'd, huge where a document is, the caller's
+ * to free.
+ */
 static SortTerm *
 sorted_terms(const Builder *b)
 {
@@ -355,7 +384,10 @@ count_fields(PgrLexDoc *doc)
 	}
 }
 
-/* Sorts terms and distributes the occurrences, which stay in their order. */
+/*
+ * Sorts terms and distributes the occurrences, which stay in their order: one array
+ * for all terms, in the document's memory context. The builder's own arrays are freed.
+ */
 static void
 builder_finish(Builder *b)
 {
@@ -414,7 +446,11 @@ vector_positions(const PgrAnalyzer *analyzer, TSVector vector, WordEntry *entry,
 		qsort(term->occ, term->tf, sizeof(uint32), pgr_compare_uint32);
 }
 
-/* A tsvector is sorted as documents are, and its strings stay where they are. */
+/*
+ * A tsvector is sorted as documents are, and its strings stay where they are: the
+ * document refers to it, and the rest is palloc'd. A lexeme without positions counts
+ * once, in the last field.
+ */
 static void
 vector_document(const PgrAnalyzer *analyzer, TSVector vector, PgrLexDoc *doc)
 {
@@ -449,6 +485,7 @@ vector_document(const PgrAnalyzer *analyzer, TSVector vector, PgrLexDoc *doc)
 
 /* --- the entry --- */
 
+/* Not by collation: as bytes, so that an index does not depend on one. */
 int
 pgr_lex_compare(const char *a, uint32 alen, const char *b, uint32 blen)
 {
@@ -459,6 +496,10 @@ pgr_lex_compare(const char *a, uint32 alen, const char *b, uint32 blen)
 	return alen < blen ? -1 : alen > blen;
 }
 
+/*
+ * Of the bytes without their header, so that a value in line and one out of line
+ * agree.
+ */
 static uint64
 hash_varlena(const struct varlena *v)
 {
@@ -466,6 +507,7 @@ hash_varlena(const struct varlena *v)
 							   (int) VARSIZE_ANY_EXHDR(v), 0);
 }
 
+/* Detoasts, if need be, in the current memory context. */
 uint64
 pgr_lex_content_hash(Datum content)
 {
@@ -482,6 +524,10 @@ check_config(Oid config)
 				 errmsg("text search configuration with OID %u does not exist", config)));
 }
 
+/*
+ * A detoasted copy of the value is in the current memory context, too. Of a tsvector
+ * the document refers to it.
+ */
 void
 pgr_lex_document(const PgrAnalyzer *analyzer, PgrContentType type, Datum content,
 				 PgrLexDoc *doc)
@@ -522,6 +568,7 @@ pgr_lex_document(const PgrAnalyzer *analyzer, PgrContentType type, Datum content
  */
 #define FREE_VALUES 24
 
+/* Of 2^31 and more as of 2^31 - 1. */
 uint8
 pgr_norm_encode(uint32 length)
 {
@@ -537,6 +584,7 @@ pgr_norm_encode(uint32 length)
 	return (uint8) (FREE_VALUES + (((n >> shift) & 7) | ((uint32) (shift + 1) << 3)));
 }
 
+/* The least length that has this byte. */
 uint32
 pgr_norm_decode(uint8 norm)
 {

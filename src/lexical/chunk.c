@@ -78,6 +78,7 @@ cut_at_token(Oid config, const char *text, int len)
 	}
 }
 
+/* Raises what the configuration's parser raises. */
 int
 pgr_lex_chunk(Oid config, const char *text, int len)
 {

@@ -41,12 +41,14 @@ static const CodeRange ranges[] = {
 /* The least first byte of a character in the table: U+0E01 is E0 B8 81. */
 #define FIRST_LEAD_BYTE 0xE0
 
+/* The ranges above are Unicode's. */
 bool
 pgr_cjk_possible(void)
 {
 	return GetDatabaseEncoding() == PG_UTF8;
 }
 
+/* The script of one character, and its length in bytes. */
 static PgrScript
 script_at(const unsigned char *p)
 {
@@ -61,6 +63,7 @@ script_at(const unsigned char *p)
 	return PGR_SCRIPT_OTHER;
 }
 
+/* Longest run of one script from `text` on; *n: its bytes. */
 PgrScript
 pgr_cjk_run(const char *text, int len, int *run_len)
 {

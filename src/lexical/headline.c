@@ -59,6 +59,10 @@ field_option(const char *value)
 					 PGR_LEX_MAX_FIELDS)));
 }
 
+/*
+ * One option of ts_headline, by its name in any case; strings are the list's. Raises
+ * 22023 for a name that is none, and what reading a number raises.
+ */
 static void
 set_option(Options *o, const char *name, char *value)
 {
@@ -100,6 +104,7 @@ set_option(Options *o, const char *name, char *value)
 		pg_strcasecmp(value, "y") == 0 || pg_strcasecmp(value, "yes") == 0;
 }
 
+/* 22023 with ts_headline's message. */
 static void
 check_option(bool ok, const char *message)
 {
@@ -107,6 +112,10 @@ check_option(bool ok, const char *message)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s", message)));
 }
 
+/*
+ * Options of the list, the others as ts_headline has them. Raises 22023 for values
+ * that do not go together.
+ */
 static Options
 read_options(text *list)
 {
@@ -187,6 +196,7 @@ better(const Chooser *c, int a, int b)
 	return c->worth[b] > c->worth[a] ? b : a;
 }
 
+/* Into the tree, from the leaf to the root. */
 static void
 set_worth(Chooser *c, int mark, int64 worth)
 {
@@ -197,7 +207,8 @@ set_worth(Chooser *c, int mark, int64 worth)
 
 /*
  * The windows that begin with marks [from, to) and hold marks before `stop`; into
- * worth[] alone, or into the tree as well.
+ * worth[] alone, or into the tree as well. Two ends pass over the marks once:
+ * in_window[] says how many marks of each leaf are between them. Interruptible.
  */
 static void
 weigh(Chooser *c, int from, int to, int stop, bool in_tree)
@@ -228,6 +239,11 @@ weigh(Chooser *c, int from, int to, int stop, bool in_tree)
 		c->in_window[marks[i].leaf]--;
 }
 
+/*
+ * The worth of every window, and the tree of the best. Arrays are allocated in the
+ * current memory context, huge where a text has many marks; nothing is freed before
+ * the call is over.
+ */
 static void
 chooser_init(Chooser *c, const PgrQuery *query)
 {
@@ -291,12 +307,14 @@ take(Chooser *c, const Fragment *f, int mark)
 	weigh(c, from, stop, stop, true);
 }
 
+/* Is the word in no fragment yet? */
 static bool
 is_free(const Chooser *c, int word)
 {
 	return !c->taken[word];
 }
 
+/* ts_headline's ShortWord: such a word does not end a fragment. */
 static bool
 is_short(const Chooser *c, int word)
 {
@@ -334,12 +352,17 @@ widen(Chooser *c, Fragment *f)
 		f->first++;
 }
 
+/* qsort: in the order of the text; they do not overlap. */
 static int
 compare_fragments(const void *a, const void *b)
 {
 	return ((const Fragment *) a)->first - ((const Fragment *) b)->first;
 }
 
+/*
+ * The best windows, one after the other; without a mark the beginning of the text.
+ * Interruptible.
+ */
 static void
 choose_fragments(Chooser *c)
 {
@@ -388,6 +411,7 @@ append_marked(StringInfo buf, const char *text, PgrSpan span, const PgrHighlight
 	appendBinaryStringInfo(buf, text + at, span.end - at);
 }
 
+/* The fragments of the text with marks, as a palloc'd text. Nothing is escaped. */
 static text *
 make_headline(const char *text, int len, const PgrQuery *query, const PgrHighlight *h,
 			  const Options *o)
@@ -453,7 +477,11 @@ character_range(TypeCacheEntry *type, int start, int end)
 	return RangeTypePGetDatum(pgr_make_range(type, &lower, &upper));
 }
 
-/* (config, document, query) */
+/*
+ * (config, document, query): an int4range[] of characters. Characters are counted from
+ * mark to mark, so the text is gone through once. Allocated in the current memory
+ * context.
+ */
 static Datum
 matches(FunctionCallInfo fcinfo, PgrQueryArg arg)
 {

@@ -54,6 +54,7 @@ typedef struct Scanner
 		} \
 	} while (0)
 
+/* Arrays grow by doubling, huge beyond 1 GB, in the current memory context. */
 static void
 add_found(Scanner *s, PgrSpan span, const char *lexeme, uint32 len)
 {
@@ -61,6 +62,7 @@ add_found(Scanner *s, PgrSpan span, const char *lexeme, uint32 len)
 	s->found[s->nfound++] = (Found) {span, s->pos, lexeme, len};
 }
 
+/* The token is a word of the text, unless it is a part of the last one. */
 static void
 add_word(Scanner *s, PgrSpan span)
 {
@@ -72,6 +74,12 @@ add_word(Scanner *s, PgrSpan span)
 	r->words[r->nwords++] = span;
 }
 
+/*
+ * A token of the parser through the configuration's dictionaries; only lexemes of its
+ * first position count, so that the smallest token that fits is marked. Whether the
+ * position moves tells whether the analysis of a document would have counted it. The
+ * parser's words are freed, lexemes stay in the current memory context.
+ */
 static void
 add_token(Scanner *s, int type, char *token, int len)
 {
@@ -97,6 +105,10 @@ add_token(Scanner *s, int type, char *token, int len)
 	pfree(prs.words);
 }
 
+/*
+ * Tokens of a chunk with their places, in the order of the text. What the parser
+ * allocates is in the current memory context.
+ */
 static void
 scan_chunk(Scanner *s, char *text, int len)
 {
@@ -119,6 +131,10 @@ scan_chunk(Scanner *s, char *text, int len)
 	FunctionCall1(&parser->prsend, PointerGetDatum(state));
 }
 
+/*
+ * A run of one script as the analysis makes bigrams of it: two characters are one
+ * mark.
+ */
 static void
 scan_bigrams(Scanner *s, const char *text, int len)
 {
@@ -142,6 +158,7 @@ scan_bigrams(Scanner *s, const char *text, int len)
 	}
 }
 
+/* Chunks are those of the analysis, so positions are, too. */
 static void
 scan_text(Scanner *s, const char *text, int len)
 {
@@ -164,6 +181,7 @@ scan_text(Scanner *s, const char *text, int len)
 
 /* --- lexemes in order --- */
 
+/* qsort_arg: by lexeme, then by place. */
 static int
 compare_lexemes(const void *a, const void *b, void *arg)
 {
@@ -179,6 +197,10 @@ compare_lexemes(const void *a, const void *b, void *arg)
 	return i < j ? -1 : i > j;
 }
 
+/*
+ * order and positions: by lexeme, then by place, so that a term's occurrences are a
+ * range.
+ */
 static void
 sort_found(Scanner *s)
 {
@@ -249,6 +271,7 @@ end_of_equals(const Scanner *s, int at)
 
 /* --- marks --- */
 
+/* The array doubles in the current memory context. */
 static void
 add_mark(Scanner *s, PgrSpan span, int leaf)
 {
@@ -282,6 +305,10 @@ mark_occurrence(void *arg, const uint32 *positions, int n)
 	}
 }
 
+/*
+ * A phrase's occurrences are found as in a document; what stands at each of its
+ * positions is marked, once a phrase. Arrays for its words are scratch.
+ */
 static void
 mark_phrase(Scanner *s, const PgrQueryNode *leaf, int number)
 {
@@ -329,6 +356,7 @@ mark_term(Scanner *s, const PgrQueryNode *leaf, int number)
 	}
 }
 
+/* qsort: by place; of one place in the order of the query's leaves. */
 static int
 compare_marks(const void *a, const void *b)
 {
@@ -342,6 +370,7 @@ compare_marks(const void *a, const void *b)
 	return x->leaf - y->leaf;
 }
 
+/* Leaves of fields that the text is not are passed over. Interruptible. */
 void
 pgr_highlight(Oid config, const char *text, int len, const PgrQuery *query, uint32 fields,
 			  PgrHighlight *result)

@@ -33,6 +33,7 @@ static Kept kept;
 /* A document that takes more memory is not kept from row to row. */
 #define MOST_KEPT (1024 * 1024)
 
+/* Hash and type of the content, and all that its analysis depends on. */
 static bool
 is_kept(const PgrAnalyzer *a, PgrContentType type, uint64 hash)
 {
@@ -79,6 +80,7 @@ analyse(const PgrAnalyzer *a, PgrContentType type, Datum content)
 	MemoryContextSwitchTo(old);
 }
 
+/* What is kept stays until another document comes, or the transaction ends. */
 const PgrLexDoc *
 pgr_lex_analyse(const PgrAnalyzer *a, PgrContentType type, Datum content, bool *fresh)
 {

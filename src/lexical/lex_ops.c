@@ -30,8 +30,8 @@ document_arg(FunctionCallInfo fcinfo, PgrContentType type)
 }
 
 /*
- * A document's score; an unmatched one has 0. The value is detoasted into state->row,
- * which the next call resets.
+ * A document's score; an unmatched one has 0. The value is detoasted into the memory
+ * context state->row, which the next call resets.
  */
 static double
 score(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
@@ -69,6 +69,10 @@ distance(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
  */
 #define MATCH_PATIENCE 1000
 
+/*
+ * The statistics whose memo may tell matches; NULL as long as asking for them costs
+ * more than analysing.
+ */
 static PgrPinned *
 match_memo(PgrQueryState *state)
 {
@@ -127,6 +131,7 @@ leaf_text(const PgrQueryNode *leaf)
 	return PointerGetDatum(cstring_to_text_with_len(buf.data, buf.len));
 }
 
+/* NAN as NULL. */
 static void
 put_double(double x, Datum *value, bool *null)
 {
@@ -194,7 +199,10 @@ named_index(FunctionCallInfo fcinfo)
 	return index;
 }
 
-/* One row for each leaf that occurs; contributions add up to the score. */
+/*
+ * (document, query [, index]): a row for each leaf of the query. What it analyses is
+ * in the memory context state->row.
+ */
 static void
 explain(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 {

@@ -38,6 +38,10 @@ same_xids(const TransactionId *a, const TransactionId *b, int64 n)
 	return n == 0 || memcmp(a, b, sizeof(TransactionId) * n) == 0;
 }
 
+/*
+ * Arrays as well as numbers: two snapshots may agree in all numbers and see different
+ * transactions.
+ */
 static bool
 same_snapshot(const PgrSnapshotKey *key, Snapshot s)
 {
@@ -47,6 +51,7 @@ same_snapshot(const PgrSnapshotKey *key, Snapshot s)
 		same_xids(key->xip + s->xcnt, s->subxip, s->subxcnt);
 }
 
+/* A copy in `context`: the snapshot itself may be gone when it is compared. */
 static PgrSnapshotKey *
 snapshot_key(MemoryContext context, Snapshot s)
 {
@@ -69,6 +74,7 @@ snapshot_key(MemoryContext context, Snapshot s)
 
 /* --- the state --- */
 
+/* The most that documents of the type can have; an index says how many they do. */
 static uint8
 content_fields(PgrContentType type)
 {
@@ -118,6 +124,11 @@ set_analyzer(PgrQueryState *state, PgrQueryArg arg)
 		a->config = getTSCurrentConfig(true);
 }
 
+/*
+ * Takes up another query: unpacked, in state->context, which is reset first. If it
+ * fails there is no query, and the next call begins anew. Raises what reading the
+ * query raises: 42501 for an index that the user may not look at.
+ */
 static void
 state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, PgrQueryArg arg,
 			Oid index)
@@ -156,6 +167,10 @@ config_changed(const PgrQueryState *state)
 		state->analyzer.config != getTSCurrentConfig(false);
 }
 
+/*
+ * Allocated in fn_mcxt at the first call of a query's operator. Most calls only
+ * compare the argument's bytes.
+ */
 PgrQueryState *
 pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, Oid index)
 {
@@ -181,6 +196,10 @@ pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, O
 	return state;
 }
 
+/*
+ * Statistics are held by the memory context `statistics`, which is reset when others
+ * are needed.
+ */
 PgrPinned *
 pgr_query_pinned(PgrQueryState *state)
 {

@@ -72,6 +72,7 @@ typedef struct ConditionsOf
 	Oid			support;
 } ConditionsOf;
 
+/* PgrIndexSearch.conditions: collected only if a partial index needs them. */
 static List *
 conditions_of(void *arg)
 {
@@ -121,6 +122,10 @@ typedef struct Names
 	Oid			bind_text[2];	/* bm25_bind(text, regclass [, integer]) */
 } Names;
 
+/*
+ * In the schema of the function being planned, so that no search_path matters;
+ * InvalidOid if there is none.
+ */
 static Oid
 function_named(const char *schema, const char *name, int nargs, const Oid *types)
 {
@@ -128,6 +133,10 @@ function_named(const char *schema, const char *name, int nargs, const Oid *types
 						  nargs, types, true);
 }
 
+/*
+ * The functions that a bound call is made of, in the schema of the extension's; false
+ * if one is not there, as in a half-made extension.
+ */
 static bool
 find_names(Oid funcid, Names *n)
 {
@@ -218,6 +227,10 @@ rows_wanted(PlannerInfo *root)
 	return (int32) (limit + offset);
 }
 
+/*
+ * bm25_bind(query, index [, top]) as the planner writes it: its result's collation
+ * says so (PGR_PLANNED).
+ */
 static Node *
 bind_call(Node *query, Oid index, int32 top, const Names *n)
 {
@@ -264,6 +277,10 @@ document_of_index(const PgrTrace *t, const PgrIndexSearch *search, Node *documen
 	return written;
 }
 
+/*
+ * An operator rather than a function where there is one: index paths are matched by
+ * operators. NULL: there is none.
+ */
 static Node *
 bound_operator(const FuncExpr *call, const char *function, Node *document, Node *query,
 			   const Names *n)
@@ -280,7 +297,10 @@ bound_operator(const FuncExpr *call, const char *function, Node *document, Node 
 	return (Node *) op;
 }
 
-/* The same call with its query bound; NULL if there is no such function. */
+/*
+ * The same call with its query bound; NULL if there is no such function. Nodes are
+ * allocated in the planner's memory context; the call itself is not changed.
+ */
 static Node *
 bound_call(const FuncExpr *call, const PgrTrace *t, const PgrIndexSearch *search, int32 top,
 		   const Names *n)
@@ -307,6 +327,10 @@ bound_call(const FuncExpr *call, const PgrTrace *t, const PgrIndexSearch *search
 	return OidIsValid(bound->funcid) ? (Node *) bound : NULL;
 }
 
+/*
+ * Asked for each call while a query is planned; NULL leaves it as it is. Locks that
+ * finding the index takes are let go.
+ */
 PG_FUNCTION_INFO_V1(pgr_bm25_support);
 Datum
 pgr_bm25_support(PG_FUNCTION_ARGS)
@@ -396,6 +420,7 @@ known_share(PlannerInfo *root, Oid operator, List *args, const Const *value)
 	return OidIsValid(index) && pgr_selectivity_hook ? share_of(index, rq, query) : -1;
 }
 
+/* restrict estimator of @@@; the default where nothing is known. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_sel);
 Datum
 pgr_rankquery_sel(PG_FUNCTION_ARGS)

@@ -29,6 +29,7 @@ typedef struct PgrLevel
 
 static Node *trace_mutator(Node *node, void *context);
 
+/* The level around; NULL at the outermost, or where the planner does not tell. */
 static PgrLevel *
 outer_level(PgrLevel *level)
 {
@@ -43,6 +44,7 @@ outer_level(PgrLevel *level)
 	return outer;
 }
 
+/* n levels further out. */
 static PgrLevel *
 level_up(PgrLevel *level, int n)
 {
@@ -51,6 +53,7 @@ level_up(PgrLevel *level, int n)
 	return level;
 }
 
+/* Goes on in another level, and comes back. */
 static Node *
 trace_at(Node *node, PgrLevel *level, PgrTrace *t)
 {
@@ -62,6 +65,10 @@ trace_at(Node *node, PgrLevel *level, PgrTrace *t)
 	return node;
 }
 
+/*
+ * The expression is none of a table's alone; the node is returned for the mutator's
+ * sake.
+ */
 static Node *
 trace_failed(PgrTrace *t, Node *node)
 {
@@ -69,7 +76,11 @@ trace_failed(PgrTrace *t, Node *node)
 	return node;
 }
 
-/* Column attno of a subquery that stands at a level. */
+/*
+ * Column attno of a subquery that stands at a level. Levels are palloc'd in the
+ * planner's memory context. Of a set operation nothing is traced: which arm has the
+ * row is not known, and each arm is bound by itself.
+ */
 static Node *
 trace_subquery(Query *query, AttrNumber attno, PgrLevel *around, PgrTrace *t, Node *node)
 {
@@ -93,6 +104,7 @@ trace_subquery(Query *query, AttrNumber attno, PgrLevel *around, PgrTrace *t, No
 	return trace_failed(t, node);
 }
 
+/* A recursive one is not traced. */
 static Node *
 trace_cte(RangeTblEntry *rte, AttrNumber attno, PgrLevel *level, PgrTrace *t, Node *node)
 {
@@ -123,6 +135,11 @@ trace_table(RangeTblEntry *rte, const Var *var, PgrLevel *level, PgrTrace *t, No
 	return (Node *) makeVar(1, var->varattno, var->vartype, var->vartypmod, var->varcollid, 0);
 }
 
+/*
+ * From a variable to what stands behind it in its level: a table's column, or an
+ * expression of a subquery, CTE or join, in which tracing goes on. Anything else
+ * (functions in FROM, VALUES, foreign joins) fails.
+ */
 static Node *
 trace_var(Var *var, PgrTrace *t)
 {
@@ -187,6 +204,7 @@ trace_mutator(Node *node, void *context)
 	}
 }
 
+/* Reads the query's trees and changes nothing of them. */
 void
 pgr_trace(PlannerInfo *root, Node *expression, PgrTrace *t)
 {
@@ -200,6 +218,7 @@ pgr_trace(PlannerInfo *root, Node *expression, PgrTrace *t)
 		t->expression = (Node *) ((RelabelType *) t->expression)->arg;
 }
 
+/* The planner asks again for each partition and inheritance child. */
 bool
 pgr_trace_is_child(const PgrTrace *t)
 {
@@ -223,6 +242,7 @@ typedef struct Conditions
 	List	   *found;
 } Conditions;
 
+/* Does a parameter of the statement have this very value? */
 static bool
 is_parameter(PlannerInfo *root, const Const *c)
 {
@@ -259,6 +279,10 @@ may_be_parameter(Node *node, void *context)
 	return expression_tree_walker(node, may_be_parameter, context);
 }
 
+/*
+ * Is the function, or one of those of the condition's parts, one of ours? Such
+ * conditions are what is being bound.
+ */
 static bool
 has_support(Node *node, void *context)
 {
@@ -292,6 +316,10 @@ add_condition(Conditions *c, Node *condition)
 		c->found = lappend(c->found, condition);
 }
 
+/*
+ * What ANDs together is several conditions. c->planned while those at hand are a list:
+ * only then may constants have been parameters.
+ */
 static void
 add_conditions(Conditions *c, Node *quals)
 {
@@ -352,6 +380,7 @@ walk_jointree(Conditions *c, Node *node)
 	return here;
 }
 
+/* Constants are folded, so that predicate_implied_by sees them as it does predicates. */
 List *
 pgr_trace_conditions(const PgrTrace *t, Oid support)
 {
@@ -373,6 +402,10 @@ typedef struct Returning
 	bool		failed;
 } Returning;
 
+/*
+ * expression_tree_walker: a variable of the original expression that is the table's
+ * column.
+ */
 static bool
 find_var(Node *node, void *context)
 {
@@ -394,6 +427,10 @@ find_var(Node *node, void *context)
 	return expression_tree_walker(node, find_var, context);
 }
 
+/*
+ * Each variable of the table becomes the original's, so the expression can stand where
+ * the original stood.
+ */
 static Node *
 return_mutator(Node *node, void *context)
 {
@@ -411,6 +448,7 @@ return_mutator(Node *node, void *context)
 	return expression_tree_mutator(node, return_mutator, context);
 }
 
+/* NULL if the original has not all the columns that the expression needs. */
 Node *
 pgr_trace_back(const PgrTrace *t, Node *original, Node *expression)
 {
@@ -428,6 +466,7 @@ typedef struct Sought
 	Node	   *document;
 } Sought;
 
+/* expression_tree_walker: the operator or function on the document. */
 static bool
 find_call(Node *node, void *context)
 {
@@ -444,6 +483,7 @@ find_call(Node *node, void *context)
 	return expression_tree_walker(node, find_call, context);
 }
 
+/* In the conditions of a join tree, at any depth of joins. */
 static bool
 find_in_quals(Node *node, Sought *s)
 {
@@ -463,6 +503,7 @@ find_in_quals(Node *node, Sought *s)
 	return find_call(((FromExpr *) node)->quals, s);
 }
 
+/* Of the level being planned. */
 bool
 pgr_trace_in_conditions(PlannerInfo *root, Oid function, Node *document)
 {

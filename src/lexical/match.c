@@ -37,6 +37,7 @@ lower_bound(const PgrLexDoc *doc, const char *bytes, uint32 len)
 	return lo;
 }
 
+/* A document's terms are sorted: a search by halving. */
 static const PgrLexTerm *
 find_term(const PgrLexDoc *doc, const char *bytes, uint32 len)
 {
@@ -109,6 +110,11 @@ add_term(const PgrQueryNode *leaf, const PgrLexDoc *doc, const PgrLexTerm *term,
 	return tf > 0;
 }
 
+/*
+ * Prefix and fuzzy leaves: any term that they accept is a match; what counts for the
+ * score are the terms that the statistics say. A prefix's terms are neighbours, a
+ * fuzzy word may be near any.
+ */
 static bool
 expanded_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDoc *doc,
 			 PgrLeafHit *hit)
@@ -129,6 +135,10 @@ expanded_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDo
 	return match;
 }
 
+/*
+ * Occurrences of a phrase in the document. A lexeme without positions (of a tsvector)
+ * is in no phrase. Two small arrays are scratch.
+ */
 static bool
 phrase_hit(const PgrQueryNode *leaf, const PgrLexDoc *doc, PgrLeafHit *hit)
 {
@@ -177,6 +187,11 @@ typedef struct Matcher
 	const bool *leaf_matches;	/* [nleaves], or NULL: not known yet */
 } Matcher;
 
+/*
+ * Does the tree below the node match? Leaves are looked up at most once where their
+ * hits are known already. As deep as the query is: the stack is checked.
+ * Interruptible.
+ */
 static bool
 node_matches(const Matcher *m, const PgrQueryNode *node)
 {
@@ -230,6 +245,10 @@ leaf_of_term(const PgrQuery *query, const PgrLexTerm *term)
 	return NULL;
 }
 
+/*
+ * Of a long disjunction: the document's terms are looked up in the query, not the
+ * reverse.
+ */
 static bool
 match_long(const PgrQuery *query, const PgrLexDoc *doc)
 {
@@ -242,6 +261,7 @@ match_long(const PgrQuery *query, const PgrLexDoc *doc)
 	return false;
 }
 
+/* Nothing matches an empty query. */
 bool
 pgr_match_document(const PgrQuery *query, const PgrLexDoc *doc)
 {
@@ -274,13 +294,17 @@ typedef struct Contribution
 	double		score;
 } Contribution;
 
+/* qsort: the order of leaves, in which contributions are added. */
 static int
 compare_contributions(const void *a, const void *b)
 {
 	return ((const Contribution *) a)->leaf - ((const Contribution *) b)->leaf;
 }
 
-/* As pgr_score_document: what is found is added in the order of leaves. */
+/*
+ * As pgr_score_document: what is found is added in the order of leaves. One array of a
+ * document's terms is scratch, huge where the document is.
+ */
 static double
 score_long(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
 {
@@ -310,6 +334,10 @@ score_long(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
 	return score;
 }
 
+/*
+ * All leaves are looked up, also those that do not matter to the match: each that
+ * occurs counts.
+ */
 double
 pgr_score_document(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
 {

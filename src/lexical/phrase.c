@@ -45,13 +45,17 @@ typedef struct Phrase
 
 #define WORK_BETWEEN_CHECKS 16384
 
+/* Position less offset: equal in all slots of an exact occurrence. */
 static inline int64
 slot_d(const Slot *s)
 {
 	return (int64) s->occ[s->at] - s->offset;
 }
 
-/* Merges two ascending lists into one without doubles. */
+/*
+ * Merges two ascending lists into one without doubles, palloc'd, huge where a document
+ * is.
+ */
 static const uint32 *
 merge_occ(const uint32 *a, uint32 na, const uint32 *b, uint32 nb, uint32 *n)
 {
@@ -76,6 +80,7 @@ merge_occ(const uint32 *a, uint32 na, const uint32 *b, uint32 nb, uint32 *n)
 
 /* --- slots of the same words --- */
 
+/* qsort: by the word. */
 static int
 compare_nodes(const void *a, const void *b)
 {
@@ -107,6 +112,7 @@ compare_words(const SlotOrder *o, const Slot *a, const Slot *b)
 	return 0;
 }
 
+/* qsort_arg: slots of the same words beside each other, in the phrase's order. */
 static int
 compare_slots(const void *a, const void *b, void *arg)
 {
@@ -118,7 +124,10 @@ compare_slots(const void *a, const void *b, void *arg)
 	return cmp != 0 ? cmp : i - j;
 }
 
-/* Sets before and followed. */
+/*
+ * Sets before and followed: slots of the same words must have different positions, in
+ * their order. Sorts copies of the words and of the slots' numbers, which are scratch.
+ */
 static void
 link_slots(const PgrQueryNode *phrase, Slot *slots, int n)
 {
@@ -266,6 +275,7 @@ settle(Phrase *p)
 	return true;
 }
 
+/* Positions in the order of slots; the array is scratch. */
 static void
 report(const Phrase *p, PgrPhraseFound found, void *arg)
 {
@@ -318,6 +328,7 @@ pgr_phrase_scan(const PgrQueryNode *phrase, const uint32 *const *occ, const uint
 	return count;
 }
 
+/* Counts only. */
 uint32
 pgr_phrase_fields(const PgrQueryNode *phrase, const uint32 *const *occ, const uint32 *nocc,
 				  uint32 *field_freq)

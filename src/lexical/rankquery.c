@@ -24,6 +24,7 @@ typedef struct Packer
 	int			deepest;
 } Packer;
 
+/* Counts them, or writes them. */
 static void
 pack_bytes(Packer *p, const void *bytes, Size n)
 {
@@ -32,6 +33,11 @@ pack_bytes(Packer *p, const void *bytes, Size n)
 	p->size += n;
 }
 
+/*
+ * A node and those below it, in the order in which they are read back. Beyond the
+ * greatest depth nothing is packed: check_limits raises then. Terms are padded, so
+ * that nodes are aligned.
+ */
 static void
 pack_node(Packer *p, const PgrQueryNode *node, int depth)
 {
@@ -60,6 +66,7 @@ pack_node(Packer *p, const PgrQueryNode *node, int depth)
 		pack_node(p, node->children[i], depth + 1);
 }
 
+/* 54000; softly where there is an escontext. */
 static bool
 check_limits(const Packer *p, struct Node *escontext)
 {
@@ -87,6 +94,7 @@ pack_body(Packer *p, const PgrQueryNode *root, const char *index, const char *co
 	pack_bytes(p, config, strlen(config) + 1);
 }
 
+/* Packs twice: to know the size, then into it. palloc'd. */
 PgrRankQuery *
 pgr_query_pack(const PgrQuery *query, struct Node *escontext)
 {
@@ -132,6 +140,10 @@ typedef struct Unpacker
 
 PGR_NORETURN static void damaged(void);
 
+/*
+ * XX001. Values come through pgr_query_pack, so only damaged storage gets here, or a
+ * forged value of a superuser's.
+ */
 static void
 damaged(void)
 {
@@ -139,6 +151,7 @@ damaged(void)
 			(errcode(ERRCODE_DATA_CORRUPTED), errmsg("rankquery value is damaged")));
 }
 
+/* Bytes that must be there; not copied. */
 static const char *
 unpack_bytes(Unpacker *u, Size n)
 {
@@ -150,6 +163,11 @@ unpack_bytes(Unpacker *u, Size n)
 	return bytes;
 }
 
+/*
+ * Reads a node and those below it. Nothing stored is believed: depth, number of nodes
+ * and children, and lengths are checked before they are used. The tree refers to the
+ * value's bytes.
+ */
 static PgrQueryNode *
 unpack_node(Unpacker *u, int depth)
 {
@@ -187,6 +205,7 @@ unpack_node(Unpacker *u, int depth)
 	return node;
 }
 
+/* Scoring leaves in the order of the query: those under NOT do not score. */
 static void
 number_leaves(PgrQuery *query, PgrQueryNode *node)
 {
@@ -200,6 +219,7 @@ number_leaves(PgrQuery *query, PgrQueryNode *node)
 			number_leaves(query, node->children[i]);
 }
 
+/* What a disjunction of plain terms is made of. */
 static bool
 is_plain_term(const PgrQueryNode *node)
 {
@@ -207,6 +227,7 @@ is_plain_term(const PgrQueryNode *node)
 		node->fields == 0;
 }
 
+/* May a search treat the query as a sum of terms? */
 static bool
 is_disjunction(const PgrQueryNode *root)
 {
@@ -221,6 +242,7 @@ is_disjunction(const PgrQueryNode *root)
 /* From here on a document's terms are looked up in the query, not the reverse. */
 #define LONG_DISJUNCTION 32
 
+/* qsort: by the term. */
 static int
 compare_leaves(const void *a, const void *b)
 {
@@ -230,6 +252,10 @@ compare_leaves(const void *a, const void *b)
 	return pgr_lex_compare(x->term, x->termlen, y->term, y->termlen);
 }
 
+/*
+ * For looking terms of a document up; palloc'd, NULL for a query that is short or no
+ * disjunction.
+ */
 static PgrQueryNode **
 leaves_by_term(const PgrQuery *query)
 {
@@ -244,6 +270,7 @@ leaves_by_term(const PgrQuery *query)
 	return sorted;
 }
 
+/* Version 1 has the OID of an index that was chosen. */
 bool
 pgr_rankquery_chosen(const PgrRankQuery *rq)
 {
@@ -251,6 +278,7 @@ pgr_rankquery_chosen(const PgrRankQuery *rq)
 		(rq->flags & PGR_RQ_NAMED) != 0;
 }
 
+/* palloc'd. */
 static PgrRankQuery *
 copy_query(const PgrRankQuery *rq)
 {
@@ -260,6 +288,7 @@ copy_query(const PgrRankQuery *rq)
 	return copy;
 }
 
+/* The copy is one the planner's expression holds; nothing of it can be stored. */
 PgrRankQuery *
 pgr_rankquery_planned(const PgrRankQuery *rq, Oid index)
 {
@@ -273,6 +302,7 @@ pgr_rankquery_planned(const PgrRankQuery *rq, Oid index)
 	return copy;
 }
 
+/* What statistics depend on: without the binding and LIMIT of one call. */
 PgrRankQuery *
 pgr_query_plain(const PgrRankQuery *rq)
 {
@@ -297,6 +327,10 @@ unpack_name(Unpacker *u)
 	return name[0] ? name : NULL;
 }
 
+/*
+ * One array for all nodes and one for all pointers: a query of a million words needs
+ * few pallocs.
+ */
 static void
 unpack_nodes(PgrQuery *query, Unpacker *u, uint32 nnodes)
 {
@@ -310,6 +344,7 @@ unpack_nodes(PgrQuery *query, Unpacker *u, uint32 nnodes)
 	query->by_term = leaves_by_term(query);
 }
 
+/* In the current memory context; refers to rq, which must outlive it. */
 PgrQuery *
 pgr_query_unpack(const PgrRankQuery *rq)
 {
@@ -341,6 +376,7 @@ pgr_query_unpack(const PgrRankQuery *rq)
 	return query;
 }
 
+/* As deep as the query is. */
 static void
 fit_fields(PgrQueryNode *node, uint32 fields)
 {
@@ -351,6 +387,7 @@ fit_fields(PgrQueryNode *node, uint32 fields)
 		fit_fields(node->children[i], fields);
 }
 
+/* In place. */
 void
 pgr_query_fit(PgrQuery *query, int nfields)
 {

@@ -27,6 +27,10 @@ qualified(Oid oid, char *name, Oid namespace)
 	return schema ? quote_qualified_identifier(schema, name) : psprintf("%u", oid);
 }
 
+/*
+ * Of an index that is not there any more its number; "" for a query that is not bound,
+ * or by the planner only. palloc'd.
+ */
 const char *
 pgr_query_index_name(const PgrQuery *query)
 {
@@ -37,6 +41,7 @@ pgr_query_index_name(const PgrQuery *query)
 	return qualified(query->bound, get_rel_name(query->bound), get_rel_namespace(query->bound));
 }
 
+/* Of a configuration that is not there any more its number; "" for none. palloc'd. */
 const char *
 pgr_query_config_name(const PgrQuery *query)
 {
@@ -71,6 +76,7 @@ split_name(const char *name, char **object)
 	return list_length(names) == 2 ? get_namespace_oid(strVal(linitial(names)), true) : InvalidOid;
 }
 
+/* InvalidOid if there is none. */
 static Oid
 index_named(const char *name)
 {
@@ -80,18 +86,21 @@ index_named(const char *name)
 	return OidIsValid(schema) ? get_relname_relid(object, schema) : InvalidOid;
 }
 
+/* By whoever. */
 static bool
 is_bound(const PgrQuery *query)
 {
 	return query->bound_name != NULL || OidIsValid(query->bound);
 }
 
+/* By its name, else its OID. */
 static Oid
 chosen_index(const PgrQuery *query)
 {
 	return query->bound_name ? index_named(query->bound_name) : query->bound;
 }
 
+/* Each call looks the name up: an index may be made anew under it. */
 Oid
 pgr_query_index(const PgrQuery *query)
 {
@@ -109,6 +118,7 @@ pgr_query_index(const PgrQuery *query)
 	return index;
 }
 
+/* For the planner's estimates, which must raise nothing. */
 Oid
 pgr_query_index_if_allowed(const PgrQuery *query)
 {
@@ -120,6 +130,10 @@ pgr_query_index_if_allowed(const PgrQuery *query)
 	return OidIsValid(index) && pgr_index_may_access(index) ? index : InvalidOid;
 }
 
+/*
+ * A name that is gone is an error: documents would be analysed otherwise than the
+ * words were.
+ */
 Oid
 pgr_query_config(const PgrQuery *query)
 {

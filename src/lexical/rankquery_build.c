@@ -48,12 +48,14 @@ text_items(ArrayType *array, int *n)
 	return items;
 }
 
+/* Of words for one field. */
 static PgrAnalyzer
 config_analyzer(Oid config)
 {
 	return (PgrAnalyzer) {.config = config, .nfields = 1};
 }
 
+/* 22023 for another name. */
 static bool
 cjk_by_name(text *name)
 {
@@ -69,6 +71,10 @@ cjk_by_name(text *name)
 	return false;
 }
 
+/*
+ * The stored form of a tree; its configuration is noted, so that documents are
+ * analysed alike.
+ */
 static Datum
 make_query(const PgrAnalyzer *analyzer, PgrQueryNode *root)
 {
@@ -80,6 +86,7 @@ make_query(const PgrAnalyzer *analyzer, PgrQueryNode *root)
 	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
 }
 
+/* fields: names of the fields, in order, or NULL. */
 static Datum
 parse_query(const PgrAnalyzer *analyzer, text *words, ArrayType *fields)
 {
@@ -210,12 +217,14 @@ typedef struct BoundText
 	struct varlena *bound;
 } BoundText;
 
+/* Header and all. */
 static bool
 same_bytes(const struct varlena *a, const struct varlena *b)
 {
 	return VARSIZE_ANY(a) == VARSIZE_ANY(b) && memcmp(a, b, VARSIZE_ANY(a)) == 0;
 }
 
+/* Into `context`. */
 static struct varlena *
 copy_bytes(MemoryContext context, const struct varlena *v)
 {
@@ -225,6 +234,7 @@ copy_bytes(MemoryContext context, const struct varlena *v)
 	return copy;
 }
 
+/* What is planned holds no name of an index; what is chosen does. */
 static PgrRankQuery *
 bound_words(const PgrAnalyzer *analyzer, text *words, Oid index, bool planned)
 {
@@ -309,6 +319,7 @@ words_query(FunctionCallInfo fcinfo, PgrNodeKind kind)
 	return make_query(&analyzer, root);
 }
 
+/* (config, words[]): any of them. */
 PG_FUNCTION_INFO_V1(pgr_any_of);
 Datum
 pgr_any_of(PG_FUNCTION_ARGS)
@@ -316,6 +327,7 @@ pgr_any_of(PG_FUNCTION_ARGS)
 	return words_query(fcinfo, PGR_NODE_OR);
 }
 
+/* (config, words[]): all of them. */
 PG_FUNCTION_INFO_V1(pgr_all_of);
 Datum
 pgr_all_of(PG_FUNCTION_ARGS)
@@ -379,6 +391,7 @@ combine(FunctionCallInfo fcinfo, PgrNodeKind kind)
 	PG_RETURN_POINTER(pgr_query_pack(a, NULL));
 }
 
+/* & of two queries. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_and);
 Datum
 pgr_rankquery_and(PG_FUNCTION_ARGS)
@@ -386,6 +399,7 @@ pgr_rankquery_and(PG_FUNCTION_ARGS)
 	return combine(fcinfo, PGR_NODE_AND);
 }
 
+/* | of two queries. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_or);
 Datum
 pgr_rankquery_or(PG_FUNCTION_ARGS)
@@ -393,6 +407,7 @@ pgr_rankquery_or(PG_FUNCTION_ARGS)
 	return combine(fcinfo, PGR_NODE_OR);
 }
 
+/* ! of a query; of an empty one an empty one. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_not);
 Datum
 pgr_rankquery_not(PG_FUNCTION_ARGS)
@@ -406,6 +421,7 @@ pgr_rankquery_not(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
 }
 
+/* 22023. */
 static void
 check_range(const char *what, double x, double max)
 {
@@ -415,6 +431,7 @@ check_range(const char *what, double x, double max)
 				 errmsg("%s must be from 0 to %g", what, max)));
 }
 
+/* Within the limit, whatever is multiplied. */
 static void
 multiply_boost(PgrQueryNode *leaf, void *arg)
 {
@@ -423,6 +440,7 @@ multiply_boost(PgrQueryNode *leaf, void *arg)
 	leaf->boost = (float) Min(boost, PGR_QUERY_MAX_BOOST);
 }
 
+/* Every leaf's boost, also of those under NOT, which do not score. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_boost);
 Datum
 pgr_rankquery_boost(PG_FUNCTION_ARGS)
@@ -472,6 +490,7 @@ typedef struct GivenDf
 	int			n;
 } GivenDf;
 
+/* A leaf's df, if it is given, and those of a phrase's words. */
 static void
 give_df(PgrQueryNode *leaf, void *arg)
 {
@@ -487,6 +506,7 @@ give_df(PgrQueryNode *leaf, void *arg)
 			leaf->given_df = given->df[i];
 }
 
+/* The array's own data, not a copy. */
 static float8 *
 float_items(ArrayType *array, int expected)
 {

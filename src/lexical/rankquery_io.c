@@ -39,6 +39,7 @@
 
 /* --- output --- */
 
+/* An apostrophe twice. */
 static void
 append_quoted(StringInfo buf, const char *bytes, uint32 len)
 {
@@ -52,6 +53,7 @@ append_quoted(StringInfo buf, const char *bytes, uint32 len)
 	appendStringInfoChar(buf, '\'');
 }
 
+/* The shortest digits that are read back as the same number; nothing for NAN. */
 static void
 append_double(StringInfo buf, const char *before, double x)
 {
@@ -63,6 +65,7 @@ append_double(StringInfo buf, const char *before, double x)
 	appendStringInfo(buf, "%s%s", before, digits);
 }
 
+/* What a term and a phrase have in common; nothing that is as usual. */
 static void
 append_fields_and_boost(StringInfo buf, const PgrQueryNode *node)
 {
@@ -82,6 +85,7 @@ append_fields_and_boost(StringInfo buf, const PgrQueryNode *node)
 	}
 }
 
+/* Offsets only where they are not one after the other. */
 static void
 append_phrase(StringInfo buf, const PgrQueryNode *node)
 {
@@ -106,6 +110,10 @@ append_phrase(StringInfo buf, const PgrQueryNode *node)
 	append_fields_and_boost(buf, node);
 }
 
+/*
+ * A node and those below it; in parentheses, but for the outermost list. As deep as
+ * the query is.
+ */
 static void
 append_node(StringInfo buf, const PgrQueryNode *node, bool top)
 {
@@ -149,6 +157,7 @@ append_node(StringInfo buf, const PgrQueryNode *node, bool top)
 	}
 }
 
+/* Nothing for an empty one. */
 static void
 append_name(StringInfo buf, const char *option, const char *name)
 {
@@ -158,6 +167,7 @@ append_name(StringInfo buf, const char *option, const char *name)
 	append_quoted(buf, name, strlen(name));
 }
 
+/* In braces, before the query. */
 static void
 append_options(StringInfo buf, const PgrQuery *query)
 {
@@ -178,6 +188,7 @@ append_options(StringInfo buf, const PgrQuery *query)
 	}
 }
 
+/* Reads back as the same bytes. */
 void
 pgr_query_append(StringInfo buf, const PgrQuery *query)
 {
@@ -197,6 +208,7 @@ typedef struct Reader
 	bool		failed;			/* an error was reported softly */
 } Reader;
 
+/* As the SQL scanner takes it. */
 static void
 skip_space(Reader *r)
 {
@@ -218,6 +230,7 @@ syntax_error(Reader *r, const char *detail)
 				 errhint("Use to_rankquery to make a rankquery of what a person typed.")));
 }
 
+/* The character, if it is next. */
 static bool
 accept(Reader *r, char c)
 {
@@ -243,6 +256,7 @@ read_number(Reader *r, double min, double max, double *x)
 	return true;
 }
 
+/* Digits only, up to a limit. */
 static bool
 read_uint(Reader *r, uint32 min, uint32 max, uint32 *n)
 {
@@ -286,6 +300,7 @@ read_quoted(Reader *r, uint32 max, uint32 *len)
 	return buf.data;
 }
 
+/* Numbers from 1, as a mask. */
 static bool
 read_fields(Reader *r, uint32 *fields)
 {
@@ -300,6 +315,7 @@ read_fields(Reader *r, uint32 *fields)
 	return true;
 }
 
+/* A float that is no NAN, up to the limit. */
 static bool
 read_boost(Reader *r, float *boost)
 {
@@ -312,6 +328,7 @@ read_boost(Reader *r, float *boost)
 	return true;
 }
 
+/* 'word' with its marks, each once. NULL after a soft error. */
 static PgrQueryNode *
 read_term(Reader *r)
 {
@@ -373,6 +390,7 @@ read_phrase_words(Reader *r, PgrQueryNode *node)
 	return true;
 }
 
+/* "'word' ..." with its marks. NULL after a soft error. */
 static PgrQueryNode *
 read_phrase(Reader *r)
 {
@@ -397,6 +415,7 @@ read_phrase(Reader *r)
 
 static PgrQueryNode *read_list(Reader *r);
 
+/* ( list ), with @n how many of an OR must match. NULL after a soft error. */
 static PgrQueryNode *
 read_group(Reader *r)
 {
@@ -424,6 +443,7 @@ read_group(Reader *r)
 	return node;
 }
 
+/* Any node. The depth is limited before the stack is. */
 static PgrQueryNode *
 read_node(Reader *r)
 {
@@ -456,6 +476,10 @@ read_node(Reader *r)
 	return node;
 }
 
+/*
+ * Nodes of one operator: & and | together need parentheses, so that no precedence need
+ * be known.
+ */
 static PgrQueryNode *
 read_list(Reader *r)
 {
@@ -520,6 +544,10 @@ set_index(PgrQuery *query, const char *name, List *names)
 				 errdetail("The query is not bound to an index.")));
 }
 
+/*
+ * An index or configuration by name; the bytes are palloc'd with the query. false
+ * after a soft error.
+ */
 static bool
 read_name_option(Reader *r, PgrQuery *query, bool is_index)
 {
@@ -547,6 +575,7 @@ read_name_option(Reader *r, PgrQuery *query, bool is_index)
 	return true;
 }
 
+/* One option in the braces. false after a soft error. */
 static bool
 read_option(Reader *r, PgrQuery *query)
 {
@@ -584,6 +613,7 @@ read_option(Reader *r, PgrQuery *query)
 	return syntax_error(r, "Options are index, config, cjk, docs, length, k1 and b.") != NULL;
 }
 
+/* All of them, or none. false after a soft error. */
 static bool
 read_options(Reader *r, PgrQuery *query)
 {
@@ -625,6 +655,7 @@ query_in(const char *str, struct Node *escontext)
 
 /* --- SQL --- */
 
+/* Malformed text is a soft error where the server asks for one. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_in);
 Datum
 pgr_rankquery_in(PG_FUNCTION_ARGS)
@@ -636,6 +667,7 @@ pgr_rankquery_in(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(rq);
 }
 
+/* What is stored, lexemes and all. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_out);
 Datum
 pgr_rankquery_out(PG_FUNCTION_ARGS)
@@ -647,6 +679,7 @@ pgr_rankquery_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(buf.data);
 }
 
+/* The text behind a version byte; errors are hard. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_recv);
 Datum
 pgr_rankquery_recv(PG_FUNCTION_ARGS)
@@ -662,6 +695,7 @@ pgr_rankquery_recv(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(query_in(pq_getmsgtext(buf, buf->len - buf->cursor, &nbytes), NULL));
 }
 
+/* Names of index and configuration, no OIDs. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_send);
 Datum
 pgr_rankquery_send(PG_FUNCTION_ARGS)
@@ -688,6 +722,7 @@ current_form(FunctionCallInfo fcinfo, int arg)
 	return rq->version == PGR_RANKQUERY_VERSION ? rq : pgr_query_pack(pgr_query_unpack(rq), NULL);
 }
 
+/* Normal form makes equal queries equal bytes. */
 static bool
 same_query(FunctionCallInfo fcinfo)
 {
@@ -698,6 +733,7 @@ same_query(FunctionCallInfo fcinfo)
 		memcmp(VARDATA(a), VARDATA(b), VARSIZE(a) - VARHDRSZ) == 0;
 }
 
+/* = of rankquery. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_eq);
 Datum
 pgr_rankquery_eq(PG_FUNCTION_ARGS)
@@ -705,6 +741,7 @@ pgr_rankquery_eq(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(same_query(fcinfo));
 }
 
+/* <> of rankquery. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_ne);
 Datum
 pgr_rankquery_ne(PG_FUNCTION_ARGS)
@@ -712,6 +749,7 @@ pgr_rankquery_ne(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(!same_query(fcinfo));
 }
 
+/* Agrees with =. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_hash);
 Datum
 pgr_rankquery_hash(PG_FUNCTION_ARGS)
@@ -721,6 +759,7 @@ pgr_rankquery_hash(PG_FUNCTION_ARGS)
 	return hash_any((unsigned char *) VARDATA(rq), (int) (VARSIZE(rq) - VARHDRSZ));
 }
 
+/* The same with a seed. */
 PG_FUNCTION_INFO_V1(pgr_rankquery_hash_extended);
 Datum
 pgr_rankquery_hash_extended(PG_FUNCTION_ARGS)

@@ -43,7 +43,11 @@ compare_children(const void *a, const void *b, void *arg)
 	return cmp != 0 ? cmp : i - j;
 }
 
-/* Adds the boost of each repeated term of an OR to the first and removes it. */
+/*
+ * Adds the boost of each repeated term of an OR to the first and removes it; the
+ * others keep their order. An array of their numbers is scratch. Interruptible: an OR
+ * may have a million terms.
+ */
 static void
 merge_repeated(PgrQueryNode *node)
 {
@@ -87,6 +91,10 @@ dissolves(const PgrQueryNode *parent, const PgrQueryNode *child)
 	return parent->kind == PGR_NODE_OR && parent->min_match <= 1 && child->min_match == 1;
 }
 
+/*
+ * Children of a list within a list of the same kind become the list's own; those of
+ * which nothing is left go. The new array is palloc'd.
+ */
 static void
 normalize_children(PgrQueryNode *node)
 {
@@ -124,6 +132,7 @@ normalize_phrase(PgrQueryNode *node)
 	return only;
 }
 
+/* From the leaves up, in place. As deep as the tree is: the stack is checked. */
 PgrQueryNode *
 pgr_node_normalize(PgrQueryNode *node)
 {

@@ -71,12 +71,14 @@ typedef struct Clauses
 
 /* --- characters --- */
 
+/* Of the text. */
 static bool
 at_end(const Parser *ps)
 {
 	return ps->p >= ps->end;
 }
 
+/* Bytes above 127 are part of words. */
 static void
 skip_space(Parser *ps)
 {
@@ -84,6 +86,7 @@ skip_space(Parser *ps)
 		ps->p++;
 }
 
+/* Space, or what has a meaning of its own. */
 static bool
 ends_word(char c)
 {
@@ -101,18 +104,21 @@ word_length(const Parser *ps, const char *p)
 	return (int) (p - start);
 }
 
+/* In capitals, as search engines take it. */
 static bool
 word_is(const char *word, int len, const char *keyword)
 {
 	return len == (int) strlen(keyword) && memcmp(word, keyword, len) == 0;
 }
 
+/* AND or &&. */
 static bool
 is_and(const char *word, int len)
 {
 	return word_is(word, len, "AND") || word_is(word, len, "&&") || word_is(word, len, "&");
 }
 
+/* OR or ||. */
 static bool
 is_or(const char *word, int len)
 {
@@ -128,6 +134,7 @@ and_follows(const Parser *ps, const char *p)
 	return is_and(p, word_length(ps, p));
 }
 
+/* For names of fields. */
 static bool
 is_word_char(char c)
 {
@@ -257,6 +264,7 @@ take_suffixes(Parser *ps, Suffix *s)
 		ps->p += n;
 }
 
+/* pgr_node_each_leaf: within the limit. */
 static void
 boost_leaf(PgrQueryNode *leaf, void *arg)
 {
@@ -265,6 +273,7 @@ boost_leaf(PgrQueryNode *leaf, void *arg)
 	leaf->boost = (float) Min(boost, PGR_QUERY_MAX_BOOST);
 }
 
+/* pgr_node_each_leaf: to the fields that stand before it. */
 static void
 restrict_leaf(PgrQueryNode *leaf, void *arg)
 {
@@ -272,6 +281,7 @@ restrict_leaf(PgrQueryNode *leaf, void *arg)
 		leaf->fields = *(uint32 *) arg;
 }
 
+/* pgr_node_each_leaf. */
 static void
 count_leaf(PgrQueryNode *leaf, void *arg)
 {
@@ -326,6 +336,10 @@ take_field(Parser *ps)
 
 static PgrQueryNode *parse_level(Parser *ps);
 
+/*
+ * From the quotation mark on; a text that ends without another one is a phrase to its
+ * end.
+ */
 static PgrQueryNode *
 parse_phrase(Parser *ps, Suffix *s)
 {
@@ -343,6 +357,10 @@ parse_phrase(Parser *ps, Suffix *s)
 	return node;
 }
 
+/*
+ * From the parenthesis on; one that is not closed ends with the text. Beyond
+ * PARSE_MAX_DEPTH parentheses mean nothing.
+ */
 static PgrQueryNode *
 parse_group(Parser *ps, Suffix *s)
 {
@@ -385,6 +403,10 @@ expand_last(PgrQueryNode *node, const Suffix *s)
 		node->fuzzy = (uint8) Min(s->tilde, PGR_QUERY_MAX_FUZZY);
 }
 
+/*
+ * A word with its suffixes. Of several lexemes any may match; all of them beside AND,
+ * or where the caller says so. A suffix of expansion is the last lexeme's.
+ */
 static PgrQueryNode *
 parse_word(Parser *ps, bool all, Suffix *s)
 {
@@ -468,6 +490,7 @@ parse_primary(Parser *ps, bool all)
 
 /* --- clauses --- */
 
+/* NOT of it. */
 static PgrQueryNode *
 negated(PgrQueryNode *node)
 {
@@ -490,6 +513,7 @@ add_to_chain(Clauses *c, PgrQueryNode *node)
 	pgr_node_add(c->chain, node);
 }
 
+/* Into the list of what must, may or must not be there. */
 static void
 add_clause(Clauses *c, PgrQueryNode *node, Occur occur, bool and)
 {
@@ -633,6 +657,7 @@ parse_level(Parser *ps)
 	return pgr_node_normalize(c.must);
 }
 
+/* Raises nothing but what dictionaries raise. */
 PgrQueryNode *
 pgr_query_parse(const PgrAnalyzer *analyzer, const char *text, int len, char **names, int nnames)
 {

@@ -9,6 +9,7 @@
 #include "lexical/rankquery.h"
 #include "miscadmin.h"
 
+/* NAN: not given. */
 PgrQuery *
 pgr_query_make(void)
 {
@@ -21,6 +22,7 @@ pgr_query_make(void)
 	return query;
 }
 
+/* An OR of which one must match. */
 PgrQueryNode *
 pgr_node_make(PgrNodeKind kind)
 {
@@ -34,6 +36,7 @@ pgr_node_make(PgrNodeKind kind)
 	return node;
 }
 
+/* The bytes are not copied. */
 PgrQueryNode *
 pgr_node_term(const char *term, uint32 len)
 {
@@ -58,6 +61,7 @@ pgr_node_add(PgrQueryNode *parent, PgrQueryNode *child)
 	parent->children[parent->nchildren++] = child;
 }
 
+/* Leaves under NOT, too. As deep as the tree is. */
 void
 pgr_node_each_leaf(PgrQueryNode *node, void (*f) (PgrQueryNode *leaf, void *arg), void *arg)
 {

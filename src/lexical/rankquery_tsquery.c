@@ -31,6 +31,7 @@ weight_fields(uint8 weight)
 	return fields == 15 ? 0 : fields;
 }
 
+/* A lexeme with its weights as fields, and its prefix mark. */
 static PgrQueryNode *
 operand_node(const Source *src, const QueryOperand *op)
 {
@@ -83,6 +84,10 @@ add_phrase(const Source *src, const QueryItem *item, PgrQueryNode *phrase, uint3
 
 static PgrQueryNode *convert(const Source *src, const QueryItem *item);
 
+/*
+ * a <n> b: distances become offsets. What is no phrase of words (an OR within) is an
+ * AND: no row is lost.
+ */
 static PgrQueryNode *
 convert_phrase(const Source *src, const QueryItem *item)
 {
@@ -103,6 +108,7 @@ convert_phrase(const Source *src, const QueryItem *item)
 	return node;
 }
 
+/* A node and those below it. */
 static PgrQueryNode *
 convert(const Source *src, const QueryItem *item)
 {
@@ -122,6 +128,7 @@ convert(const Source *src, const QueryItem *item)
 	return node;
 }
 
+/* Lexemes are taken as they are: no configuration is noted. */
 PG_FUNCTION_INFO_V1(pgr_tsquery_to_rankquery);
 Datum
 pgr_tsquery_to_rankquery(PG_FUNCTION_ARGS)

@@ -17,6 +17,7 @@ typedef struct PlacedTerm
 	const PgrLexTerm *term;
 } PlacedTerm;
 
+/* By position, then by the lexeme. */
 static int
 compare_placed(const void *a, const void *b)
 {
@@ -29,6 +30,7 @@ compare_placed(const void *a, const void *b)
 	return pgr_lex_compare(x->term->bytes, x->term->len, y->term->bytes, y->term->len);
 }
 
+/* As a document is analysed, into one field. */
 static void
 analyze_words(const PgrAnalyzer *analyzer, const char *words, int len, PgrLexDoc *doc)
 {
@@ -104,6 +106,7 @@ pgr_query_words(const PgrAnalyzer *analyzer, const char *text, int len, PgrWordU
 	return pgr_node_normalize(node);
 }
 
+/* Any of the words; what the words were is not kept. */
 PgrRankQuery *
 pgr_query_from_text(const PgrAnalyzer *analyzer, text *words)
 {

@@ -26,6 +26,7 @@
 
 /* --- a leaf's score --- */
 
+/* Never below 0: a word that occurs adds to a score. */
 static double
 dirichlet_score(const PgrLeafScorer *s, uint32 tf, uint8 norm)
 {
@@ -42,6 +43,7 @@ pgr_leaf_score_other(const PgrLeafScorer *s, uint32 tf, uint8 norm)
 	return pgr_saturate(s->weight, tf * s->field_norm_k[norm]);
 }
 
+/* 0 is all. */
 static inline bool
 in_fields(uint32 mask, int field)
 {
@@ -90,6 +92,7 @@ pgr_leaf_bound(const PgrLeafScorer *s, uint32 tf, uint8 norm)
 	pg_unreachable();
 }
 
+/* Never negative: a word that all documents have counts little, not against. */
 double
 pgr_idf(double ndocs, double df)
 {
@@ -111,6 +114,7 @@ typedef struct Statistics
 	double		b;
 } Statistics;
 
+/* NAN: not given. */
 static double
 given_or(double given, double otherwise)
 {
@@ -153,6 +157,7 @@ bm25_norms(const Statistics *s)
 	return norm_k;
 }
 
+/* By the length byte, as BM25's: lengths are rounded alike. */
 static double *
 dirichlet_norms(double mu)
 {
@@ -163,6 +168,11 @@ dirichlet_norms(double mu)
 	return norm_k;
 }
 
+/*
+ * For each field and length byte, palloc'd with the statistics. *best: the highest of
+ * a length of 1 or more, for bounds. An empty field has no average: its words count as
+ * of average length.
+ */
 static double *
 bm25f_norms(const PgrPinned *p, const Statistics *s, double *best)
 {
@@ -207,6 +217,7 @@ phrase_idf(const PgrQueryNode *phrase, const PgrLeafStats *stats, double ndocs)
 	return given || isnan(stats->idf_sum) ? sum : stats->idf_sum;
 }
 
+/* One leaf's constants: what need not be computed for each posting. */
 static void
 prepare_leaf(const PgrPinned *p, const Statistics *s, const PgrQueryNode *leaf,
 			 const PgrLeafStats *stats, PgrLeafScorer *scorer)
@@ -226,6 +237,7 @@ prepare_leaf(const PgrPinned *p, const Statistics *s, const PgrQueryNode *leaf,
 			(p->scoring.mu * (given_or(stats->cf, 0) + 1.0));
 }
 
+/* Arrays by length byte are shared by all leaves of the query. */
 void
 pgr_pinned_prepare(PgrPinned *p)
 {

@@ -59,6 +59,10 @@ pgr_memo_create(void)
 	return memo;
 }
 
+/*
+ * The table is a memory context of its own: forgetting it is one delete. What is
+ * unknown of a match does not replace what is known.
+ */
 void
 pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score, PgrMemoMatch match)
 {
@@ -80,6 +84,7 @@ pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score, PgrMemoMatch 
 		entry->match = match;
 }
 
+/* NULL: not there. */
 static MemoEntry *
 lookup(const struct PgrScoreMemo *memo, uint64 content_hash)
 {
@@ -111,6 +116,7 @@ find(PgrPinned *pinned, uint64 content_hash, bool match)
 	return entry == NULL || (match && entry->match == PGR_MEMO_UNKNOWN) ? NULL : entry;
 }
 
+/* false: analyse the document. */
 bool
 pgr_memo_score(PgrPinned *pinned, uint64 content_hash, double *score)
 {
@@ -121,6 +127,7 @@ pgr_memo_score(PgrPinned *pinned, uint64 content_hash, double *score)
 	return entry != NULL;
 }
 
+/* false: analyse the document. */
 bool
 pgr_memo_match(PgrPinned *pinned, uint64 content_hash, bool *match)
 {
