@@ -51,7 +51,7 @@ pgr_heapvalue_begin(IndexScanDesc scan)
 	hv->slot = table_slot_create(scan->heapRelation, NULL);
 	hv->row_context = AllocSetContextCreate(CurrentMemoryContext, "pgretrieve heap value",
 											ALLOCSET_DEFAULT_SIZES);
-	hv->toast = pgr_toast_begin(scan->heapRelation);
+	hv->toast = pgr_toast_begin(scan->heapRelation, false);
 	if (hv->info->ii_Expressions != NIL)
 	{
 		pull_varattnos((Node *) hv->info->ii_Expressions, 1, &hv->used);

@@ -67,9 +67,11 @@ typedef enum PgrOrderMode
 
 typedef enum PgrOrderedState
 {
+	/* searches may follow */
 	PGR_ORDERED_SEARCHING,
 	PGR_ORDERED_SWEEPING,
 	PGR_ORDERED_GATHERING,
+	/* none will */
 	PGR_ORDERED_GATHERED,
 	PGR_ORDERED_DRAINING,
 	PGR_ORDERED_SORTED,
@@ -272,7 +274,7 @@ pgr_ordered_least(const PgrOrdered *o)
 
 	if (pgr_ordered_has_candidate(o))
 		return Min(least, pgr_ordered_next_lower(o));
-	return o->state == PGR_ORDERED_SEARCHING ? -INFINITY : least;
+	return o->state <= PGR_ORDERED_GATHERING ? -INFINITY : least;
 }
 
 /* ----------

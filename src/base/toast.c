@@ -20,6 +20,9 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+/* Values that did not follow the one before, in a row: then none is expected to. */
+#define MOST_MISSES 16
+
 struct PgrToast
 {
 	Relation	heap;
@@ -30,17 +33,32 @@ struct PgrToast
 	IndexScanDesc scan;			/* NULL: another table access method's, core reads it */
 	TupleTableSlot *slot;
 	SnapshotData snapshot;		/* before PostgreSQL 18 the scan's */
-	ScanKeyData key;			/* chunk_id = value */
+	ScanKeyData equal;			/* chunk_id = value */
+	ScanKeyData from;			/* chunk_id >= value */
+	bool		in_order;
+	bool		ahead;			/* in order: the slot has the first chunk of what follows */
+	int			misses;
 };
 
 PgrToast *
-pgr_toast_begin(Relation heap)
+pgr_toast_begin(Relation heap, bool in_order)
 {
 	PgrToast   *t = palloc0(sizeof(PgrToast));
 
 	t->heap = heap;
+	t->in_order = in_order;
 	t->context = CurrentMemoryContext;
 	return t;
+}
+
+void
+pgr_toast_pause(PgrToast *t)
+{
+	if (!t->ahead)
+		return;
+	t->ahead = false;
+	ExecClearTuple(t->slot);
+	index_rescan(t->scan, &t->equal, 1, NULL, 0);
 }
 
 void
@@ -73,7 +91,9 @@ open_toast(PgrToast *t)
 	t->toast = toast;
 	if (toast->rd_tableam == GetHeapamTableAmRoutine())
 	{
-		ScanKeyInit(&t->key, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(InvalidOid));
+		ScanKeyInit(&t->equal, 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(InvalidOid));
+		ScanKeyInit(&t->from, 1, BTGreaterEqualStrategyNumber, F_OIDGE,
+					ObjectIdGetDatum(InvalidOid));
 		t->slot = table_slot_create(toast, NULL);
 		t->scan = pgr_index_beginscan(toast, t->indexes[valid],
 									  pgr_toast_snapshot(&t->snapshot), 1, 0);
@@ -99,9 +119,47 @@ copy_chunk(TupleTableSlot *slot, int32 seq, char *to, Size size)
 	return true;
 }
 
+static bool
+next_chunk(PgrToast *t)
+{
+	return index_getnext_slot(t->scan, ForwardScanDirection, t->slot);
+}
+
+/* Whether the slot's chunk is one of the value. */
+static bool
+is_of(PgrToast *t, Oid value)
+{
+	bool		isnull;
+
+	return DatumGetObjectId(slot_getattr(t->slot, 1, &isnull)) == value && !isnull;
+}
+
+/*
+ * Goes to the value's first chunk; false if there is none. In order, the slot may have a
+ * later value's instead.
+ */
+static bool
+find_value(PgrToast *t, Oid value)
+{
+	ScanKey		key;
+
+	if (t->ahead && is_of(t, value))
+	{
+		t->misses = 0;
+		return true;
+	}
+	if (t->ahead && ++t->misses > MOST_MISSES)
+		t->in_order = false;
+	key = t->in_order ? &t->from : &t->equal;
+	key->sk_argument = ObjectIdGetDatum(value);
+	index_rescan(t->scan, key, 1, NULL, 0);
+	return next_chunk(t);
+}
+
 /*
  * Reads `size` > 0 bytes of a value from all its chunks; false if they are not what they
- * should be. The index scan is at its end then, so that it and the slot hold no page.
+ * should be. The index scan is at its end then and holds no page, nor does the slot; or in
+ * order they are at what follows.
  */
 static bool
 read_chunks(PgrToast *t, Oid value, char *to, Size size)
@@ -109,19 +167,22 @@ read_chunks(PgrToast *t, Oid value, char *to, Size size)
 	Size		at = 0;
 	int32		seq = 0;
 	bool		good = true;
+	bool		more;
 
 	(void) pgr_toast_snapshot(&t->snapshot);
-	t->key.sk_argument = ObjectIdGetDatum(value);
-	index_rescan(t->scan, &t->key, 1, NULL, 0);
-	while (index_getnext_slot(t->scan, ForwardScanDirection, t->slot))
+	more = find_value(t, value);
+	while (more && (!t->in_order || is_of(t, value)))
 	{
 		Size		n = Min(size - at, TOAST_MAX_CHUNK_SIZE);
 
 		CHECK_FOR_INTERRUPTS();
 		good = good && n > 0 && copy_chunk(t->slot, seq++, to + at, n);
 		at += n;
+		more = next_chunk(t);
 	}
-	ExecClearTuple(t->slot);
+	t->ahead = more;
+	if (!more)
+		ExecClearTuple(t->slot);
 	return good && at == size;
 }
 

@@ -288,6 +288,8 @@ collect(NearestState *s)
 		offer_tuple(s, fcinfo, known ? column : NULL, tuple);
 	}
 	MemoryContextSwitchTo(old);
+	if (s->toast != NULL)
+		pgr_toast_pause(s->toast);
 	ExecClearTuple(s->css.ss.ss_ScanTupleSlot);
 }
 
@@ -331,7 +333,7 @@ begin_node(CustomScanState *node, EState *estate, int eflags)
 		return;
 	if (s->call.column > 0 &&
 		TupleDescAttr(RelationGetDescr(rel), s->call.column - 1)->attlen == -1)
-		s->toast = pgr_toast_begin(rel);
+		s->toast = pgr_toast_begin(rel, true);
 	s->context = AllocSetContextCreate(estate->es_query_cxt, "nearest query",
 									   ALLOCSET_SMALL_SIZES);
 	s->rows = palloc_extended(mul_size(s->k, sizeof(NearestRow)), MCXT_ALLOC_HUGE);

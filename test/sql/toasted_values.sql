@@ -61,6 +61,21 @@ END $$;
 DELETE FROM external WHERE id % 2 = 0;
 UPDATE external SET v = v::text::vector WHERE id % 3 = 0;
 SELECT count(*), bool_and(id % 2 = 1) AS odd FROM (SELECT id FROM external ORDER BY v <-> values_of(3)::vector) x;
+-- exact search: values that do not follow one another, as rows between them went or moved
+RESET enable_seqscan; SET enable_indexscan = off;
+CREATE FUNCTION exact_ids(relation regclass, n int) RETURNS int[] LANGUAGE plpgsql AS $$
+DECLARE ids int[];
+BEGIN
+  EXECUTE format('SELECT array_agg(id) FROM (SELECT id FROM %s WHERE id %% 2 = 1 ORDER BY v <-> values_of(3)::vector LIMIT %s) x', relation, n) INTO ids;
+  RETURN ids;
+END $$;
+SELECT exact_ids('external', 150) = exact_ids('plain', 150) AS same, cardinality(exact_ids('plain', 150)) AS rows;
+VACUUM external;
+UPDATE external SET v = v::text::vector WHERE id % 5 = 0;
+UPDATE external SET v = v::text::vector WHERE id % 7 = 0;
+SELECT exact_ids('external', 150) = exact_ids('plain', 150) AS same;
+DROP FUNCTION exact_ids;
+RESET enable_indexscan; SET enable_seqscan = off;
 -- open while the scan goes on, and no longer
 CREATE VIEW toast_locks AS SELECT count(*) > 0 AS open FROM pg_locks
   WHERE relation = (SELECT reltoastrelid FROM pg_class WHERE relname = 'external') AND pid = pg_backend_pid();
