@@ -176,6 +176,24 @@ pgr_hnsw_has_edge(const PgrHnswMeta *meta, const PgrHnswNode *node, PgrHnswId to
 /* Makes a slot free; nothing may name it any more. */
 extern void pgr_hnsw_node_free(const PgrHnswIndex *ix, PgrHnswId id);
 
+/*
+ * A node's record, copied; its (first) page stays locked in that mode and pinned. copy:
+ * node_size bytes. Raises where the record is damaged.
+ */
+extern void pgr_hnsw_node_copy(const PgrHnswIndex *ix, PgrHnswId id, int lockmode,
+							   PgrHnswNode *copy, Buffer *buffer);
+
+/* A node as somebody met it: numbers are reused, the generation tells. */
+typedef struct PgrHnswRef
+{
+	PgrHnswId	id;
+	uint16		generation;
+} PgrHnswRef;
+
+/* The same, locked exclusively, if it still is that node and not dead; else false, unlocked. */
+extern bool pgr_hnsw_node_copy_live(const PgrHnswIndex *ix, PgrHnswRef ref, PgrHnswNode *copy,
+									Buffer *buffer);
+
 /* A free slot; its page is locked exclusively. Its record has only a generation. */
 extern PgrHnswId pgr_hnsw_node_alloc(const PgrHnswIndex *ix, Buffer *buffer);
 
@@ -184,6 +202,60 @@ extern PgrHnswId pgr_hnsw_node_alloc(const PgrHnswIndex *ix, Buffer *buffer);
  * processes may do so. Build only.
  */
 extern void pgr_hnsw_extend_to(const PgrHnswIndex *ix, BlockNumber block);
+
+/* Appends a formatted page to a fork; its content is the caller's to fill. Build only. */
+extern Buffer pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind,
+								   uint32 used);
+
+/* --- hnsw_tids.c: the rows of a node --- */
+
+/* A walk through the TIDS slots of a node, which were read one after the other. */
+typedef struct PgrHnswChain
+{
+	PgrHnswId	owner;
+	uint16		generation;		/* of the owner, when `more` was read */
+	PgrHnswId	slot;			/* the one that is next, or PGR_HNSW_NO_ID */
+	PgrChain	links;
+} PgrHnswChain;
+
+#define PGR_HNSW_CHAIN(id, generation, more) {id, generation, more, {0}}
+
+/* Goes on to the next slot; raises where a damaged chain leads back. */
+extern void pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next);
+
+/*
+ * The rows in the chain's next TIDS slot that pass: their tids, at most
+ * PGR_HNSW_SLOT_TIDS. filter may be NULL. The chain ends with a slot that is not its
+ * owner's any more.
+ */
+extern uint32 pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain,
+								 const PgrFilter *filter, ItemPointerData *tids);
+
+/* Adds a row to a record that has room for it. */
+static inline void
+pgr_hnsw_add_item(const PgrHnswMeta *meta, PgrHnswNode *node, const char *item)
+{
+	memcpy(PGR_HNSW_ITEM(meta, node, node->ntids), item, PGR_HNSW_ITEM_SIZE(meta));
+	node->ntids++;
+}
+
+/*
+ * Adds a row to a node of equal code; if its value differs from the one the node keeps, that
+ * is given up. False if that failed because the node changed meanwhile: the row then needs a
+ * node of its own. No lock on entry or exit; memory of the current context.
+ */
+extern bool pgr_hnsw_add_tid(const PgrHnswIndex *ix, PgrHnswRef owner, const char *row);
+
+/* Removes rows that the callback says are dead from a slot that is a copy; returns how many. */
+extern uint32 pgr_hnsw_prune_items(const PgrHnswMeta *meta, PgrHnswNode *node,
+								   IndexBulkDeleteCallback callback, void *state);
+
+/*
+ * Closes the chain's next TIDS slot, if it has no rows, and goes on to the one behind it. False
+ * if it has some. Sets closed unless the slot is not the owner's any more: then the chain ends.
+ * Locks the slot's page only.
+ */
+extern bool pgr_hnsw_close_slot(const PgrHnswIndex *ix, PgrHnswChain *chain, bool *closed);
 
 /* --- hnsw_filter.c: the lists of filter values --- */
 
@@ -210,28 +282,6 @@ extern void pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback 
 
 /* estimated number of pages of the lists */
 extern double pgr_hnsw_list_pages(const PgrHnswIndex *ix);
-
-/* A walk through the TIDS slots of a node, which were read one after the other. */
-typedef struct PgrHnswChain
-{
-	PgrHnswId	owner;
-	uint16		generation;		/* of the owner, when `more` was read */
-	PgrHnswId	slot;			/* the one that is next, or PGR_HNSW_NO_ID */
-	PgrChain	links;
-} PgrHnswChain;
-
-#define PGR_HNSW_CHAIN(id, generation, more) {id, generation, more, {0}}
-
-/* Goes on to the next slot; raises where a damaged chain leads back. */
-extern void pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next);
-
-/*
- * The rows in the chain's next TIDS slot that pass: their tids, at most
- * PGR_HNSW_SLOT_TIDS. filter may be NULL. The chain ends with a slot that is not its
- * owner's any more.
- */
-extern uint32 pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain,
-								 const PgrFilter *filter, ItemPointerData *tids);
 
 /* --- hnsw_match.c: what the lists say passes --- */
 
@@ -320,19 +370,6 @@ extern const PgrHnswView *pgr_hnsw_search_point(const PgrHnswSearch *s);
 /* the code of a hit, with keep_codes, relative to the point's own frame */
 extern const int8 *pgr_hnsw_search_code(const PgrHnswSearch *s, uint32 hit, const PgrCode8 **head);
 
-typedef struct PgrHnswHitDistance
-{
-	float		distance;
-	uint32		hit;
-} PgrHnswHitDistance;
-
-/*
- * The hits of a search that keeps codes, nearest first, by their distance from the point as
- * a stored vector; in the current context.
- */
-extern PgrHnswHitDistance *pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s,
-											  uint32 *n);
-
 /* a node that is not to be found (and not followed): an insertion's own */
 extern void pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id);
 
@@ -384,10 +421,14 @@ extern bool pgr_hnsw_place_edge(const PgrHnswMeta *meta, PgrHnswNode *node,
 extern void pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges,
 								 uint32 n);
 
-/* --- hnsw_insert.c --- */
+/* --- hnsw_entry.c: where searches begin --- */
 
-/* Searches new neighbours for a node that has lost many, or all ways to it; vacuum. */
-extern void pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id);
+/*
+ * Locks an entry page, by its number, and returns how many entries it has; they are
+ * PGR_HNSW_ENTRY of the buffer's page, which the caller unlocks and releases.
+ */
+extern uint32 pgr_hnsw_entry_page(const PgrHnswIndex *ix, uint32 page_no, int lockmode,
+								  Buffer *buffer);
 
 /* Makes the entry of a node for a page: an edge from the origin of the page's frame. */
 extern void pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point,
@@ -400,11 +441,20 @@ extern double pgr_hnsw_entry_pages(const PgrHnswMeta *meta, double n);
 extern void pgr_hnsw_offer_entry(PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, double n,
 								 bool always);
 
-/* --- hnsw_flush.c: from the graph in memory to pages --- */
+/*
+ * How many of a page's entries are of nodes that are gone; and puts spare ones, made for the
+ * page's frame and PGR_HNSW_EDGE_SIZE apart, in their places, in one step, and removes the
+ * rest. Returns how many it used. The test is asked under the page's lock and must not
+ * raise, nor lock anything.
+ */
+typedef bool (*PgrHnswIdTest) (PgrHnswId id, void *arg);
 
-/* Appends a formatted page to a fork; its content is the caller's to fill. Build only. */
-extern Buffer pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind,
-								   uint32 used);
+extern uint32 pgr_hnsw_entries_gone(const PgrHnswIndex *ix, uint32 page_no, PgrHnswIdTest gone,
+									void *arg);
+extern uint32 pgr_hnsw_entries_replace(const PgrHnswIndex *ix, uint32 page_no, PgrHnswIdTest gone,
+									   void *arg, const char *spares, uint32 nspares);
+
+/* --- hnsw_flush.c: from the graph in memory to pages --- */
 
 /*
  * Writes metapage, entry pages, centre, and lists if meta says that there are any,

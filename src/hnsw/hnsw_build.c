@@ -46,9 +46,6 @@
 #define LEAST_CAPACITY 1000
 #define LEFT_FREE (16 * 1024 * 1024)
 
-static PgrGraph *shared_graph(PgrHnswBuildShared *shared);
-static void start_build(PgrHnswBuild *b, Relation index);
-
 /* ----------
  * Centre
  * ----------
@@ -159,12 +156,6 @@ find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
  * ----------
  */
 
-void
-pgr_hnsw_report_phase(PgrHnswPhase phase)
-{
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
-}
-
 /* rows of the heap, from its size if it was never analysed */
 static double
 estimate_rows(Relation heap)
@@ -272,22 +263,6 @@ make_graph(PgrHnswBuild *b, double rows)
 	return g;
 }
 
-static PgrGraphScratch *
-make_scratch(const PgrGraph *g)
-{
-	return pgr_graph_scratch_init(g, MemoryContextAllocHuge(CurrentMemoryContext,
-															pgr_graph_scratch_size(g)));
-}
-
-void
-pgr_hnsw_build_write(PgrHnswBuild *b)
-{
-	pgr_hnsw_report_phase(PGR_HNSW_PHASE_WRITE);
-	pgr_hnsw_flush_begin(b->ix, b->graph, &b->written, b->shared->reported);
-	pgr_hnsw_build_run(b, PGR_HNSW_TASK_WRITE);
-	pgr_hnsw_flush_end(b->ix, b->graph, &b->written, b->shared->reported);
-}
-
 /* The graph, once it has all rows, goes to pages. */
 static void
 write_graph(PgrHnswBuild *b)
@@ -321,155 +296,9 @@ finish_build(PgrHnswBuild *b)
 }
 
 /* ----------
- * Rows
- * ----------
- */
-
-bool
-pgr_hnsw_build_insert(PgrHnswBuild *b, const PgrCode8 *head, uint32 number)
-{
-	uint32		id = pgr_graph_reserve(b->graph);
-	PgrGraphNode *node;
-
-	if (id == PGR_GRAPH_NONE)
-		return false;
-	node = pgr_graph_node(b->graph, id);
-	node->head = *head;
-	node->number = number;
-	memcpy(pgr_graph_code(b->graph, node), b->code, b->ix->meta.padded);
-	memcpy(pgr_graph_extra(b->graph, node), b->row, PGR_HNSW_ROW_SIZE(&b->ix->meta));
-	pgr_graph_insert(b->graph, b->scratch, id);
-	return true;
-}
-
-/* Adds the row at hand. */
-static void
-add_code(PgrHnswBuild *b, PgrCode8 *head)
-{
-	if (!b->shared->spooling && pgr_hnsw_build_insert(b, head, 0))
-		return;
-	b->shared->spooling = true;
-	pgr_hnsw_spool_row(b, head);
-}
-
-static void
-build_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
-{
-	PgrHnswBuild *b = arg;
-	PgrHnswPoint point;
-	PgrCode8	head;
-	struct varlena *value;
-	MemoryContext old;
-
-	if (isnull[0])
-		return;
-	old = MemoryContextSwitchTo(b->row_context);
-	value = (struct varlena *) PG_DETOAST_DATUM(values[0]);
-	if (pgr_hnsw_point_row(b->ix, value, &point))
-	{
-		head = point.views[0]->head;
-		memcpy(b->code, point.views[0]->code, b->ix->meta.padded);
-		pgr_hnsw_make_row(b->ix, tid, value, values, isnull, b->row);
-		add_code(b, &head);
-		b->rows++;
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-									 b->parallel != NULL && !b->shared->spooling
-									 ? pgr_graph_count(b->graph) : (int64) b->rows);
-	}
-	MemoryContextSwitchTo(old);
-	MemoryContextReset(b->row_context);
-}
-
-/* ----------
  * Parallel
  * ----------
  */
-
-static Size
-graph_offset(const PgrHnswMeta *meta)
-{
-	return TYPEALIGN(64, sizeof(PgrHnswBuildShared) + meta->dim * sizeof(float));
-}
-
-static PgrGraph *
-shared_graph(PgrHnswBuildShared *shared)
-{
-	return (PgrGraph *) ((char *) shared + graph_offset(&shared->meta));
-}
-
-/* A participant's part of the task at hand. */
-static void
-do_task(int task, void *arg)
-{
-	PgrHnswBuild *b = arg;
-
-	switch (task)
-	{
-		case PGR_HNSW_TASK_SCAN:
-			b->heap_tuples = table_index_build_scan(b->heap, b->ix->rel, b->info, true, true,
-													build_row, b,
-													b->parallel ? b->parallel->scan : NULL);
-			pgr_hnsw_spool_finish(b);
-			break;
-		case PGR_HNSW_TASK_PART:
-			pgr_hnsw_insert_part(b);
-			break;
-		case PGR_HNSW_TASK_WRITE:
-			pgr_hnsw_flush_nodes(b->ix, b->graph, &b->shared->tasks.taken, b->shared->reported);
-			break;
-	}
-}
-
-void
-pgr_hnsw_build_run(PgrHnswBuild *b, int task)
-{
-	pgr_tasks_run(&b->shared->tasks, task, do_task, b);
-}
-
-/* A participant's state: its own scratch memory, the common graph. */
-static void
-join_build(PgrHnswBuild *b, PgrParallelBuild *parallel)
-{
-	b->parallel = parallel;
-	b->heap = parallel->heap;
-	b->info = parallel->info;
-	b->shared = parallel->area;
-	b->graph = shared_graph(b->shared);
-	b->scratch = make_scratch(b->graph);
-}
-
-PGDLLEXPORT void pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc);
-
-/* Entry of a parallel worker. */
-void
-pgr_hnsw_build_worker(dsm_segment *seg, shm_toc *toc)
-{
-	PgrParallelBuild parallel;
-	PgrHnswBuildShared *shared;
-	PgrHnswBuild b = {0};
-
-	pgr_parallel_attach(&parallel, seg, toc);
-	shared = parallel.area;
-	start_build(&b, parallel.index);
-	b.ix->meta = shared->meta;
-	b.ix->frames = shared->centre;
-	join_build(&b, &parallel);
-	if (!pgr_tasks_join(&shared->tasks))
-		table_endscan(parallel.scan);	/* the others have read it all */
-	pgr_tasks_work(&shared->tasks, do_task, &b);
-	pgr_tasks_leave(&shared->tasks);
-	pgr_parallel_detach(&parallel, b.heap_tuples, b.rows);
-}
-
-static void
-init_shared(PgrHnswBuildShared *shared, const PgrHnswIndex *ix, bool alone)
-{
-	memset(shared, 0, sizeof(PgrHnswBuildShared));
-	shared->meta = ix->meta;
-	if (ix->meta.nframes > 0)
-		memcpy(shared->centre, ix->frames, PGR_HNSW_FRAMES_SIZE(&ix->meta));
-	pgr_tasks_init(&shared->tasks, alone);
-}
 
 /* The whole build by several processes; false if there are none to be had. */
 static bool
@@ -481,21 +310,21 @@ build_in_parallel(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *inf
 	double		rows = estimate_rows(heap);
 	bool		spool;
 	uint32		capacity = graph_capacity(b->ix, rows, rows * 1.2 + 10000, workers + 1, &spool);
-	Size		size = add_size(graph_offset(meta),
+	Size		size = add_size(pgr_hnsw_build_graph_offset(meta),
 								pgr_graph_size(meta->padded, meta->degree,
 											   PGR_HNSW_ROW_SIZE(meta), capacity));
 
 	if (workers + 1 > PGR_HNSW_MAX_PARTICIPANTS ||
 		!pgr_parallel_begin(&parallel, heap, index, info, workers, "pgr_hnsw_build_worker", size))
 		return false;
-	init_shared(parallel.area, b->ix, false);
-	pgr_graph_init(shared_graph(parallel.area), meta->padded, meta->degree,
+	pgr_hnsw_build_init_shared(parallel.area, b->ix, false);
+	pgr_graph_init(pgr_hnsw_build_shared_graph(parallel.area), meta->padded, meta->degree,
 				   PGR_HNSW_ROW_SIZE(meta), meta->graph.ef_construction, meta->max_aux, capacity);
-	join_build(b, &parallel);
+	pgr_hnsw_build_join(b, &parallel);
 	b->shared->spooling = spool;
 	pgr_tasks_lead(&b->shared->tasks);
 	pgr_parallel_launch(&parallel);
-	pgr_tasks_first(&b->shared->tasks, do_task, b);
+	pgr_tasks_first(&b->shared->tasks, pgr_hnsw_build_do, b);
 	result->heap_tuples = b->heap_tuples;
 	result->index_tuples = b->rows;
 	finish_build(b);
@@ -509,13 +338,13 @@ static void
 build_alone(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *info,
 			IndexBuildResult *result)
 {
-	b->shared = palloc(graph_offset(&b->ix->meta));
-	init_shared(b->shared, b->ix, true);
+	b->shared = palloc(pgr_hnsw_build_graph_offset(&b->ix->meta));
+	pgr_hnsw_build_init_shared(b->shared, b->ix, true);
 	b->graph = make_graph(b, estimate_rows(heap));
-	b->scratch = make_scratch(b->graph);
+	b->scratch = pgr_hnsw_build_scratch(b->graph);
 	b->heap = heap;
 	b->info = info;
-	pgr_tasks_first(&b->shared->tasks, do_task, b);
+	pgr_tasks_first(&b->shared->tasks, pgr_hnsw_build_do, b);
 	result->heap_tuples = b->heap_tuples;
 	result->index_tuples = b->rows;
 	finish_build(b);
@@ -525,16 +354,6 @@ build_alone(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *info,
  * Entry points
  * ----------
  */
-
-static void
-start_build(PgrHnswBuild *b, Relation index)
-{
-	b->context = CurrentMemoryContext;
-	b->ix = pgr_hnsw_new(index);
-	b->code = palloc(b->ix->meta.padded);
-	b->row = palloc(PGR_HNSW_ROW_SIZE(&b->ix->meta));
-	b->row_context = AllocSetContextCreate(b->context, "hnsw build row", ALLOCSET_DEFAULT_SIZES);
-}
 
 IndexBuildResult *
 pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info)
@@ -546,7 +365,7 @@ pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 	PgrHnswBuild b = {0};
 	int			workers = pgr_build_workers(heap, index, info);
 
-	start_build(&b, index);
+	pgr_hnsw_build_start(&b, index);
 	pgr_hnsw_report_phase(PGR_HNSW_PHASE_SAMPLE);
 	find_centre(heap, index, info, b.ix);
 	pgr_hnsw_write_head(b.ix, MAIN_FORKNUM, estimate_rows(heap));

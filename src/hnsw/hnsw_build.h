@@ -1,6 +1,7 @@
 /*
  * hnsw_build.h
- *		State of CREATE INDEX, for hnsw_build.c and hnsw_part.c.
+ *		State of CREATE INDEX, for hnsw_build.c, hnsw_task.c, hnsw_spool.c and
+ *		hnsw_part.c.
  */
 #ifndef PGR_HNSW_BUILD_H
 #define PGR_HNSW_BUILD_H
@@ -8,6 +9,7 @@
 #include "postgres.h"
 
 #include "am/am_parallel.h"
+#include "am/spool.h"
 #include "am/task.h"
 #include "hnsw/hnsw.h"
 #include "storage/buffile.h"
@@ -73,7 +75,32 @@ typedef enum PgrHnswPhase
 	PGR_HNSW_PHASE_LINK
 } PgrHnswPhase;
 
-/* --- hnsw_build.c --- */
+/* A row in a file; what goes into the index and its code follow. */
+typedef struct PgrHnswSpoolRow
+{
+	PgrCode8	head;
+	uint32		number;			/* in a part's file */
+} PgrHnswSpoolRow;
+
+/* --- hnsw_task.c --- */
+
+/* A participant's state, in the current context, for an index that is about to be built. */
+extern void pgr_hnsw_build_start(PgrHnswBuild *b, Relation index);
+
+/* Makes it one of a parallel build: own scratch memory, the common graph. */
+extern void pgr_hnsw_build_join(PgrHnswBuild *b, PgrParallelBuild *parallel);
+
+/* The area that all share: where the graph is in it, and its state at the beginning. */
+extern Size pgr_hnsw_build_graph_offset(const PgrHnswMeta *meta);
+extern PgrGraph *pgr_hnsw_build_shared_graph(PgrHnswBuildShared *shared);
+extern void pgr_hnsw_build_init_shared(PgrHnswBuildShared *shared, const PgrHnswIndex *ix,
+									   bool alone);
+
+/* a participant's scratch memory, in the current context */
+extern PgrGraphScratch *pgr_hnsw_build_scratch(const PgrGraph *g);
+
+/* A participant's part of a task; the build is the argument (PgrTaskFn). */
+extern void pgr_hnsw_build_do(int task, void *arg);
 
 extern void pgr_hnsw_report_phase(PgrHnswPhase phase);
 
@@ -83,13 +110,7 @@ extern void pgr_hnsw_build_run(PgrHnswBuild *b, int task);
 /* Writes the graph to pages, with all participants. */
 extern void pgr_hnsw_build_write(PgrHnswBuild *b);
 
-/*
- * Puts the row at hand into the graph under a number of the caller's; false if
- * it is full.
- */
-extern bool pgr_hnsw_build_insert(PgrHnswBuild *b, const PgrCode8 *head, uint32 number);
-
-/* --- hnsw_part.c: more rows than memory holds --- */
+/* --- hnsw_spool.c: rows in files --- */
 
 /* Writes the row at hand to this participant's file. */
 extern void pgr_hnsw_spool_row(PgrHnswBuild *b, const PgrCode8 *head);
@@ -97,10 +118,30 @@ extern void pgr_hnsw_spool_row(PgrHnswBuild *b, const PgrCode8 *head);
 /* Makes the file readable for the leader; at the end of a participant's scan. */
 extern void pgr_hnsw_spool_finish(PgrHnswBuild *b);
 
-/* Leader, or alone: divides the rows, then builds and writes part after part. */
-extern void pgr_hnsw_build_parts(PgrHnswBuild *b);
+/*
+ * Calls a function for all rows of the graph and of the participants' files, numbered, in the
+ * same order each time; the row at hand is in b->row and b->code.
+ */
+typedef void (*PgrHnswRowFn) (PgrHnswBuild *b, const PgrHnswSpoolRow *row, void *arg);
+
+extern void pgr_hnsw_each_row(PgrHnswBuild *b, PgrHnswRowFn fn, void *arg);
+
+/* The files of parts of the rows, by number; and the row at hand into a file. */
+extern PgrSpool pgr_hnsw_parts_spool(const PgrHnswBuild *b);
+extern void pgr_hnsw_spool_write(const PgrHnswBuild *b, BufFile *file, const PgrHnswSpoolRow *row);
+
+/*
+ * Puts the row at hand into the graph under a number of the caller's; false if
+ * it is full.
+ */
+extern bool pgr_hnsw_build_insert(PgrHnswBuild *b, const PgrCode8 *head, uint32 number);
 
 /* Inserts rows of the part at hand, with the others, until all are taken. */
 extern void pgr_hnsw_insert_part(PgrHnswBuild *b);
+
+/* --- hnsw_part.c: more rows than memory holds --- */
+
+/* Leader, or alone: divides the rows, then builds and writes part after part. */
+extern void pgr_hnsw_build_parts(PgrHnswBuild *b);
 
 #endif							/* PGR_HNSW_BUILD_H */

@@ -125,13 +125,10 @@ pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges, ui
 	Size		size = PGR_HNSW_EDGE_SIZE(meta);
 	PgrHnswNode *node = palloc(meta->node_size);
 	char	   *all = palloc((meta->degree + n) * size);
-	const PgrHnswNode *stored;
 	Buffer		buffer;
 	uint32		nall;
 
-	stored = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_EXCLUSIVE, (char *) node, &buffer);
-	if (stored != node)
-		memcpy(node, stored, meta->node_size);
+	pgr_hnsw_node_copy(ix, id, BUFFER_LOCK_EXCLUSIVE, node, &buffer);
 	nall = node->nedges;
 	memcpy(all, PGR_HNSW_EDGES(meta, node), nall * size);
 	for (uint32 i = 0; i < n; i++)

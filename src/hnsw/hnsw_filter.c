@@ -187,47 +187,6 @@ pgr_hnsw_list_pages(const PgrHnswIndex *ix)
 			   ix->meta.lists);
 }
 
-void
-pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next)
-{
-	if (next != PGR_HNSW_NO_ID && pgr_chain_cycles(&chain->links, next))
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has a cycle in the rows of node %u at block %u",
-						RelationGetRelationName(ix->rel),
-						PGR_HNSW_SLOT(&ix->meta, chain->owner),
-						PGR_HNSW_BLOCK(&ix->meta, chain->owner)),
-				 errhint("Please REINDEX it.")));
-	chain->slot = next;
-}
-
-uint32
-pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain, const PgrFilter *filter,
-				   ItemPointerData *tids)
-{
-	const PgrHnswMeta *meta = &ix->meta;
-	Buffer		buffer = pgr_page_read(ix->rel, PGR_HNSW_BLOCK(meta, chain->slot),
-									   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_SHARE);
-	const PgrHnswNode *node = pgr_hnsw_slot(ix, BufferGetPage(buffer), chain->slot);
-	PgrHnswId	next = PGR_HNSW_NO_ID;
-	uint32		n = 0;
-
-	if (pgr_hnsw_is_tids_of(node, chain->owner, chain->generation))
-	{
-		for (uint32 i = 0; i < Min(node->ntids, PGR_HNSW_SLOT_TIDS(meta)); i++)
-		{
-			const char *item = PGR_HNSW_ITEM(meta, node, i);
-
-			if (filter == NULL || pgr_filter_match(filter, PGR_HNSW_ITEM_FILTER(item)))
-				tids[n++] = *PGR_HNSW_ITEM_TID(item);
-		}
-		next = node->more;
-	}
-	UnlockReleaseBuffer(buffer);
-	pgr_hnsw_chain_step(ix, chain, next);
-	return n;
-}
-
 /* ----------
  * Vacuum
  * ----------

@@ -18,19 +18,6 @@
 /* nodes that a participant takes at once: some more pages than pay for extending by them */
 #define TAKE_NODES 256
 
-Buffer
-pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, uint32 used)
-{
-	Buffer		buffer = pgr_page_extend(ix->rel, fork);
-	Page		page = BufferGetPage(buffer);
-
-	pgr_page_init(page, kind, 0);
-	memset(PgrPageGetData(page), 0, used);
-	pgr_page_set_used(page, used);
-	MarkBufferDirty(buffer);
-	return buffer;
-}
-
 /* The pages of the frames' floats, a chain; at least one. */
 static void
 write_frames(const PgrHnswIndex *ix, ForkNumber fork)
@@ -202,15 +189,6 @@ put_record(Writer *w, PgrHnswId id)
 	}
 }
 
-/* Adds a graph node's row to a record. */
-static void
-put_item(const PgrHnswMeta *meta, const PgrGraph *g, const PgrGraphNode *node, PgrHnswNode *record)
-{
-	memcpy(PGR_HNSW_ITEM(meta, record, record->ntids), pgr_graph_extra(g, node),
-		   PGR_HNSW_ITEM_SIZE(meta));
-	record->ntids++;
-}
-
 /* The value of a chain's new rows goes into a record, if all have the same. */
 static void
 put_value(const Writer *w, uint32 first)
@@ -259,7 +237,8 @@ fill_tids(const Writer *w, uint32 *rest, uint32 most)
 {
 	for (; *rest != PGR_GRAPH_NONE && w->record->ntids < most;
 		 *rest = next_new(w->g, pgr_graph_node(w->g, *rest)->next_equal))
-		put_item(&w->ix->meta, w->g, pgr_graph_node(w->g, *rest), w->record);
+		pgr_hnsw_add_item(&w->ix->meta, w->record,
+						  pgr_graph_extra(w->g, pgr_graph_node(w->g, *rest)));
 }
 
 /* Begins the record of a slot that nslots TIDS slots follow; generations are all 0. */

@@ -133,6 +133,32 @@ pgr_hnsw_node_read(const PgrHnswIndex *ix, PgrHnswId id, int lockmode, char *scr
 }
 
 void
+pgr_hnsw_node_copy(const PgrHnswIndex *ix, PgrHnswId id, int lockmode, PgrHnswNode *copy,
+				   Buffer *buffer)
+{
+	const PgrHnswNode *node = pgr_hnsw_node_read(ix, id, lockmode, (char *) copy, buffer);
+
+	if (node != copy)
+		memcpy(copy, node, ix->meta.node_size);
+}
+
+bool
+pgr_hnsw_node_copy_live(const PgrHnswIndex *ix, PgrHnswRef ref, PgrHnswNode *copy, Buffer *buffer)
+{
+	const PgrHnswNode *node = pgr_hnsw_node_read(ix, ref.id, BUFFER_LOCK_EXCLUSIVE,
+												 (char *) copy, buffer);
+
+	if (node->flags != PGR_HNSW_USED || node->generation != ref.generation)
+	{
+		UnlockReleaseBuffer(*buffer);
+		return false;
+	}
+	if (node != copy)
+		memcpy(copy, node, ix->meta.node_size);
+	return true;
+}
+
+void
 pgr_hnsw_make_edge(const PgrHnswMeta *meta, const PgrCode8 *from, const int8 *from_code,
 				   PgrHnswId id, const PgrCode8 *to, const int8 *to_code, PgrHnswEdge *edge)
 {
@@ -264,6 +290,19 @@ init_node_page(const PgrHnswIndex *ix, Page page, PgrPageKind kind, BlockNumber 
 	memset(PgrPageGetData(page), 0, PGR_PAGE_CAPACITY);
 	pgr_page_set_used(page, page_used(&ix->meta));
 	PgrPageGetOpaque(page)->next = next;
+}
+
+Buffer
+pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, uint32 used)
+{
+	Buffer		buffer = pgr_page_extend(ix->rel, fork);
+	Page		page = BufferGetPage(buffer);
+
+	pgr_page_init(page, kind, 0);
+	memset(PgrPageGetData(page), 0, used);
+	pgr_page_set_used(page, used);
+	MarkBufferDirty(buffer);
+	return buffer;
 }
 
 /* New pages for all parts but the first; the block of the first of them. */

@@ -16,7 +16,6 @@
 #include <float.h>
 #include <math.h>
 
-#include "am/spool.h"
 #include "am/train.h"
 #include "commands/progress.h"
 #include "hnsw/hnsw_build.h"
@@ -43,18 +42,8 @@ static const struct
 #define SAMPLE_PER_PART 64
 #define ROUNDS 8
 
-/* rows that a participant takes from a part at once */
-#define TAKE_ROWS 64
-
 /* each has an open file with a buffer */
 #define MAX_PARTS 4096
-
-/* A row in a file; what goes into the index and its code follow. */
-typedef struct SpoolRow
-{
-	PgrCode8	head;
-	uint32		number;			/* in a part's file */
-} SpoolRow;
 
 /* The parts' centres and how full they are. */
 typedef struct Division
@@ -73,71 +62,6 @@ typedef struct Division
 	uint64	   *rows;			/* all it has */
 } Division;
 
-/* ----------
- * Files
- * ----------
- */
-
-/* The files of rows, by participant, and of parts. */
-static PgrSpool
-rows_spool(const PgrHnswBuild *b)
-{
-	return (PgrSpool) {b->parallel == NULL ? NULL : b->parallel->files, "hnsw.rows", b->context};
-}
-
-static PgrSpool
-parts_spool(const PgrHnswBuild *b)
-{
-	return (PgrSpool) {b->parallel == NULL ? NULL : b->parallel->files, "hnsw.part", b->context};
-}
-
-/* The row at hand: b->row, b->code. */
-static void
-write_row(const PgrHnswBuild *b, BufFile *file, const SpoolRow *row)
-{
-	BufFileWrite(file, unconstify(SpoolRow *, row), sizeof(SpoolRow));
-	BufFileWrite(file, b->row, PGR_HNSW_ROW_SIZE(&b->ix->meta));
-	BufFileWrite(file, b->code, b->ix->meta.padded);
-}
-
-static void
-read_row(PgrHnswBuild *b, BufFile *file, SpoolRow *row)
-{
-	pgr_buffile_read(file, row, sizeof(SpoolRow));
-	pgr_buffile_read(file, b->row, PGR_HNSW_ROW_SIZE(&b->ix->meta));
-	pgr_buffile_read(file, b->code, b->ix->meta.padded);
-}
-
-void
-pgr_hnsw_spool_row(PgrHnswBuild *b, const PgrCode8 *head)
-{
-	SpoolRow	row = {*head, 0};
-	int			participant = b->parallel == NULL ? 0 : b->parallel->participant;
-	PgrSpool	spool = rows_spool(b);
-
-	if (b->spool == NULL)
-		b->spool = pgr_spool_create(&spool, participant);
-	write_row(b, b->spool, &row);
-	b->shared->spooled[participant]++;
-}
-
-void
-pgr_hnsw_spool_finish(PgrHnswBuild *b)
-{
-	PgrSpool	spool = rows_spool(b);
-
-	if (b->spool != NULL)
-		b->spool = pgr_spool_finish(&spool, b->spool);
-}
-
-/* ----------
- * Rows before they are divided
- * ----------
- */
-
-/* The row at hand is in b->row and b->code. */
-typedef void (*RowFn) (PgrHnswBuild *b, const SpoolRow *row, void *arg);
-
 static uint64
 count_rows(const PgrHnswBuild *b)
 {
@@ -146,52 +70,6 @@ count_rows(const PgrHnswBuild *b)
 	for (int p = 0; p < PGR_HNSW_MAX_PARTICIPANTS; p++)
 		n += b->shared->spooled[p];
 	return n;
-}
-
-/* Rows that had been inserted before the graph was found to be too small. */
-static uint32
-each_graph_row(PgrHnswBuild *b, RowFn fn, void *arg)
-{
-	uint32		n = pgr_graph_count(b->graph);
-
-	for (uint32 i = 0; i < n; i++)
-	{
-		const PgrGraphNode *node = pgr_graph_node(b->graph, i);
-		SpoolRow	row = {node->head, i};
-
-		CHECK_FOR_INTERRUPTS();
-		memcpy(b->row, pgr_graph_extra(b->graph, node), PGR_HNSW_ROW_SIZE(&b->ix->meta));
-		memcpy(b->code, pgr_graph_code(b->graph, node), b->ix->meta.padded);
-		fn(b, &row, arg);
-	}
-	return n;
-}
-
-/* Calls fn for all rows, numbered, in the same order each time. */
-static void
-each_row(PgrHnswBuild *b, RowFn fn, void *arg)
-{
-	uint32		number = each_graph_row(b, fn, arg);
-	PgrSpool	spool = rows_spool(b);
-
-	for (int p = 0; p < PGR_HNSW_MAX_PARTICIPANTS; p++)
-	{
-		BufFile    *file;
-
-		if (b->shared->spooled[p] == 0)
-			continue;
-		file = pgr_spool_open(&spool, b->spool, p);
-		for (uint64 i = 0; i < b->shared->spooled[p]; i++)
-		{
-			SpoolRow	row;
-
-			CHECK_FOR_INTERRUPTS();
-			read_row(b, file, &row);
-			row.number = number++;
-			fn(b, &row, arg);
-		}
-		pgr_spool_close(&spool, file);
-	}
 }
 
 /* ----------
@@ -210,7 +88,7 @@ typedef struct Sample
 } Sample;
 
 static void
-add_to_sample(PgrHnswBuild *b, const SpoolRow *row, void *arg)
+add_to_sample(PgrHnswBuild *b, const PgrHnswSpoolRow *row, void *arg)
 {
 	Sample	   *s = arg;
 
@@ -327,7 +205,7 @@ find_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
 	s.step = (uint32) (nrows / s.size);
 	s.heads = palloc_extended(s.size * sizeof(PgrCode8), MCXT_ALLOC_HUGE);
 	s.codes = palloc_extended((Size) s.size * d->dim, MCXT_ALLOC_HUGE);
-	each_row(b, add_to_sample, &s);
+	pgr_hnsw_each_row(b, add_to_sample, &s);
 	find_centres(d, &s);
 	find_border(d, &s);
 	d->largest = 0;
@@ -361,14 +239,14 @@ nearest_part(const Division *d, uint32 other)
 }
 
 static void
-put_in_part(PgrHnswBuild *b, Division *d, uint32 part, const SpoolRow *row)
+put_in_part(PgrHnswBuild *b, Division *d, uint32 part, const PgrHnswSpoolRow *row)
 {
-	write_row(b, b->parts[part], row);
+	pgr_hnsw_spool_write(b, b->parts[part], row);
 	d->rows[part]++;
 }
 
 static void
-assign_row(PgrHnswBuild *b, const SpoolRow *row, void *arg)
+assign_row(PgrHnswBuild *b, const PgrHnswSpoolRow *row, void *arg)
 {
 	Division   *d = arg;
 	uint32		first;
@@ -390,7 +268,7 @@ assign_row(PgrHnswBuild *b, const SpoolRow *row, void *arg)
 }
 
 static void
-add_to_list_sample(PgrHnswBuild *b, const SpoolRow *row, void *arg)
+add_to_list_sample(PgrHnswBuild *b, const PgrHnswSpoolRow *row, void *arg)
 {
 	pgr_hnsw_list_sample_row(b->ix, arg, row->number, &row->head, b->code);
 }
@@ -402,7 +280,7 @@ make_lists(PgrHnswBuild *b, uint64 nrows)
 	PgrHnswListSample *sample = pgr_hnsw_list_sample(b->ix, nrows);
 
 	if (sample != NULL)
-		each_row(b, add_to_list_sample, sample);
+		pgr_hnsw_each_row(b, add_to_list_sample, sample);
 	pgr_hnsw_create_lists(b->ix, sample);
 }
 
@@ -462,7 +340,7 @@ divide_rows(PgrHnswBuild *b)
 {
 	uint64		nrows = count_rows(b);
 	Division	d = {0};
-	PgrSpool	spool = parts_spool(b);
+	PgrSpool	spool = pgr_hnsw_parts_spool(b);
 
 	if (nrows >= PGR_HNSW_NO_ID)
 		ereport(ERROR,
@@ -474,7 +352,7 @@ divide_rows(PgrHnswBuild *b)
 	for (uint32 k = 0; k < d.n; k++)
 		b->parts[k] = pgr_spool_create(&spool, k);
 	make_lists(b, nrows);
-	each_row(b, assign_row, &d);
+	pgr_hnsw_each_row(b, assign_row, &d);
 	if (b->spool != NULL)
 		BufFileClose(b->spool);
 	b->spool = NULL;
@@ -493,34 +371,6 @@ divide_rows(PgrHnswBuild *b)
  * Parts
  * ----------
  */
-
-void
-pgr_hnsw_insert_part(PgrHnswBuild *b)
-{
-	PgrHnswBuildShared *shared = b->shared;
-	PgrSpool	spool = parts_spool(b);
-	BufFile    *file;
-	Size		size = sizeof(SpoolRow) + PGR_HNSW_ROW_SIZE(&b->ix->meta) + b->ix->meta.padded;
-	uint64		from;
-
-	file = pgr_spool_open(&spool, b->parts == NULL ? NULL : b->parts[shared->part], shared->part);
-	while ((from = pg_atomic_fetch_add_u64(&shared->tasks.taken, TAKE_ROWS)) < shared->part_rows)
-	{
-		pgr_spool_seek(file, from, size);
-		for (uint64 i = from; i < Min(from + TAKE_ROWS, shared->part_rows); i++)
-		{
-			SpoolRow	row;
-
-			CHECK_FOR_INTERRUPTS();
-			read_row(b, file, &row);
-			if (!pgr_hnsw_build_insert(b, &row.head, row.number))
-				elog(ERROR, "a part has more rows than its graph has room for");
-		}
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-									 (int64) (shared->reported + from));
-	}
-	BufFileClose(file);
-}
 
 static void
 report_full(const PgrHnswBuild *b)

@@ -18,7 +18,7 @@
 #include <math.h>
 
 #include "commands/progress.h"
-#include "hnsw/hnsw.h"
+#include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -113,12 +113,11 @@ reach_entries(Reach *r)
 
 	for (uint32 p = 0; p < meta->entry_pages; p++)
 	{
-		Buffer		buffer = pgr_page_read(r->ix->rel, meta->entry_block[p], PGR_PAGE_HNSW_ENTRY,
-										   BUFFER_LOCK_SHARE);
-		Page		page = BufferGetPage(buffer);
+		Buffer		buffer;
+		uint32		n = pgr_hnsw_entry_page(r->ix, p, BUFFER_LOCK_SHARE, &buffer);
 
-		for (uint32 i = 0; i < ((PgrHnswEntryHead *) PgrPageGetData(page))->count; i++)
-			reach(r, PGR_HNSW_ENTRY(meta, page, i)->id);
+		for (uint32 i = 0; i < n; i++)
+			reach(r, PGR_HNSW_ENTRY(meta, BufferGetPage(buffer), i)->id);
 		UnlockReleaseBuffer(buffer);
 	}
 }
@@ -136,16 +135,14 @@ typedef struct Surroundings
 	PgrHnswNode **ends;			/* of its edges, copies */
 } Surroundings;
 
-/* A copy of a node's record, palloc'd. */
+/* A copy of a node's record, palloc'd; its page is not locked any more. */
 static PgrHnswNode *
 copy_node(const PgrHnswIndex *ix, PgrHnswId id)
 {
 	PgrHnswNode *copy = palloc(ix->meta.node_size);
 	Buffer		buffer;
-	const PgrHnswNode *node = pgr_hnsw_node_read(ix, id, BUFFER_LOCK_SHARE, (char *) copy, &buffer);
 
-	if (node != copy)
-		memcpy(copy, node, ix->meta.node_size);
+	pgr_hnsw_node_copy(ix, id, BUFFER_LOCK_SHARE, copy, &buffer);
 	UnlockReleaseBuffer(buffer);
 	return copy;
 }
@@ -248,7 +245,7 @@ longest_edge(const PgrHnswMeta *meta, const PgrHnswNode *node)
  * The node takes the place of the neighbour nearest to it, and leads there itself.
  */
 static void
-put_between(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, PgrHnswNode *node)
+rescue_between(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, PgrHnswNode *node)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	uint32		at = 0;
@@ -270,7 +267,7 @@ put_between(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, PgrHnsw
 
 /* Adds an edge where there is room, or one that is not needed makes it. */
 static bool
-add_edge(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, const PgrHnswNode *node)
+rescue_edge(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, const PgrHnswNode *node)
 {
 	const PgrHnswMeta *meta = &ix->meta;
 	uint32		at = s->node->nedges < meta->degree ? s->node->nedges : needless_edge(meta, s);
@@ -311,10 +308,10 @@ link_node(PgrHnswIndex *ix, PgrHnswId id)
 	for (uint32 i = 0; i < Min(n, TRIES); i++)
 	{
 		look_around(ix, hits[near[i].hit].id, &s[i]);
-		if (add_edge(ix, &s[i], id, node))
+		if (rescue_edge(ix, &s[i], id, node))
 			return;
 	}
-	put_between(ix, &s[0], id, node);
+	rescue_between(ix, &s[0], id, node);
 }
 
 /* The nodes of a page that no way leads to; returns their number. */

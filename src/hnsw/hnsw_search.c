@@ -440,11 +440,8 @@ score_entries(PgrHnswSearch *s, bool all)
 			continue;
 		view = pgr_hnsw_view(s->point, meta->entry_frame[p]);
 		pgr_hnsw_reserve(s->context, &s->later, PGR_HNSW_ENTRIES_PER_PAGE(meta));
-		buffer = pgr_page_read(s->ix->rel, meta->entry_block[p], PGR_PAGE_HNSW_ENTRY,
-							   BUFFER_LOCK_SHARE);
+		n = pgr_hnsw_entry_page(s->ix, p, BUFFER_LOCK_SHARE, &buffer);
 		page = BufferGetPage(buffer);
-		n = ((PgrHnswEntryHead *) PgrPageGetData(page))->count;
-		n = Min(n, PGR_HNSW_ENTRIES_PER_PAGE(meta));
 		if (n > 0)
 			pgr_edge_estimate(&view->query, view->head.norm2, PGR_HNSW_ENTRY(meta, page, 0),
 							  PGR_HNSW_EDGE_SIZE(meta), offsetof(PgrHnswEdge, factors),

@@ -15,8 +15,8 @@
 #include "access/genam.h"
 #include "base/compat.h"
 #include "commands/vacuum.h"
-#include "hnsw/hnsw.h"
 #include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"
@@ -102,45 +102,22 @@ set_dead(Vacuum *v, PgrHnswId id)
  * ----------
  */
 
-/* Removes dead rows' tids of one slot; returns how many there are left. */
-static uint32
-prune_tids(Vacuum *v, PgrHnswNode *node, bool *changed)
-{
-	const PgrHnswMeta *meta = &v->ix->meta;
-	uint32		kept = 0;
-
-	for (uint32 i = 0; i < node->ntids; i++)
-	{
-		char	   *item = PGR_HNSW_ITEM(meta, node, i);
-
-		if (v->callback(PGR_HNSW_ITEM_TID(item), v->callback_state))
-		{
-			v->stats->tuples_removed++;
-			continue;
-		}
-		memmove(PGR_HNSW_ITEM(meta, node, kept), item, PGR_HNSW_ITEM_SIZE(meta));
-		kept++;
-	}
-	if (kept != node->ntids)
-	{
-		*changed = true;
-		node->ntids = kept;
-	}
-	v->stats->num_index_tuples += kept;
-	return kept;
-}
-
 /* Does one slot of a page that is a copy; true if it changed. */
 static bool
 prune_slot(Vacuum *v, PgrHnswNode *node, PgrHnswId id)
 {
-	bool		changed = false;
+	bool		changed;
+	uint32		removed;
 	uint32		left;
 
 	if (!(node->flags & (PGR_HNSW_USED | PGR_HNSW_TIDS)))
 		return false;
 	pgr_hnsw_node_check(v->ix, id, node);
-	left = prune_tids(v, node, &changed);
+	removed = pgr_hnsw_prune_items(&v->ix->meta, node, v->callback, v->callback_state);
+	left = node->ntids;
+	changed = removed > 0;
+	v->stats->tuples_removed += removed;
+	v->stats->num_index_tuples += left;
 	if (node->flags & PGR_HNSW_TIDS)
 	{
 		if (left == 0 && (node->flags & PGR_HNSW_STAMPED))
@@ -192,9 +169,10 @@ prune_page(Vacuum *v, BlockNumber block)
 }
 
 /*
- * Closes the TIDS slots of a node, so that no insert adds a row to them. False
- * if one still has rows; then those before it stay closed, which only means that
- * the next equal value gets a slot of its own.
+ * Closes the empty TIDS slots of a node, which get into v->slots, so that no insert adds a
+ * row to them. False if one still has rows; then those before it stay closed, which only
+ * means that the next equal value gets a slot of its own. No lock on entry or exit; one
+ * page is locked at a time.
  */
 static bool
 close_slots(Vacuum *v, PgrHnswChain chain)
@@ -202,31 +180,13 @@ close_slots(Vacuum *v, PgrHnswChain chain)
 	while (chain.slot != PGR_HNSW_NO_ID)
 	{
 		PgrHnswId	slot = chain.slot;
-		Buffer		buffer;
-		PgrHnswNode *node;
-		PgrWalBatch batch;
+		bool		closed;
 
 		CHECK_FOR_INTERRUPTS();
-		buffer = pgr_page_read(v->ix->rel, PGR_HNSW_BLOCK(&v->ix->meta, slot),
-							   PGR_PAGE_HNSW_NODE, BUFFER_LOCK_EXCLUSIVE);
-		node = pgr_hnsw_slot(v->ix, BufferGetPage(buffer), slot);
-		if (!pgr_hnsw_is_tids_of(node, chain.owner, chain.generation))
-		{
-			UnlockReleaseBuffer(buffer);
-			return true;
-		}
-		if (node->ntids > 0)
-		{
-			UnlockReleaseBuffer(buffer);
+		if (!pgr_hnsw_close_slot(v->ix, &chain, &closed))
 			return false;
-		}
-		pgr_wal_begin(&batch, v->ix->rel, false);
-		node = pgr_hnsw_slot(v->ix, pgr_wal_add(&batch, buffer, false), slot);
-		node->flags |= PGR_HNSW_CLOSED;
-		slot = node->more;
-		pgr_wal_commit(&batch);
-		list_add(&v->slots, chain.slot);
-		pgr_hnsw_chain_step(v->ix, &chain, slot);
+		if (closed)
+			list_add(&v->slots, slot);
 	}
 	return true;
 }
@@ -271,16 +231,14 @@ check_emptied(Vacuum *v, PgrHnswId id)
 		v->slots.n = nslots;
 		return;
 	}
-	node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_EXCLUSIVE, (char *) record, &buffer);
-	if (node->ntids > 0 || node->more != more)
+	pgr_hnsw_node_copy(v->ix, id, BUFFER_LOCK_EXCLUSIVE, record, &buffer);
+	if (record->ntids > 0 || record->more != more)
 	{
 		/* an insert was faster; the closed slots stay with the node */
 		UnlockReleaseBuffer(buffer);
 		v->slots.n = nslots;
 		return;
 	}
-	if (node != record)
-		memcpy(record, node, v->ix->meta.node_size);
 	record->flags |= PGR_HNSW_DEAD;
 	record->more = PGR_HNSW_NO_ID;
 	pgr_hnsw_node_store(v->ix, id, record, buffer);
@@ -390,25 +348,7 @@ typedef struct Spares
 {
 	char	   *edges;			/* PGR_HNSW_EDGE_SIZE apart */
 	uint32		n;
-	uint32		used;
 } Spares;
-
-/* How many entries of a page are of dead nodes. */
-static uint32
-count_dead_entries(const Vacuum *v, BlockNumber block)
-{
-	const PgrHnswMeta *meta = &v->ix->meta;
-	Buffer		buffer = pgr_page_read(v->ix->rel, block, PGR_PAGE_HNSW_ENTRY, BUFFER_LOCK_SHARE);
-	Page		page = BufferGetPage(buffer);
-	uint32		n = Min(((PgrHnswEntryHead *) PgrPageGetData(page))->count,
-						PGR_HNSW_ENTRIES_PER_PAGE(meta));
-	uint32		ndead = 0;
-
-	for (uint32 i = 0; i < n; i++)
-		ndead += is_dead(v, PGR_HNSW_ENTRY(meta, page, i)->id);
-	UnlockReleaseBuffer(buffer);
-	return ndead;
-}
 
 /*
  * Makes entries of up to n of the nodes that pass 1 found alive, the next ones, for a page
@@ -444,52 +384,22 @@ make_spares(Vacuum *v, uint32 n, uint32 frame, Spares *spares)
 	pfree(code);
 }
 
-/*
- * Puts spare entries in the place of a page's dead ones, removes the rest. In one step: an
- * index whose entries were gone would be one that no search finds a way into.
- */
-static void
-prune_entries(Vacuum *v, BlockNumber block, Spares *spares)
+/* Whether an entry's node is dead; one that is not is a node that something leads to. */
+static bool
+entry_is_gone(PgrHnswId id, void *arg)
 {
-	const PgrHnswMeta *meta = &v->ix->meta;
-	Size		size = PGR_HNSW_EDGE_SIZE(meta);
-	Buffer		buffer = pgr_page_read(v->ix->rel, block, PGR_PAGE_HNSW_ENTRY,
-									   BUFFER_LOCK_EXCLUSIVE);
-	PgrWalBatch batch;
-	Page		page;
-	PgrHnswEntryHead *head;
-	uint32		n;
-	uint32		kept = 0;
-	bool		changed = false;
+	Vacuum	   *v = arg;
 
-	pgr_wal_begin(&batch, v->ix->rel, false);
-	page = pgr_wal_add(&batch, buffer, false);
-	head = (PgrHnswEntryHead *) PgrPageGetData(page);
-	n = Min(head->count, PGR_HNSW_ENTRIES_PER_PAGE(meta));
-	for (uint32 i = 0; i < n; i++)
-	{
-		const PgrHnswEdge *entry = PGR_HNSW_ENTRY(meta, page, i);
-
-		if (is_dead(v, entry->id))
-		{
-			changed = true;
-			if (spares->used == spares->n)
-				continue;
-			entry = (PgrHnswEdge *) (spares->edges + spares->used++ * size);
-		}
-		mark(v, v->led, entry->id);
-		memmove(PGR_HNSW_ENTRY(meta, page, kept++), entry, size);
-	}
-	if (!changed)
-	{
-		pgr_wal_abort(&batch);
-		return;
-	}
-	head->count = kept;
-	pgr_page_set_used(page, sizeof(PgrHnswEntryHead) + kept * size);
-	pgr_wal_commit(&batch);
+	if (is_dead(v, id))
+		return true;
+	mark(v, v->led, id);
+	return false;
 }
 
+/*
+ * Puts spare entries in the place of dead ones, removes the rest. In one step a page: an
+ * index whose entries were gone would be one that no search finds a way into.
+ */
 static void
 prune_all_entries(Vacuum *v)
 {
@@ -498,10 +408,14 @@ prune_all_entries(Vacuum *v)
 	for (uint32 i = 0; i < meta->entry_pages; i++)
 	{
 		Spares		spares = {0};
+		uint32		used;
 
-		make_spares(v, count_dead_entries(v, meta->entry_block[i]), meta->entry_frame[i],
+		make_spares(v, pgr_hnsw_entries_gone(v->ix, i, entry_is_gone, v), meta->entry_frame[i],
 					&spares);
-		prune_entries(v, meta->entry_block[i], &spares);
+		used = pgr_hnsw_entries_replace(v->ix, i, entry_is_gone, v, spares.edges, spares.n);
+		for (uint32 k = 0; k < used; k++)
+			mark(v, v->led,
+				 ((PgrHnswEdge *) (spares.edges + k * PGR_HNSW_EDGE_SIZE(meta)))->id);
 	}
 }
 
