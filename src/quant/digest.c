@@ -6,8 +6,8 @@
  * With z = A x, A the axes that carry most of the data's spread, <q,x> is about
  * <A q, z>: what is left out has the mean 0. So
  *	 |q - x|^2 + aux is about |q|^2 + (|x|^2 + aux) - 2 <A q, z>
- * where |x|^2 + aux is kept with 8 bits of precision. Signs of as many bits in
- * random directions know less than half as much (README).
+ * where |x|^2 + aux is kept with 8 bits of precision. Signs along random directions, as
+ * many bits of them, order rows worse (bench/hnsw.md, "Lists of filter values").
  */
 #include <math.h>
 #include <string.h>

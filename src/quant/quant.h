@@ -8,7 +8,7 @@
  *	 digest	 four bits for each of the largest principal coordinates only
  *	 edge	 one, two or four bits a coordinate for the difference of two code8
  *			 vectors, with two factors from which a query's distance to the second
- *			 is estimated when its distance to the first is known (RaBitQ; README)
+ *			 is estimated when its distance to the first is known (RaBitQ)
  * All distances here are squared Euclidean distances, possibly shifted (aux).
  */
 #ifndef PGR_QUANT_H
@@ -60,7 +60,7 @@ typedef struct PgrCode8
 {
 	float		norm2;			/* |x|^2 of the vector before quantisation */
 	float		scale;			/* x is about scale * code */
-	float		aux;			/* added to its distance from a query; README */
+	float		aux;			/* added to its distance from a query */
 } PgrCode8;
 
 /*

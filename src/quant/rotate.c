@@ -5,8 +5,8 @@
  * One round: flip signs by a random table; Walsh-Hadamard transform of the
  * first (even rounds) or last (odd rounds) block of a power of two; where that
  * is not all, rotate coordinate i with coordinate D - floor(D/2) + i by pi/4.
- * Four rounds, as in the RaBitQ library; one round with padding is worse on
- * spiky data (src/quant/README).
+ * Four rounds, as in the RaBitQ library: one round, padded to a power of two, leaves
+ * vectors with few large coordinates uneven, and their codes err by more.
  */
 #include <math.h>
 #include <string.h>

@@ -27,7 +27,7 @@ typedef enum PgrPageKind
 	PGR_PAGE_HNSW_FILTER = 0x23,
 } PgrPageKind;
 
-#define PGR_PAGE_ID 0xFFA7		/* core's ids begin with 0xFF8x, contrib's 0xFF8x */
+#define PGR_PAGE_ID 0xFFA7		/* core and contrib have 0xFF80 to 0xFF83 and 0xF091 to 0xF093 */
 #define PGR_PAGE_VERSION 1
 
 typedef struct PgrPageOpaque

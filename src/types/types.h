@@ -1,7 +1,7 @@
 /*
  * types.h
- *		What src/types gives to the rest of the extension: start-up and the
- *		layouts of the SQL types. See src/types/README.
+ *		Start-up of src/types. The layouts of the types are in dense.h, sparse.h and
+ *		multivector.h. See src/types/README.
  */
 #ifndef PGR_TYPES_H
 #define PGR_TYPES_H
