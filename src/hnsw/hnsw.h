@@ -1,6 +1,7 @@
 /*
  * hnsw.h
- *		The hnsw access method, for its own files. See README.
+ *		What most files of the access method need: the open index, nodes in pages,
+ *		searches. What fewer need is in headers of their own. See README.
  */
 #ifndef PGR_HNSW_H
 #define PGR_HNSW_H
@@ -207,82 +208,6 @@ extern void pgr_hnsw_extend_to(const PgrHnswIndex *ix, BlockNumber block);
 extern Buffer pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind,
 								   uint32 used);
 
-/* --- hnsw_tids.c: the rows of a node --- */
-
-/* A walk through the TIDS slots of a node, which were read one after the other. */
-typedef struct PgrHnswChain
-{
-	PgrHnswId	owner;
-	uint16		generation;		/* of the owner, when `more` was read */
-	PgrHnswId	slot;			/* the one that is next, or PGR_HNSW_NO_ID */
-	PgrChain	links;
-} PgrHnswChain;
-
-#define PGR_HNSW_CHAIN(id, generation, more) {id, generation, more, {0}}
-
-/* Goes on to the next slot; raises where a damaged chain leads back. */
-extern void pgr_hnsw_chain_step(const PgrHnswIndex *ix, PgrHnswChain *chain, PgrHnswId next);
-
-/*
- * The rows in the chain's next TIDS slot that pass: their tids, at most
- * PGR_HNSW_SLOT_TIDS. filter may be NULL. The chain ends with a slot that is not its
- * owner's any more.
- */
-extern uint32 pgr_hnsw_slot_tids(const PgrHnswIndex *ix, PgrHnswChain *chain,
-								 const PgrFilter *filter, ItemPointerData *tids);
-
-/* Adds a row to a record that has room for it. */
-static inline void
-pgr_hnsw_add_item(const PgrHnswMeta *meta, PgrHnswNode *node, const char *item)
-{
-	memcpy(PGR_HNSW_ITEM(meta, node, node->ntids), item, PGR_HNSW_ITEM_SIZE(meta));
-	node->ntids++;
-}
-
-/*
- * Adds a row to a node of equal code; if its value differs from the one the node keeps, that
- * is given up. False if that failed because the node changed meanwhile: the row then needs a
- * node of its own. No lock on entry or exit; memory of the current context.
- */
-extern bool pgr_hnsw_add_tid(const PgrHnswIndex *ix, PgrHnswRef owner, const char *row);
-
-/* Removes rows that the callback says are dead from a slot that is a copy; returns how many. */
-extern uint32 pgr_hnsw_prune_items(const PgrHnswMeta *meta, PgrHnswNode *node,
-								   IndexBulkDeleteCallback callback, void *state);
-
-/*
- * Closes the chain's next TIDS slot, if it has no rows, and goes on to the one behind it. False
- * if it has some. Sets closed unless the slot is not the owner's any more: then the chain ends.
- * Locks the slot's page only.
- */
-extern bool pgr_hnsw_close_slot(const PgrHnswIndex *ix, PgrHnswChain *chain, bool *closed);
-
-/* --- hnsw_filter.c: the lists of filter values --- */
-
-/*
- * Adds an entry to a list, with its digest if the index has digests; false if
- * there is no room and the list must not be extended.
- */
-extern bool pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id, const char *item,
-							  const uint8 *digest, bool extend);
-
-/*
- * Copies a page of a list, BLCKSZ bytes; returns the number of its entries, and
- * the next page's block. chain: of the list's pages read so far, zero before the first.
- */
-extern uint32 pgr_hnsw_list_page(const PgrHnswIndex *ix, PgrChain *chain, BlockNumber block,
-								 char *page, BlockNumber *next);
-
-/* Takes all entries out of a list that nobody reads. */
-extern void pgr_hnsw_list_clear(const PgrHnswIndex *ix, uint32 list);
-
-/* Removes entries whose tid the callback says is dead. */
-extern void pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback,
-								void *state);
-
-/* estimated number of pages of the lists */
-extern double pgr_hnsw_list_pages(const PgrHnswIndex *ix);
-
 /* --- hnsw_match.c: what the lists say passes --- */
 
 /* A node with a row that passes. */
@@ -407,93 +332,5 @@ extern bool pgr_hnsw_search_again(PgrHnswSearch *s, PgrHnswId id, uint16 generat
 
 /* Forgets all hits but the first n. */
 extern void pgr_hnsw_search_forget(PgrHnswSearch *s, uint32 n);
-
-/* --- hnsw_edge.c: which edges a node keeps --- */
-
-/* Puts an edge into a record; false if all that it has are worth more. */
-extern bool pgr_hnsw_place_edge(const PgrHnswMeta *meta, PgrHnswNode *node,
-								const PgrHnswEdge *edge);
-
-/*
- * Adds n edges, made for its code and with no room wasted between them, to a
- * node; the best of old and new stay. Build only.
- */
-extern void pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges,
-								 uint32 n);
-
-/* --- hnsw_entry.c: where searches begin --- */
-
-/*
- * Locks an entry page, by its number, and returns how many entries it has; they are
- * PGR_HNSW_ENTRY of the buffer's page, which the caller unlocks and releases.
- */
-extern uint32 pgr_hnsw_entry_page(const PgrHnswIndex *ix, uint32 page_no, int lockmode,
-								  Buffer *buffer);
-
-/* Makes the entry of a node for a page: an edge from the origin of the page's frame. */
-extern void pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point,
-								uint32 frame, PgrHnswEdge *entry);
-
-/* entry pages that an index, or a frame, of n nodes should have */
-extern double pgr_hnsw_entry_pages(const PgrHnswMeta *meta, double n);
-
-/* Makes a node a start of searches, now and then; n: number of nodes there are. */
-extern void pgr_hnsw_offer_entry(PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, double n,
-								 bool always);
-
-/*
- * How many of a page's entries are of nodes that are gone; and puts spare ones, made for the
- * page's frame and PGR_HNSW_EDGE_SIZE apart, in their places, in one step, and removes the
- * rest. Returns how many it used. The test is asked under the page's lock and must not
- * raise, nor lock anything.
- */
-typedef bool (*PgrHnswIdTest) (PgrHnswId id, void *arg);
-
-extern uint32 pgr_hnsw_entries_gone(const PgrHnswIndex *ix, uint32 page_no, PgrHnswIdTest gone,
-									void *arg);
-extern uint32 pgr_hnsw_entries_replace(const PgrHnswIndex *ix, uint32 page_no, PgrHnswIdTest gone,
-									   void *arg, const char *spares, uint32 nspares);
-
-/* --- hnsw_flush.c: from the graph in memory to pages --- */
-
-/*
- * Writes metapage, entry pages, centre, and lists if meta says that there are any,
- * with no node yet, to a fork.
- */
-extern void pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows);
-
-/* What a build has written so far. */
-typedef struct PgrHnswWritten
-{
-	PgrHnswId  *ids;			/* node of each row, by number, or PGR_HNSW_NO_ID; NULL: the
-								 * first graph is the only one */
-	double		rows;			/* about as many nodes as there will be */
-	double		seen;			/* nodes so far */
-	double		entries;		/* and those that became entries */
-} PgrHnswWritten;
-
-/*
- * Appends the nodes of a graph, in three steps: the leader numbers them, all participants
- * write them, the leader enters them in lists and offers entries. With ids, rows that have
- * a node already are not written again: in the first step that node gets the graph's
- * edges, as far as they are worth it. reported: rows that the progress view counted before
- * this graph.
- */
-extern void pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w,
-								 uint64 reported);
-extern void pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *w,
-							   uint64 reported);
-
-/* taken: nodes that participants have taken, zero at first. */
-extern void pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_uint64 *taken,
-								 uint64 reported);
-
-/* --- hnsw_reach.c: ways to all nodes --- */
-
-/*
- * Gives each node that no way leads to from the entries an edge from one that is
- * reached. nodes: how many there are. Build only.
- */
-extern void pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes);
 
 #endif							/* PGR_HNSW_H */

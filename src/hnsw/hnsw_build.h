@@ -41,6 +41,16 @@ typedef struct PgrHnswBuildShared
 	float		centre[FLEXIBLE_ARRAY_MEMBER];	/* the frame, if there is one */
 } PgrHnswBuildShared;
 
+/* What a build has written so far. */
+typedef struct PgrHnswWritten
+{
+	PgrHnswId  *ids;			/* node of each row, by number, or PGR_HNSW_NO_ID; NULL: the
+								 * first graph is the only one */
+	double		rows;			/* about as many nodes as there will be */
+	double		seen;			/* nodes so far */
+	double		entries;		/* and those that became entries */
+} PgrHnswWritten;
+
 /* One participant's state. */
 typedef struct PgrHnswBuild
 {
@@ -143,5 +153,37 @@ extern void pgr_hnsw_insert_part(PgrHnswBuild *b);
 
 /* Leader, or alone: divides the rows, then builds and writes part after part. */
 extern void pgr_hnsw_build_parts(PgrHnswBuild *b);
+
+/* --- hnsw_flush.c: from the graph in memory to pages --- */
+
+/*
+ * Writes metapage, entry pages, centre, and lists if meta says that there are any,
+ * with no node yet, to a fork.
+ */
+extern void pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows);
+
+/*
+ * Appends the nodes of a graph, in three steps: the leader numbers them, all participants
+ * write them, the leader enters them in lists and offers entries. With ids, rows that have
+ * a node already are not written again: in the first step that node gets the graph's
+ * edges, as far as they are worth it. reported: rows that the progress view counted before
+ * this graph.
+ */
+extern void pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w,
+								 uint64 reported);
+extern void pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *w,
+							   uint64 reported);
+
+/* taken: nodes that participants have taken, zero at first. */
+extern void pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_uint64 *taken,
+								 uint64 reported);
+
+/* --- hnsw_reach.c: ways to all nodes --- */
+
+/*
+ * Gives each node that no way leads to from the entries an edge from one that is
+ * reached. nodes: how many there are. Build only.
+ */
+extern void pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes);
 
 #endif							/* PGR_HNSW_BUILD_H */

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_edge.h"
 
 /* a node's own, and as many again */
 #define MAX_EDGES (2 * PGR_GRAPH_MAX_DEGREE)

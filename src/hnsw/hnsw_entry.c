@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_entry.h"
 #include "hnsw/hnsw_frame.h"
 #include "hnsw/hnsw_point.h"
 

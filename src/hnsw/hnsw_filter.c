@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "commands/vacuum.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_list.h"
 #include "miscadmin.h"
 
 /* pages of a list that an insert may find full before it counts how many there can be */

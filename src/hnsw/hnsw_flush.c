@@ -10,8 +10,12 @@
 
 #include "commands/progress.h"
 #include "hnsw/hnsw.h"
+#include "hnsw/hnsw_build.h"
+#include "hnsw/hnsw_edge.h"
+#include "hnsw/hnsw_entry.h"
 #include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
+#include "hnsw/hnsw_tids.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 

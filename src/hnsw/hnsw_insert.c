@@ -15,10 +15,12 @@
 
 #include "base/debug_point.h"
 #include "hnsw/hnsw_am.h"
+#include "hnsw/hnsw_entry.h"
 #include "hnsw/hnsw_frame.h"
 #include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
+#include "hnsw/hnsw_tids.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 

@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "hnsw/hnsw_edge.h"
 #include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_point.h"
 

@@ -1,6 +1,6 @@
 /*
  * hnsw_list.h
- *		The directory of the lists of filter values. See README, "Filter columns".
+ *		The lists of filter values: directory and pages. See README, "Filter columns".
  */
 #ifndef PGR_HNSW_LIST_H
 #define PGR_HNSW_LIST_H
@@ -86,5 +86,31 @@ extern void pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork);
  * bytes a block of the index.
  */
 extern void pgr_hnsw_relist(Relation index, double rows);
+
+/* --- hnsw_filter.c: the lists' pages --- */
+
+/*
+ * Adds an entry to a list, with its digest if the index has digests; false if
+ * there is no room and the list must not be extended.
+ */
+extern bool pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id, const char *item,
+							  const uint8 *digest, bool extend);
+
+/*
+ * Copies a page of a list, BLCKSZ bytes; returns the number of its entries, and
+ * the next page's block. chain: of the list's pages read so far, zero before the first.
+ */
+extern uint32 pgr_hnsw_list_page(const PgrHnswIndex *ix, PgrChain *chain, BlockNumber block,
+								 char *page, BlockNumber *next);
+
+/* Takes all entries out of a list that nobody reads. */
+extern void pgr_hnsw_list_clear(const PgrHnswIndex *ix, uint32 list);
+
+/* Removes entries whose tid the callback says is dead. */
+extern void pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback,
+								void *state);
+
+/* estimated number of pages of the lists */
+extern double pgr_hnsw_list_pages(const PgrHnswIndex *ix);
 
 #endif							/* PGR_HNSW_LIST_H */

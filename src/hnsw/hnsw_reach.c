@@ -18,6 +18,8 @@
 #include <math.h>
 
 #include "commands/progress.h"
+#include "hnsw/hnsw_build.h"
+#include "hnsw/hnsw_entry.h"
 #include "hnsw/hnsw_link.h"
 #include "hnsw/hnsw_point.h"
 #include "miscadmin.h"

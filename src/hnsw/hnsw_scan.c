@@ -21,6 +21,7 @@
 #include "hnsw/hnsw.h"
 #include "hnsw/hnsw_am.h"
 #include "hnsw/hnsw_point.h"
+#include "hnsw/hnsw_tids.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "utils/memutils.h"

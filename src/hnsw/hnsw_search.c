@@ -11,8 +11,11 @@
 #include <float.h>
 #include <math.h>
 
+#include "hnsw/hnsw_entry.h"
+#include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "hnsw/hnsw_search.h"
+#include "hnsw/hnsw_tids.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 

@@ -26,6 +26,7 @@
 #include "hnsw/hnsw_frame.h"
 #include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
+#include "hnsw/hnsw_tids.h"
 #include "inspect/inspect.h"
 #include "inspect/rowset.h"
 #include "miscadmin.h"
