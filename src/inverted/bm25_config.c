@@ -7,6 +7,10 @@
  * default_text_search_config is never asked. An index on text needs the option.
  * Older ones may lack it: their configuration is the one that pg_depend records,
  * which REINDEX, VACUUM FULL and TRUNCATE leave alone.
+ *
+ * Only reads of the catalogs, under AccessShareLock of each, which is let go at once: a
+ * configuration that is altered meanwhile shows by its fingerprint. What is returned is
+ * palloc'd in the current memory context.
  */
 #include "postgres.h"
 
@@ -194,6 +198,10 @@ recorded_of_original(Relation index)
 	return pgr_config_recorded(original);
 }
 
+/*
+ * Indexes from before the option was required: what pg_depend records, here or where
+ * this index comes from.
+ */
 static Oid
 config_of_older_index(Relation index)
 {

@@ -9,6 +9,10 @@
  * configuration that is gone or is another one now would silently miss
  * documents, so it is an error. One that got another name is found again by
  * pg_depend.
+ *
+ * Locks: the share lock of the metapage while it is copied; those of the system caches.
+ * Memory: documents are in the current memory context; what the relation's cache entry
+ * keeps is in rd_indexcxt.
  */
 #include "postgres.h"
 

@@ -2,6 +2,9 @@
  * bm25_cost.c
  *		Which queries a bm25 index may answer, as far as the planner knows them. An index
  *		that would answer by other words than the operator does prices itself out.
+ *
+ * Called for each path that the planner considers: it opens the index, which the planner
+ * has locked, and reads no page but the metapage, at the first call.
  */
 #include "postgres.h"
 

@@ -12,6 +12,10 @@
  * A collection is what statistics are of: an index; or the leaves of a partitioned
  * one; or, for a table that others inherit from, its index and the like index of
  * each child.
+ *
+ * Locks: every relation that is looked at is locked with AccessShareLock first;
+ * candidates that are not taken are unlocked again, what a collection consists of stays
+ * locked to the end of the transaction. Memory is the caller's context.
  */
 #include "postgres.h"
 

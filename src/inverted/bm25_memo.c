@@ -8,6 +8,10 @@
  * at rows without the query's words, so all documents are entered, RANGE_DOCS at a
  * time in the order of segments, which is that of the table where rows were added at
  * its end, and so mostly that in which rows are asked for.
+ *
+ * It runs inside of an operator's call, so it takes no lock that a scan would not take,
+ * keeps no page pinned on return, and its scratch memory is a context that it deletes.
+ * What is entered belongs to the statistics and goes with them.
  */
 #include "postgres.h"
 

@@ -15,6 +15,9 @@
  * so that neither an error nor an early end of a scan can leave them held. What
  * nobody holds is kept up to PIN_MEMORY and MAX_PINS, the memos going first, and to
  * the end of the transaction.
+ *
+ * No locks: all of it is this backend's. Memory: contexts below TopMemoryContext, one
+ * for each entry, so that an entry can go by itself.
  */
 #include "postgres.h"
 

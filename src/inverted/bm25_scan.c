@@ -5,6 +5,10 @@
  * Rows with a score come in batches of growing size, each the best k strictly after the
  * last row of the one before, so that nobody needs to know LIMIT in advance and nothing is
  * ever cut off. Each batch searches all segments and the pending documents anew.
+ *
+ * Memory: queries and the view in the scan's context, hits in batch_context, which lives
+ * from one batch to the next. Pins: of the view's segments. No lock is held between
+ * calls.
  */
 #include "postgres.h"
 

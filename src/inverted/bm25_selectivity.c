@@ -5,6 +5,10 @@
  * A look-up for each term in the largest segments, which hold most documents; the
  * pending area, which would have to be read whole, is taken to be like them. Terms
  * are taken to be independent, as the planner takes conditions.
+ *
+ * Called while planning: at most MAX_SOURCES segments are opened, their pages pinned for
+ * the call, without a lock on any page afterwards. Indexes stay locked with
+ * AccessShareLock.
  */
 #include "postgres.h"
 

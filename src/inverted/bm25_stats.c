@@ -12,6 +12,11 @@
  * Statistics of a partitioned index are the sums over its partitions' indexes, and
  * those of an index of a table with children the sums over theirs (bm25_lookup.c), so
  * that scores of different partitions compare.
+ *
+ * Locks: indexes of the collection with AccessShareLock, to the end of the transaction;
+ * no page is locked between calls. Memory: what is kept belongs to the entry of the
+ * cache, all else to a scratch context that is deleted at the end. An error leaves
+ * neither.
  */
 #include "postgres.h"
 

@@ -8,6 +8,9 @@
  * weight as its kind has it (PgrInvKind.put), then occurrences as varint deltas
  * or field frequencies, as the shape says. Memory is therefore close to what the
  * segment will need, and the caller decides by pgr_acc_memory when to write.
+ *
+ * No locks, no pages: the segment's writer does all that. Interruptible once a term when
+ * it is written; adding a document is bounded by the document.
  */
 #include "postgres.h"
 
@@ -105,6 +108,7 @@ pgr_acc_create(const PgrSegShape *shape, const PgrInvKind *kind)
 	return acc;
 }
 
+/* Its context goes. */
 void
 pgr_acc_free(PgrAccumulator *acc)
 {
@@ -119,6 +123,7 @@ pgr_acc_memory(PgrAccumulator *acc)
 	return MemoryContextMemAllocated(acc->context, true);
 }
 
+/* So that a caller knows whether there is anything to write. */
 uint32
 pgr_acc_ndocs(PgrAccumulator *acc)
 {

@@ -3,6 +3,9 @@
  *		The access methods bm25 and inverted as core sees them: handlers, inserts,
  *		vacuum, validation, start-up. Builds are in inv_build.c, scans in inv_scan.c, costs
  *		in inv_cost.c.
+ *
+ * Core's locks: an insert has RowExclusiveLock on the index, VACUUM
+ * ShareUpdateExclusiveLock on the table. What else is locked is in the README, "Locks".
  */
 #include "postgres.h"
 

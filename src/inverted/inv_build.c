@@ -12,6 +12,10 @@
  * Parallel: workers put their runs into a shared file set, described by a
  * BuildRun each; the leader takes part, then merges. Tokenising is most of the
  * work (about 90 %), merging is not worth sharing.
+ *
+ * Locks: core holds those of the build; nobody else sees the index. Memory: a share of
+ * maintenance_work_mem for each participant, and what one document needs. Errors leave a
+ * relation that core drops, and files that go with the transaction.
  */
 #include "postgres.h"
 

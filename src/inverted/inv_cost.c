@@ -5,6 +5,8 @@
  * An ordered scan costs little before its first row and little per row, while
  * the alternative evaluates the operator for each row of the table; the
  * operator's COST says what that takes.
+ *
+ * No lock, no memory: arithmetic on what the planner knows.
  */
 #include "postgres.h"
 

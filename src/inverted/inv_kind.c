@@ -53,12 +53,14 @@ pgr_content_try(Relation index, PgrContentSource *src)
 	return pgr_inv_kind(index)->source(index, NULL, false, src);
 }
 
+/* palloc'd. */
 char *
 pgr_content_changed(Relation index, const PgrInvMeta *meta)
 {
 	return meta->kind->changed(index, meta);
 }
 
+/* One indirect call a document. */
 void
 pgr_content_document(const PgrContentSource *src, Datum value, PgrLexDoc *doc)
 {

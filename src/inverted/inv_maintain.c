@@ -9,6 +9,10 @@
  * no more pages than a few limits: its work is in proportion to what inserts add. It
  * waits for nobody, but, where inserts add faster than one seals, for a seal. Should
  * vacuum not come, there are more and more segments: searches get slower, inserts do not.
+ *
+ * Locks in the order of the README; none is held while a user waits for another one's
+ * merge. What fails leaves the metapage as it was, and pages that the next attempt
+ * sweeps. Memory: a context for each merge, deleted after it.
  */
 #include "postgres.h"
 

@@ -1,6 +1,10 @@
 /*
  * inv_meta.c
  *		The metapage: how it is made, read, checked and changed.
+ *
+ * The metapage is locked share while it is copied, exclusive while a WAL batch changes
+ * it, and never while anything is allocated or waited for; checks that raise run on
+ * copies, but for those of a batch, whose error releases the lock.
  */
 #include "postgres.h"
 

@@ -6,6 +6,9 @@
  * k1, b, mu, scoring, field_weights and field_b take effect when they are
  * altered; config, cjk, positions and fields describe what is stored and take
  * effect at the next REINDEX (the metapage says what is in force).
+ *
+ * Options are parsed by core, at CREATE INDEX with errors, later without: an index whose
+ * options an earlier library allowed must stay readable.
  */
 #include "postgres.h"
 

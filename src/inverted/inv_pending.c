@@ -10,6 +10,11 @@
  * pages that are being sealed.
  *
  * How the pages are read is in inv_pending_read.c.
+ *
+ * Locks: see the pseudocode in the README. Of pages at most three are locked at a time,
+ * in the order metapage, old tail, new tail. Records are made in a scratch buffer on the
+ * stack: nothing is allocated under a lock. A full disk raises before anything is
+ * entered.
  */
 #include "postgres.h"
 

@@ -10,6 +10,11 @@
  * Fragments of documents that are put at the same time interleave, so a reader keeps
  * account of those it has seen the first fragment of and not the last (OpenDoc). In
  * format version 1 the last is not marked, and documents stay open to the end.
+ *
+ * Locks: a share lock of each page while it is copied; VACUUM locks pages with something
+ * to mark exclusively. Memory: what is wanted of documents, within the budget; or one
+ * document at a time. Errors: XX002 for a record that cannot be, found before it is
+ * followed.
  */
 #include "postgres.h"
 

@@ -8,6 +8,9 @@
  * only when a scan gets that far (inv_scan_rest.c).
  *
  * Between calls no buffer is locked; segments keep a few pages pinned.
+ *
+ * Memory: one context, reset at each rescan; another one for the batch at hand. Errors
+ * leave pins to the resource owner, and memory to the executor's context.
  */
 #include "postgres.h"
 

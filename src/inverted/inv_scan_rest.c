@@ -5,6 +5,9 @@
  *
  * They are collected source by source (a segment, or the pending area), into a list
  * of tids. A scan that stops early has read no further source.
+ *
+ * Memory: the lists are in the scan's context and grow to one source's rows at most,
+ * NULL rows apart, which are collected together. Pins: the view's.
  */
 #include "postgres.h"
 
@@ -35,6 +38,7 @@ pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
 
 /* --- what has been returned, what qualifies --- */
 
+/* Without ORDER BY there is nothing to set. */
 void
 pgr_scan_set_order(IndexScanDesc scan, double score, bool null)
 {
@@ -72,6 +76,7 @@ pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc)
 		s->returned[source][doc / 64] |= UINT64CONST(1) << (doc % 64);
 }
 
+/* Filters are ANDed, as conditions are. */
 bool
 pgr_scan_pending_matches(PgrInvScan *s, const PgrPendingDoc *d)
 {

@@ -5,6 +5,10 @@
  * A seal takes the pending area part by part from the front, so that an insert that
  * finds much there seals no more than it may add itself, and a seal that fails has
  * used up nothing: the area is closed already, and the next goes on with the same part.
+ *
+ * Locks: the seal lock is the caller's; the fragments lock, exclusively, only to close
+ * the area; the space lock only inside of publish and sweep. Memory: a context that is
+ * deleted at the end; the spill's budget is maintenance_work_mem.
  */
 #include "postgres.h"
 

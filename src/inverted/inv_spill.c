@@ -3,6 +3,9 @@
  *		Any number of documents into one segment, within a budget: an accumulator
  *		that is written as a temporary segment whenever it is full, and the merge of
  *		these. For seals and builds.
+ *
+ * Files are temporary files of the resource owner: an error leaves none. Nothing is
+ * locked.
  */
 #include "postgres.h"
 

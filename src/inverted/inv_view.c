@@ -7,6 +7,10 @@
  * immutable (segments; marks of dead documents aside) or only grows (the last
  * pending extent). Documents that arrive later belong to rows that the scan's
  * snapshot does not see.
+ *
+ * Memory: all in the context current when the view is opened, segments included. Pins:
+ * what its segments have looked at, until it is closed. Locks: a share lock of each page
+ * that is copied, for a moment.
  */
 #include "postgres.h"
 

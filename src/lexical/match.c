@@ -64,6 +64,10 @@ fuzzy_accepts(const PgrQueryNode *leaf, const char *term, uint32 len)
 										 1, 1, 1, leaf->fuzzy, true) <= leaf->fuzzy;
 }
 
+/*
+ * The reference for prefixes and fuzzy words: dictionaries and documents are asked by
+ * it.
+ */
 bool
 pgr_leaf_accepts(const PgrQueryNode *leaf, const char *term, uint32 len)
 {

@@ -122,6 +122,7 @@ pgr_to_rankquery_default(PG_FUNCTION_ARGS)
 	return parse_query(&analyzer, PG_GETARG_TEXT_PP(0), NULL);
 }
 
+/* Locks of the index stay to the end of the transaction. */
 PgrAnalyzer
 pgr_index_words(Oid index)
 {

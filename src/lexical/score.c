@@ -121,6 +121,7 @@ given_or(double given, double otherwise)
 	return isnan(given) ? otherwise : given;
 }
 
+/* An average that is no positive number is as good as none. */
 static Statistics
 statistics_in_force(const PgrPinned *p)
 {

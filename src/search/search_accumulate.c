@@ -6,6 +6,10 @@
  * to it, in the order of terms[], so they are final. Only one term's postings
  * are open at a time: a query of 100,000 words needs no more pins or memory than
  * one of two. Nothing is pruned; with hundreds of terms little could be.
+ *
+ * The range is as large as fits the processor's outer caches: 8 MB of sums, of which a
+ * query of many words touches nearly all. A second pass over the terms begins with the
+ * next range, where cursors seek by skips.
  */
 #include "postgres.h"
 
@@ -77,6 +81,10 @@ offer_range(PgrSearch *s, Sums *sums)
 	}
 }
 
+/*
+ * Range by range, term by term. The arrays are zero again when a range has been
+ * offered, and freed at the end.
+ */
 void
 pgr_search_accumulate(PgrSearch *s)
 {

@@ -102,6 +102,7 @@ add_expansion(void *arg, const char *term, uint32 len, const PgrTermInfo *info)
 	pgr_postings_close(p);
 }
 
+/* A prefix or fuzzy word: the union of its terms, made at once. */
 static PgrMatcher *
 build_expanded(MatchBuild *b, const PgrQueryNode *node)
 {

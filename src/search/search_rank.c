@@ -8,6 +8,10 @@
  * own where the query tree has one, so that a conjunction decodes its blocks
  * once. With very many leaves: leaf at a time over an array of matches, as
  * search_accumulate.c does and for its reasons.
+ *
+ * Cursors of leaves are opened here and closed here, unless the matcher owns them.
+ * Scores are sums in the order of leaves, whatever the order in which documents are
+ * found.
  */
 #include "postgres.h"
 
@@ -325,6 +329,7 @@ rank_by_leaf(PgrSearch *s, const PgrSearchQuery *query,
 	pfree(scores);
 }
 
+/* An empty range of documents opens nothing. */
 void
 pgr_search_rank(PgrSearch *s, const PgrSearchQuery *query,
 				PgrMatcher *matcher, PgrMatcher **leaves)

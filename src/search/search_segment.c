@@ -9,6 +9,10 @@
  *
  * A filter that is not selective is asked only for documents good enough for the
  * top-k.
+ *
+ * Each entry point makes a memory context, deletes it on return, and closes every cursor
+ * before: pins are not memory. An error leaves both to the caller's context and resource
+ * owner.
  */
 #include "postgres.h"
 
@@ -88,6 +92,10 @@ make_terms(PgrSearch *s, const PgrPinned *pinned)
 	return npostings;
 }
 
+/*
+ * Opens all terms, searches, closes them; or leaves opening to the way that has one
+ * open at a time.
+ */
 static void
 search_terms(PgrSearch *s)
 {
@@ -178,6 +186,10 @@ search_tree(PgrSearch *s, const PgrSearchQuery *query, bool *exact)
 	rank_matches(s, query, pgr_matcher_and(s, made, n + 1), leaves);
 }
 
+/*
+ * An empty query or segment is no search, but hashes are looked up all the same: hits
+ * of earlier segments have theirs.
+ */
 void
 pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSearchQuery *query,
 				   PgrTopK *top, bool *recheck)
@@ -204,6 +216,7 @@ pgr_search_segment(PgrSegment *seg, uint32 source, const PgrSearchQuery *query,
 	MemoryContextDelete(context);
 }
 
+/* By the matcher in any case: of documents that match, none is passed over. */
 void
 pgr_score_segment(PgrSegment *seg, const PgrSearchQuery *query, uint32 from, uint32 to,
 				  PgrScoreFound found, void *arg, bool *inexact)
@@ -239,6 +252,7 @@ pgr_score_segment(PgrSegment *seg, const PgrSearchQuery *query, uint32 from, uin
 	MemoryContextDelete(context);
 }
 
+/* Interruptible once a document: a filter may match all. */
 void
 pgr_match_segment(PgrSegment *seg, const PgrSearchQuery *query, PgrMatchFound found, void *arg,
 				  bool *recheck)

@@ -9,6 +9,8 @@
  * once the threshold is negative, lists of bound 0 are essential too.
  *
  * Results are estimates: the caller refines them, by `error`.
+ *
+ * Memory and pins as in search_segment.c.
  */
 #include "postgres.h"
 
@@ -22,6 +24,7 @@
 /* Exact products are sums in single precision; relative to the sum of magnitudes. */
 #define SUM_ERROR 1e-5
 
+/* Keys of one sign ascend with their dimensions. */
 void
 pgr_sparse_key(uint32 dim, bool negative, char *key)
 {

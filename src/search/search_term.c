@@ -165,6 +165,7 @@ pgr_search_open(PgrSearch *s, PgrSearchTerm *t)
 	t->block_last = -1;
 }
 
+/* Its pins go; the term may be opened again. */
 void
 pgr_search_close(PgrSearchTerm *t)
 {
@@ -238,6 +239,10 @@ pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double
 	pgr_seg_counters.docs_scored += to - from;
 }
 
+/*
+ * Each pair of the bound is scored as a posting would be: monotone steps make that an
+ * upper bound, bit for bit.
+ */
 double
 pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound)
 {

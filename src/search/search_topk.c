@@ -5,6 +5,10 @@
  * A binary heap with the worst hit on top. The order of hits is total: score
  * descending, then tid ascending, so that a later search can resume strictly
  * after the last hit.
+ *
+ * The heap moves hits of 40 bytes; k is at most what a scan asks for at a time, so the
+ * order of hits in it costs more than their moves. Nothing is freed but with the memory
+ * context that the top-k was made in.
  */
 #include "postgres.h"
 

@@ -12,6 +12,10 @@
  * varint each with the bits above the width. One long document would otherwise
  * widen 128 weights. Gaps have none: they must be whole before they can be
  * summed.
+ *
+ * Unpacking trusts nothing: bytes are counted before they are read, numbers checked
+ * before they index anything. Whoever gets false raises, since only he knows the
+ * segment. No function here allocates.
  */
 #include "postgres.h"
 

@@ -7,6 +7,10 @@
  * every ranking function and setting, so the frontier gives the exact maximum
  * over a block for all of them. A reduced bound stays sound: every pair of the
  * frontier is dominated by a pair of the bound.
+ *
+ * Frontiers are of bytes, because segments store weights up to 255 and lengths as a
+ * byte: at most 255 pairs, so all of this is done in place on the stack, while a segment
+ * is written. Only pgr_bound_extend runs while one is searched.
  */
 #include "postgres.h"
 

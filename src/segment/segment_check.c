@@ -11,6 +11,9 @@
  *	             ascend, and their numbers by field are the frequencies
  *
  * What cannot be read at all raises an error, as it does for a scan.
+ *
+ * Memory: what an iterator and a cursor need, and the sums, which are the caller's.
+ * Pages are looked at as searches look at them, without locks.
  */
 #include "postgres.h"
 

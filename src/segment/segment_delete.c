@@ -1,6 +1,10 @@
 /*
  * segment_delete.c
  *		Marking dead documents: the only change that a finished segment sees.
+ *
+ * Pages of a segment are read by scans without locks while this changes them: a bit is
+ * set by copying a whole bitmap over itself, byte by byte, and a reader sees it or does
+ * not. That is allowed because a dead row is one that nobody's snapshot sees.
  */
 #include "postgres.h"
 

@@ -2,6 +2,11 @@
  * segment_dict.c
  *		Reading a segment's dictionary: search and iteration. Format in
  *		segment_page.h and segment_dict_build.c.
+ *
+ * Pages of the dictionary are pinned, not locked, by views: one for each level, so that
+ * look-ups of neighbouring terms find their way without a look at the buffers.
+ * Everything on a page is checked when it is read, since damage must not lead outside of
+ * it.
  */
 #include "postgres.h"
 

@@ -12,6 +12,9 @@
  * four bits) and of further ones (lower four), each 15 if a varint with the
  * rest follows; the further bytes; on leaves a byte with the length of the
  * payload, and the payload.
+ *
+ * Memory: two pages and a key for each level, and the spools of finished pages, which go
+ * to a temporary file beyond 64 kB. Nothing of a page changes after it is spooled.
  */
 #include "postgres.h"
 

@@ -9,6 +9,10 @@
  *
  * Memory: for each input with dead rows two bits a row (the live map), and a
  * cursor; what the writer needs.
+ *
+ * Pins: of each input a leaf of its dictionary, and pages of the columns while documents
+ * are read; of one cursor its pages. So the number of inputs is limited by whoever
+ * chooses them (segment_tier.c).
  */
 #include "postgres.h"
 

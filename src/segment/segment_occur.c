@@ -7,6 +7,9 @@
  * Positions are varints, a gap each; how many belong to a posting is its
  * weight, with several fields split by its frequencies. They are read in order:
  * asking for an earlier posting of the block starts the block again.
+ *
+ * Streams are opened when the first occurrence is asked for: most cursors never do.
+ * Pages stay pinned until the cursor closes.
  */
 #include "postgres.h"
 

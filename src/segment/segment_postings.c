@@ -8,6 +8,10 @@
  * level of entries. A block is sought from where the cursor is: forward by
  * doubling steps, then by halving, on the second level first. Nothing reads all
  * skip entries but a caller that asks for the bounds of everything.
+ *
+ * Cursors have no locks. Each keeps at most three pages pinned: of its block, of its
+ * skips, of the second level. What a page says is checked where it is decoded; a cursor
+ * never goes back, so skips that do not ascend are damage and raise.
  */
 #include "postgres.h"
 

@@ -5,6 +5,11 @@
  * A segment's pages are immutable but for the dead bitmap, whose bits go from 0
  * to 1 while others look at them without a lock: a reader sees the old or the
  * new bit, and the heap has the last word on visibility either way.
+ *
+ * Memory: the segment and the list of its extents, in the context that is current when
+ * it is opened. Pins: a page for each column, for each level of the dictionary, and what
+ * cursors hold; all are let go by pgr_segment_close, or by the resource owner after an
+ * error. Locks: a share lock for a moment when a page is copied.
  */
 #include "postgres.h"
 

@@ -2,6 +2,9 @@
  * segment_section.c
  *		Sections of a segment being written: each begins at a page of its own and is in
  *		one piece.
+ *
+ * What is written goes through the run (src/storage), which logs a page when it is full,
+ * or leaves logging to the end of a build.
  */
 #include "postgres.h"
 

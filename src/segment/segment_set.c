@@ -7,6 +7,10 @@
  * The list's pages are never changed, but for counts of dead rows: a new list is
  * written beside the old one, and the metapage then names it. Who publishes holds the
  * space lock from before he reads the metapage, so nobody else can publish between.
+ *
+ * Functions allocate what they need in the current memory context and free it, but for a
+ * copy that is asked for. Errors come before the record that publishes, so a failure
+ * changes nothing that anybody sees.
  */
 #include "postgres.h"
 
@@ -17,6 +21,10 @@
 
 /* --- what can be --- */
 
+/*
+ * Of counts that are too large, and of lists that do not end where they should: the
+ * message says "parts" of both.
+ */
 void
 pgr_set_corrupt(Relation index)
 {
@@ -37,6 +45,7 @@ segment_fits(const PgrSegDesc *d, BlockNumber nblocks)
 		rows < PGR_NO_DOC && d->ndead <= rows;
 }
 
+/* All of them, before any is used. */
 static bool
 segments_fit(const PgrSegDesc *segments, uint32 n, BlockNumber nblocks)
 {

@@ -3,6 +3,9 @@
  *		Sections on their way into a segment: in memory while small, in a
  *		temporary file beyond that. A segment sealed from a pending area makes
  *		no file.
+ *
+ * A spool is written, rewound once, read once. Files are temporary files of the resource
+ * owner: they go with the transaction, whatever happens.
  */
 #include "postgres.h"
 

@@ -5,6 +5,9 @@
  * Tiers: a segment of n rows that are not dead is of tier log8(n / TIER_BASE), at least 0.
  * When a tier holds PGR_TIER_FANOUT segments they become one, so a document is written
  * anew once a tier.
+ *
+ * Choosing looks at descriptors alone. A merge reads its inputs without locks: nobody
+ * else may mark their rows or free them, which the caller's lock sees to.
  */
 #include "postgres.h"
 

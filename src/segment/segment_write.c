@@ -9,6 +9,9 @@
  *
  * Memory: a byte for each document (its norm, needed for bounds), the current
  * block, and the spools' buffers.
+ *
+ * Errors: 53100 where the disk is full, 54000 for what exceeds 32 bits. A writer is not
+ * told: whoever began it lets its memory context go.
  */
 #include "postgres.h"
 

@@ -4,6 +4,9 @@
  *		known of a document, spooled until the first term comes.
  *
  * Norms stay in memory to the end, a byte a document: the bounds of postings need them.
+ *
+ * Exact lengths are kept for merges alone, which must add them up again without the dead
+ * documents; ranking reads the bytes of norms.
  */
 #include "postgres.h"
 

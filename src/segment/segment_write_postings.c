@@ -5,6 +5,10 @@
  * Blocks go straight to the run. Of their skips, and of super blocks', a term's first is
  * held back until there is a second: most terms have one block, whose place is in the
  * dictionary.
+ *
+ * Memory: a block of 128 postings with their bounds, and buffers of its occurrences,
+ * which are handed on when they grow: a document of a million words has them all in one
+ * block.
  */
 #include "postgres.h"
 

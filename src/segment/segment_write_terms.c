@@ -2,6 +2,9 @@
  * segment_write_terms.c
  *		Terms of a segment being written: from a term's statistics and places to its
  *		entry in the dictionary.
+ *
+ * A term of few postings is inside its entry, where a look-up finds all of it: most
+ * terms of a text are such.
  */
 #include "postgres.h"
 
