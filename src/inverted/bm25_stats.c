@@ -71,8 +71,6 @@ typedef struct Expansion
 	int			size;
 } Expansion;
 
-#define MAX_EXPANDED 64			/* terms that count for the score */
-
 /* entries that are added up before there is room for twice as many */
 #define EXPANSION_ROOM 4096
 
@@ -168,7 +166,7 @@ finish_expansion(Expansion *x, PgrLeafStats *stats)
 	n = x->n;
 	if (n > 0)
 		qsort(x->terms, n, sizeof(ExpandedTerm), compare_df);
-	n = Min(n, MAX_EXPANDED);
+	n = Min(n, PGR_LEX_MAX_EXPANDED);
 	stats->nexpanded = n;
 	stats->expanded = palloc(Max(n, 1) * sizeof(char *));
 	stats->expanded_len = palloc(Max(n, 1) * sizeof(uint32));
@@ -321,25 +319,6 @@ make_numbers(const PgrQuery *query)
 	return numbers;
 }
 
-/* Lucene's idf; a phrase sums those of its words, of alternatives the highest. */
-static double
-phrase_idf(const PgrPinned *pinned, const PgrQueryNode *phrase, const LeafNumbers *numbers)
-{
-	double		sum = 0,
-				best = 0;
-
-	for (int t = 0; t < phrase->nchildren; t++)
-	{
-		if (t > 0 && phrase->children[t]->offset == phrase->children[t - 1]->offset)
-			sum -= best;
-		else
-			best = 0;
-		best = Max(best, pgr_idf(pinned->collection.ndocs, numbers->df[t]));
-		sum += best;
-	}
-	return sum;
-}
-
 /*
  * From numbers of terms to the statistics of leaves, once the collection's size is
  * known. A phrase is as frequent as its rarest word at most.
@@ -368,7 +347,7 @@ finish_leaves(PgrPinned *pinned, const LeafNumbers *numbers)
 				stats->df = Min(stats->df, numbers[i].df[t]);
 				stats->cf = Min(stats->cf, numbers[i].cf[t]);
 			}
-			stats->idf_sum = phrase_idf(pinned, leaf, &numbers[i]);
+			stats->idf_sum = pgr_phrase_idf(leaf, pinned->collection.ndocs, numbers[i].df);
 		}
 	}
 }

@@ -234,6 +234,12 @@ typedef struct PgrPinned
 } PgrPinned;
 
 /*
+ * The sum of a phrase's words' idf, of alternatives the highest. df: of its children, or
+ * NULL for what was given with the words.
+ */
+extern double pgr_phrase_idf(const PgrQueryNode *phrase, double ndocs, const double *df);
+
+/*
  * Makes scorers from scoring, collection and leaf statistics, in the current
  * memory context. What was given with the query goes before what was pinned.
  */

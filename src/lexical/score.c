@@ -195,13 +195,11 @@ bm25f_norms(const PgrPinned *p, const Statistics *s, double *best)
 	return norm_k;
 }
 
-/* The sum of a phrase's words' idf; of alternatives, the highest. */
-static double
-phrase_idf(const PgrQueryNode *phrase, const PgrLeafStats *stats, double ndocs)
+double
+pgr_phrase_idf(const PgrQueryNode *phrase, double ndocs, const double *df)
 {
 	double		sum = 0;
 	double		best = 0;
-	bool		given = true;
 
 	for (int i = 0; i < phrase->nchildren; i++)
 	{
@@ -211,11 +209,21 @@ phrase_idf(const PgrQueryNode *phrase, const PgrLeafStats *stats, double ndocs)
 			sum -= best;
 		else
 			best = 0;
-		best = Max(best, pgr_idf(ndocs, child->given_df));
+		best = Max(best, pgr_idf(ndocs, df ? df[i] : child->given_df));
 		sum += best;
-		given &= !isnan(child->given_df);
 	}
-	return given || isnan(stats->idf_sum) ? sum : stats->idf_sum;
+	return sum;
+}
+
+/* A phrase's idf: of the words' given df where all are given, else the index's. */
+static double
+phrase_idf(const PgrQueryNode *phrase, const PgrLeafStats *stats, double ndocs)
+{
+	bool		given = true;
+
+	for (int i = 0; i < phrase->nchildren; i++)
+		given &= !isnan(phrase->children[i]->given_df);
+	return given || isnan(stats->idf_sum) ? pgr_phrase_idf(phrase, ndocs, NULL) : stats->idf_sum;
 }
 
 /* One leaf's constants: what need not be computed for each posting. */

@@ -199,6 +199,22 @@ build_phrase(MatchBuild *b, const PgrQueryNode *node)
 }
 
 /*
+ * Adds a child that objects, unless it is not exact: that would take away documents that
+ * match. Then m is not exact, and the child is freed.
+ */
+static void
+add_objection(PgrMatcher *m, PgrMatcher *child)
+{
+	if (child->exact)
+		add_child(m, child);
+	else
+	{
+		m->exact = false;
+		pgr_matcher_free(child);
+	}
+}
+
+/*
  * Positive children, the rarest first, then those under NOT, which object. An objection
  * that is not exact would take away documents that match: it is left out, and the AND is
  * not exact.
@@ -213,20 +229,8 @@ build_and(MatchBuild *b, const PgrQueryNode *node)
 			add_child(m, build_node(b, node->children[i]));
 	finish_and(m);
 	for (int i = 0; i < node->nchildren; i++)
-	{
-		PgrMatcher *child;
-
-		if (node->children[i]->kind != PGR_NODE_NOT)
-			continue;
-		child = build_node(b, node->children[i]->children[0]);
-		if (child->exact)
-			add_child(m, child);
-		else
-		{
-			m->exact = false;
-			pgr_matcher_free(child);
-		}
-	}
+		if (node->children[i]->kind == PGR_NODE_NOT)
+			add_objection(m, build_node(b, node->children[i]->children[0]));
 	return m;
 }
 
@@ -309,13 +313,7 @@ build_not(MatchBuild *b, const PgrQueryNode *node)
 	PgrMatcher *child = build_node(b, node->children[0]);
 	PgrMatcher *m = make_matcher(b->s, child->exact ? PGR_MATCH_NOT : PGR_MATCH_ALL, b->s->ndocs);
 
-	if (child->exact)
-		add_child(m, child);
-	else
-	{
-		m->exact = false;
-		pgr_matcher_free(child);
-	}
+	add_objection(m, child);
 	return m;
 }
 
