@@ -31,6 +31,51 @@ pgr_ordered_end(PgrOrdered *o)
 }
 
 /* ----------
+ * What waits
+ * ----------
+ */
+
+static inline bool
+has_candidate(const PgrOrdered *o)
+{
+	return o->candidates.n > 0 || o->stream.has_next;
+}
+
+/* the key of the top; there is one */
+static inline double
+top_key(const PgrOrderedHeap *h)
+{
+	return ((const PgrOrderedRow *) h->at)[0].distance;
+}
+
+/* The lower bound of the next candidate; there is one. */
+static inline double
+next_lower(const PgrOrdered *o)
+{
+	if (!o->stream.has_next)
+		return top_key(&o->candidates);
+	return o->candidates.n > 0 ? Min(top_key(&o->candidates), o->stream.lower) : o->stream.lower;
+}
+
+double
+pgr_ordered_nearest(const PgrOrdered *o)
+{
+	double		distance = top_key(&o->rows);
+
+	return o->to_bound == NULL ? distance : o->to_bound(o->arg, distance);
+}
+
+double
+pgr_ordered_least(const PgrOrdered *o)
+{
+	double		least = o->rows.n > 0 ? top_key(&o->rows) : INFINITY;
+
+	if (has_candidate(o))
+		return Min(least, next_lower(o));
+	return o->state <= PGR_ORDERED_GATHERING ? -INFINITY : least;
+}
+
+/* ----------
  * Heaps
  * ----------
  */
@@ -208,8 +253,7 @@ take_candidate(PgrOrdered *o)
 {
 	PgrOrderedStream *stream = &o->stream;
 
-	if (stream->has_next &&
-		(o->candidates.n == 0 || pgr_ordered_key(&o->candidates, 0) > stream->lower))
+	if (stream->has_next && (o->candidates.n == 0 || top_key(&o->candidates) > stream->lower))
 	{
 		o->candidate = (PgrCandidate) {stream->lower, stream->value, true};
 		stream->has_next = false;
@@ -226,12 +270,12 @@ is_certain(const PgrOrdered *o)
 {
 	if (o->rows.n == 0)
 		return false;
-	if (!pgr_ordered_has_candidate(o) || o->unordered)
+	if (!has_candidate(o) || o->unordered)
 		return true;
 	/* a distance that only leads gives no bound: those wanted must do, or all */
 	if (!o->bounded)
 		return o->tried >= o->wanted && o->state != PGR_ORDERED_DRAINING;
-	return pgr_ordered_nearest(o) <= pgr_ordered_next_lower(o);
+	return pgr_ordered_nearest(o) <= next_lower(o);
 }
 
 /*
@@ -268,8 +312,8 @@ is_due(const PgrOrdered *o)
 static bool
 is_beyond(const PgrOrdered *o)
 {
-	return pgr_ordered_has_candidate(o) && pgr_ordered_next_lower(o) > o->radius_bound &&
-		(o->rows.n == 0 || pgr_ordered_key(&o->rows, 0) > o->radius);
+	return has_candidate(o) && next_lower(o) > o->radius_bound &&
+		(o->rows.n == 0 || top_key(&o->rows) > o->radius);
 }
 
 static PgrOrderedStep
@@ -288,7 +332,7 @@ gather(PgrOrdered *o)
 	/* what the candidate before had; the heap has memory once one came */
 	o->within += o->rows.n > o->rows_before;
 	o->rows_before = o->rows.n;
-	if (pgr_ordered_has_candidate(o) && pgr_ordered_next_lower(o) <= o->radius_bound)
+	if (has_candidate(o) && next_lower(o) <= o->radius_bound)
 		return rank_next(o);
 	if (o->candidates.size == 0 || times * o->within > o->wanted)
 		return PGR_STEP_SEARCH;
@@ -302,7 +346,7 @@ pgr_ordered_step(PgrOrdered *o)
 	switch (o->state)
 	{
 		case PGR_ORDERED_SORTED:
-			return pgr_ordered_has_candidate(o) ? rank_next(o) : PGR_STEP_RETURN;
+			return has_candidate(o) ? rank_next(o) : PGR_STEP_RETURN;
 		case PGR_ORDERED_GATHERING:
 			return gather(o);
 		case PGR_ORDERED_GATHERED:
@@ -325,7 +369,7 @@ pgr_ordered_step(PgrOrdered *o)
 	}
 	if (is_certain(o) && is_due(o))
 		return PGR_STEP_RETURN;
-	if (pgr_ordered_has_candidate(o) && may_rank(o))
+	if (has_candidate(o) && may_rank(o))
 	{
 		o->tried++;
 		return rank_next(o);

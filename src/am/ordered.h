@@ -231,51 +231,14 @@ pgr_ordered_memory(const PgrOrdered *o)
 	return ((Size) o->candidates.size + o->rows.size) * sizeof(PgrOrderedRow);
 }
 
-static inline bool
-pgr_ordered_has_candidate(const PgrOrdered *o)
-{
-	return o->candidates.n > 0 || o->stream.has_next;
-}
-
-/* the key of element i */
-static inline double
-pgr_ordered_key(const PgrOrderedHeap *h, uint32 i)
-{
-	return ((const PgrOrderedRow *) h->at)[i].distance;
-}
-
-/* The lower bound of the next candidate; there is one. */
-static inline double
-pgr_ordered_next_lower(const PgrOrdered *o)
-{
-	if (!o->stream.has_next)
-		return pgr_ordered_key(&o->candidates, 0);
-	return o->candidates.n > 0 ? Min(pgr_ordered_key(&o->candidates, 0), o->stream.lower)
-		: o->stream.lower;
-}
-
-/* The nearest row's distance in the unit of lower bounds; there is one. */
-static inline double
-pgr_ordered_nearest(const PgrOrdered *o)
-{
-	double		distance = pgr_ordered_key(&o->rows, 0);
-
-	return o->to_bound == NULL ? distance : o->to_bound(o->arg, distance);
-}
+/* The nearest row's distance in the unit of lower bounds; there is one, not in SORTED. */
+extern double pgr_ordered_nearest(const PgrOrdered *o);
 
 /*
  * No row that is still to come is nearer; -INFINITY where only a search can tell. Where
  * bounds are in the unit of distances.
  */
-static inline double
-pgr_ordered_least(const PgrOrdered *o)
-{
-	double		least = o->rows.n > 0 ? pgr_ordered_key(&o->rows, 0) : INFINITY;
-
-	if (pgr_ordered_has_candidate(o))
-		return Min(least, pgr_ordered_next_lower(o));
-	return o->state <= PGR_ORDERED_GATHERING ? -INFINITY : least;
-}
+extern double pgr_ordered_least(const PgrOrdered *o);
 
 /* ----------
  * Candidates in memory
