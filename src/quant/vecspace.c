@@ -21,8 +21,8 @@ pgr_vecspace_init(PgrVecSpace *s, PgrMetric metric, PgrMetric geometry, bool zer
 	s->geometry = geometry;
 	s->zero_is_value = zero_is_value;
 	s->dim = dim;
-	s->padded = pgr_rotation_padded(dim);
 	pgr_rotation_init(&s->rotation, dim, seed, signs);
+	s->padded = s->rotation.padded;
 	s->max_aux = max_aux;
 	s->query_scale = 1;
 }
