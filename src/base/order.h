@@ -17,6 +17,16 @@ pgr_compare_uint32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Ascending floats, none of them NaN. */
+static inline int
+pgr_compare_float(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : x > y;
+}
+
 /* Whether one of n ascending numbers is key. With n = 0, sorted may be NULL. */
 static inline bool
 pgr_sorted_has_uint32(const uint32 *sorted, uint32 n, uint32 key)

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "base/order.h"
 #include "hnsw/hnsw_frame.h"
 #include "utils/memutils.h"
 
@@ -174,15 +175,6 @@ write_frame(const PgrHnswIndex *ix, uint32 frame, const float *x)
 	}
 }
 
-static int
-compare_floats(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 float *
 pgr_hnsw_median(const float *rows, uint32 n, uint32 dim)
 {
@@ -193,7 +185,7 @@ pgr_hnsw_median(const float *rows, uint32 n, uint32 dim)
 	{
 		for (uint32 r = 0; r < n; r++)
 			column[r] = rows[(Size) r * dim + i];
-		qsort(column, n, sizeof(float), compare_floats);
+		qsort(column, n, sizeof(float), pgr_compare_float);
 		median[i] = column[n / 2];
 	}
 	pfree(column);

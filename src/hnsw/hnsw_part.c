@@ -17,6 +17,7 @@
 #include <math.h>
 
 #include "am/train.h"
+#include "base/order.h"
 #include "commands/progress.h"
 #include "hnsw/hnsw_build.h"
 #include "hnsw/hnsw_list.h"
@@ -157,15 +158,6 @@ find_centres(Division *d, const Sample *s)
 	pfree(job.counts);
 }
 
-static int
-compare_floats(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* How much farther the second nearest centre is. */
 static float
 border_distance(const Division *d)
@@ -190,7 +182,7 @@ find_border(Division *d, const Sample *s)
 		score_centres(d, &s->heads[i], s->codes + (Size) i * d->dim);
 		borders[i] = border_distance(d);
 	}
-	qsort(borders, s->n, sizeof(float), compare_floats);
+	qsort(borders, s->n, sizeof(float), pgr_compare_float);
 	d->border = d->share < 1 ? borders[(uint32) ((s->n - 1) * d->share)] : FLT_MAX;
 	pfree(borders);
 }
