@@ -34,7 +34,7 @@ my %tables = (
 	lists => [ 'body text[]', "ARRAY[words(i, 3 + i % 5), words(i + 9999, 5 + i % 40)]", "bm25 (body) WITH (config = 'simple', fields = 2)", q{body <@> 'w3 w17 w400'} ],
 	bags => [ 'body text', "words(i, 5 + i % 40)", "bm25 (body) WITH (config = 'simple', positions = off)", q{body <@> 'w3 w17 w400'} ],
 	sparses => [ 'body sparsevec(60000)', "CASE WHEN i % 40 <> 5 THEN sparse(i, CASE WHEN i % 100 = 7 THEN 5000 ELSE 12 END) END", 'inverted (body)', q{body <#> '{1:1,7:-0.5,20:2}/60000'} ]);
-my @names = sort keys %tables;
+my @names = $ENV{PGR_BRIEF} ? qw(sparses texts) : sort keys %tables;
 
 sub rows { my ($name, $from, $to) = @_; return "INSERT INTO $name SELECT i, $tables{$name}[1] FROM generate_series($from, $to) g (i)" }
 
@@ -105,7 +105,7 @@ for my $name (@names)
 $node->start;
 sound('version 1 is read');
 $node->stop;
-is(join(' ', map { version(bytes_of($file{$_})) } @names), '1 1 1 1', 'and stays what it is');
+is(join(' ', map { version(bytes_of($file{$_})) } @names), join(' ', map { 1 } @names), 'and stays what it is');
 $node->start;
 $node->safe_psql('postgres', rows($_, 1001, 1010)) for @names;
 sound('rows are added to it');
