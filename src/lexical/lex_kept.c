@@ -30,8 +30,8 @@ typedef struct Kept
 
 static Kept kept;
 
-/* A document that takes more memory is not kept from row to row. */
-#define MOST_KEPT (1024 * 1024)
+/* A larger document is not kept: what it takes would stay to the end of the transaction. */
+#define MOST_KEPT (256 * 1024)
 
 /* Hash and type of the content, and all that its analysis depends on. */
 static bool
@@ -89,7 +89,8 @@ pgr_lex_analyse(const PgrAnalyzer *a, PgrContentType type, Datum content, bool *
 
 	*fresh = true;
 	/* a tsvector is analysed already; a call from within an analysis is on its own */
-	if (type == PGR_CONTENT_TSVECTOR || (kept.busy && kept.lxid == pgr_my_lxid()))
+	if (type == PGR_CONTENT_TSVECTOR || VARSIZE_ANY(DatumGetPointer(content)) > MOST_KEPT ||
+		(kept.busy && kept.lxid == pgr_my_lxid()))
 	{
 		doc = palloc(sizeof(PgrLexDoc));
 		pgr_lex_document(a, type, content, doc);
@@ -107,6 +108,6 @@ pgr_lex_analyse(const PgrAnalyzer *a, PgrContentType type, Datum content, bool *
 	kept.hash = hash;
 	kept.type = type;
 	kept.analyzer = *a;
-	kept.valid = MemoryContextMemAllocated(kept.context, true) <= MOST_KEPT;
+	kept.valid = true;
 	return &kept.doc;
 }

@@ -47,8 +47,9 @@ extern PgrPinned *pgr_query_pinned(PgrQueryState *state);
 /* --- lex_kept.c --- */
 
 /*
- * A document as the analyzer makes it, valid until the next call; the one analysed last
- * is kept within a command. *fresh: it has been analysed now. Raises as pgr_lex_document.
+ * A document, detoasted, as the analyzer makes it; valid until the next call or until
+ * the current memory context is reset. The one analysed last is kept within a command.
+ * *fresh: it has been analysed now. Raises as pgr_lex_document.
  */
 extern const PgrLexDoc *pgr_lex_analyse(const PgrAnalyzer *a, PgrContentType type, Datum content,
 										bool *fresh);
