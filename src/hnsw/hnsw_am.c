@@ -104,6 +104,7 @@ hnsw_options(Datum reloptions, bool validate)
 									  sizeof(PgrHnswOptions), table, lengthof(table));
 }
 
+/* ambuildphasename: what pg_stat_progress_create_index shows; NULL for a phase of none. */
 static char *
 hnsw_phase_name(int64 phase)
 {

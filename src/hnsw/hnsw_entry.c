@@ -50,7 +50,10 @@ pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, u
 	pfree(zero);
 }
 
-/* Writes an entry at a place of an entry page, or behind the last if there is room. */
+/*
+ * Writes an entry behind the last of an entry page, or if there is no room at a place, over
+ * what is there. Locks the page, exclusively.
+ */
 static void
 write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, const PgrHnswEdge *entry)
 {
@@ -73,7 +76,11 @@ write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, const PgrHnswEdge
 	pgr_wal_commit(&batch);
 }
 
-/* Appends an entry page for a frame, unless there are enough or others have come meanwhile. */
+/*
+ * Appends an entry page for a frame, unless there are enough or others have come meanwhile;
+ * ix knows all there are afterwards. Locks the metapage, exclusively, and waits for the
+ * extension lock meanwhile. Page and metapage are one record.
+ */
 static void
 add_entry_page(PgrHnswIndex *ix, uint32 frame)
 {

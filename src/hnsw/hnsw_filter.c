@@ -96,7 +96,7 @@ next_list_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber full, bool
 	return true;
 }
 
-/* Adds an entry to a page; false if it is full. */
+/* Adds an entry to a page, which it locks exclusively; false if it is full. */
 static bool
 add_to_page(const PgrHnswIndex *ix, BlockNumber block, PgrHnswId id, const char *item,
 			const uint8 *digest)
@@ -217,7 +217,11 @@ pgr_hnsw_list_clear(const PgrHnswIndex *ix, uint32 list)
 	}
 }
 
-/* Removes dead rows' entries of a page; returns whether it has room. */
+/*
+ * Removes dead rows' entries of a page, which it locks exclusively; returns whether it has
+ * room, and the block behind it. The last entry takes the place of one removed: readers
+ * copy a whole page at once.
+ */
 static bool
 prune_list_page(const PgrHnswIndex *ix, BlockNumber block, IndexBulkDeleteCallback callback,
 				void *state, BlockNumber *next)

@@ -145,7 +145,11 @@ page_behind(const PgrHnswIndex *ix, BlockNumber block)
 	return next;
 }
 
-/* Writes dim floats as a frame that meta does not count yet. */
+/*
+ * Writes dim floats as a frame that meta does not count yet, which nobody reads. The caller
+ * has the metapage's lock; one page of the chain is locked at a time, exclusively, two where
+ * it gets longer.
+ */
 static void
 write_frame(const PgrHnswIndex *ix, uint32 frame, const float *x)
 {

@@ -341,7 +341,10 @@ pgr_hnsw_list_sample_row(const PgrHnswIndex *ix, PgrHnswListSample *s, uint64 nu
  * ----------
  */
 
-/* Axes from some of the sample, as codes in the directory. */
+/*
+ * Axes from some of the sample, as codes in the directory. Allocates, and frees, floats of
+ * the rows (AXES_FLOATS, or twice as many rows as axes), of the axes, and as many again.
+ */
 static void
 find_axes(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s)
 {

@@ -54,7 +54,11 @@ pgr_hnsw_node_check(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *nod
 				 errhint("Please REINDEX it.")));
 }
 
-/* The first size bytes of a record. */
+/*
+ * The first size bytes of a record whose first page the caller has locked: there, or assembled
+ * in scratch. Further pages are locked shared, one at a time; writers have the first one's
+ * lock while they change any.
+ */
 static const PgrHnswNode *
 record_at(const PgrHnswIndex *ix, Page page, PgrHnswId id, Size size, char *scratch)
 {

@@ -134,7 +134,7 @@ decode_sample(const void *arg, uint32_t first, uint32_t n, float *out)
 
 /*
  * The parts' centres, as codes, by k-means over the sample; d->rows gets how many of it
- * are nearest to each.
+ * are nearest to each. Frees what it allocates; pgr_train_kmeans says what that is.
  */
 static void
 find_centres(Division *d, const Sample *s)
@@ -187,7 +187,10 @@ find_border(Division *d, const Sample *s)
 	pfree(borders);
 }
 
-/* Centres by k-means on a sample, and what each part may take beside its own rows. */
+/*
+ * Centres by k-means on a sample, and what each part may take beside its own rows. Reads all
+ * rows once. The sample, SAMPLE_PER_PART codes a part, is freed at the end.
+ */
 static void
 find_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
 {
@@ -237,6 +240,10 @@ put_in_part(PgrHnswBuild *b, Division *d, uint32 part, const PgrHnswSpoolRow *ro
 	d->rows[part]++;
 }
 
+/*
+ * Writes a row to the file of its nearest part that has room, and if a border is near to that
+ * of the next one too. There is room for all rows once, so that none is left over.
+ */
 static void
 assign_row(PgrHnswBuild *b, const PgrHnswSpoolRow *row, void *arg)
 {
@@ -302,7 +309,10 @@ number_of_parts(const PgrHnswBuild *b, uint64 nrows, int *at)
 	return (uint32) Max(n, 1);
 }
 
-/* Centres of as few parts as will do. */
+/*
+ * Centres of as few parts as will do: more where one would be larger than memory holds. d and
+ * what it points to stay in the current context until the build ends.
+ */
 static void
 choose_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
 {
@@ -326,7 +336,11 @@ choose_parts(PgrHnswBuild *b, Division *d, uint64 nrows)
 	}
 }
 
-/* Divides all rows into files, one a part. */
+/*
+ * Divides all rows into files, one a part, and makes the lists of filter values. Leader, or
+ * alone. b->parts, b->nrows and, if there are several parts, the nodes of all rows, 4 bytes
+ * each, stay in the current context until the build ends. Raises if there are too many rows.
+ */
 static void
 divide_rows(PgrHnswBuild *b)
 {

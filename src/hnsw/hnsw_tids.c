@@ -94,7 +94,10 @@ add_to_tids_slot(const PgrHnswIndex *ix, PgrHnswId slot, PgrHnswRef owner, const
 	return true;
 }
 
-/* A new TIDS slot that holds one row; not reachable yet. */
+/*
+ * A new TIDS slot that holds one row; not reachable yet. Its page is locked, exclusively, by
+ * pgr_hnsw_node_alloc, and released here.
+ */
 static PgrHnswId
 make_tids_slot(const PgrHnswIndex *ix, PgrHnswRef owner, PgrHnswId next, const char *item)
 {

@@ -141,6 +141,10 @@ prune_slot(Vacuum *v, PgrHnswNode *node, PgrHnswId id)
 	return changed;
 }
 
+/*
+ * Pass 1 of a page: removes dead tids of all its slots, in one record. Locks it exclusively,
+ * without cleanup lock: a scan that copied a tid asks the heap about it.
+ */
 static void
 prune_page(Vacuum *v, BlockNumber block)
 {
@@ -213,7 +217,11 @@ check_empty_slot(Vacuum *v, PgrHnswId id)
 	pfree(scratch);
 }
 
-/* A node without tids of its own is dead if its TIDS slots have none either. */
+/*
+ * A node without tids of its own is dead if its TIDS slots have none either. No lock on entry
+ * or exit; its page is locked twice, exclusively at last, the slots' between. Frees what it
+ * allocates: there may be as many such nodes as rows.
+ */
 static void
 check_emptied(Vacuum *v, PgrHnswId id)
 {
@@ -223,28 +231,30 @@ check_emptied(Vacuum *v, PgrHnswId id)
 	PgrHnswId	more;
 	uint16		generation;
 	Size		nslots = v->slots.n;
+	bool		closed;
 
 	node = pgr_hnsw_node_read(v->ix, id, BUFFER_LOCK_SHARE, (char *) record, &buffer);
 	more = node->more;
 	generation = node->generation;
 	UnlockReleaseBuffer(buffer);
-	if (!close_slots(v, (PgrHnswChain) PGR_HNSW_CHAIN(id, generation, more)))
+	closed = close_slots(v, (PgrHnswChain) PGR_HNSW_CHAIN(id, generation, more));
+	if (closed)
+		pgr_hnsw_node_copy(v->ix, id, BUFFER_LOCK_EXCLUSIVE, record, &buffer);
+	if (closed && record->ntids == 0 && record->more == more)
 	{
-		v->slots.n = nslots;
-		return;
+		record->flags |= PGR_HNSW_DEAD;
+		record->more = PGR_HNSW_NO_ID;
+		pgr_hnsw_node_store(v->ix, id, record, buffer);
+		set_dead(v, id);
 	}
-	pgr_hnsw_node_copy(v->ix, id, BUFFER_LOCK_EXCLUSIVE, record, &buffer);
-	if (record->ntids > 0 || record->more != more)
+	else
 	{
-		/* an insert was faster; the closed slots stay with the node */
-		UnlockReleaseBuffer(buffer);
+		/* rows are left, or an insert was faster: closed slots stay with the node */
+		if (closed)
+			UnlockReleaseBuffer(buffer);
 		v->slots.n = nslots;
-		return;
 	}
-	record->flags |= PGR_HNSW_DEAD;
-	record->more = PGR_HNSW_NO_ID;
-	pgr_hnsw_node_store(v->ix, id, record, buffer);
-	set_dead(v, id);
+	pfree(record);
 }
 
 /* ----------
@@ -298,7 +308,10 @@ prune_node_edges(Vacuum *v, PgrHnswId id, const PgrHnswNode *stored, PgrHnswNode
 	pgr_hnsw_node_store(v->ix, id, record, buffer);
 }
 
-/* Edges of all nodes of a page, one lock and one WAL record a page where they fit. */
+/*
+ * Pass 2 of a page: removes edges to dead nodes, with one lock, exclusive, and one WAL record
+ * a page where nodes fit. A node of several pages is copied meanwhile, and freed.
+ */
 static void
 prune_page_edges(Vacuum *v, BlockNumber block)
 {
@@ -354,7 +367,8 @@ typedef struct Spares
 
 /*
  * Makes entries of up to n of the nodes that pass 1 found alive, the next ones, for a page
- * that leads from that frame.
+ * that leads from that frame. Locks one node at a time, shared. spares->edges stays in the
+ * current context: there are few entry pages.
  */
 static void
 make_spares(Vacuum *v, uint32 n, uint32 frame, Spares *spares)
