@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "hnsw/hnsw_page.h"
 #include "base/compat.h"
+#include "hnsw/hnsw_page.h"
 #include "utils/memutils.h"
 
 /* A node not yet visited. */
@@ -26,9 +26,12 @@ typedef struct PgrHnswCandidates
 	uint32		size;
 } PgrHnswCandidates;
 
-/* Room for some more, so that nothing is allocated under a lock. */
+/*
+ * Room for some more, so that nothing is allocated under a lock. memory: bytes in use, to which
+ * what it grows by is added.
+ */
 static inline void
-pgr_hnsw_reserve(MemoryContext context, PgrHnswCandidates *c, uint32 more)
+pgr_hnsw_reserve(MemoryContext context, Size *memory, PgrHnswCandidates *c, uint32 more)
 {
 	Size		size = Max(c->size, 1024);
 
@@ -43,7 +46,18 @@ pgr_hnsw_reserve(MemoryContext context, PgrHnswCandidates *c, uint32 more)
 	c->at = c->at == NULL
 		? MemoryContextAllocHuge(context, mul_size(size, sizeof(PgrHnswCandidate)))
 		: repalloc_huge(c->at, mul_size(size, sizeof(PgrHnswCandidate)));
+	*memory += (size - c->size) * sizeof(PgrHnswCandidate);
 	c->size = size;
+}
+
+/* Frees them. */
+static inline void
+pgr_hnsw_candidates_free(Size *memory, PgrHnswCandidates *c)
+{
+	if (c->at != NULL)
+		pfree(c->at);
+	*memory -= c->size * sizeof(PgrHnswCandidate);
+	memset(c, 0, sizeof(*c));
 }
 
 /* Adds to a heap, for which there is room. */

@@ -41,13 +41,12 @@ find_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p
 		   const PgrHnswHitDistance *sorted, uint32 n)
 {
 	const PgrHnswView *point = pgr_hnsw_search_point(s);
-	const PgrHnswHit *hits;
+	const PgrHnswHit *hits = s->hits.at;
 
-	pgr_hnsw_search_hits(s, &hits);
 	for (uint32 i = 0; i < n && (i == 0 || !pgr_vecspace_is_euclidean(&ix->space)); i++)
 	{
 		const PgrCode8 *other;
-		const int8 *code = pgr_hnsw_search_code(s, sorted[i].hit, &other);
+		const int8 *code = pgr_hnsw_hits_code(&s->hits, sorted[i].hit, &other);
 
 		if (hits[sorted[i].hit].frame == p->frame &&
 			pgr_code8_same(&point->head, point->code, other, code, ix->meta.padded))
@@ -82,7 +81,7 @@ make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *
 	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrCode8 *to;
-		const int8 *to_code = pgr_hnsw_search_code(s, neighbours[i].hit, &to);
+		const int8 *to_code = pgr_hnsw_hits_code(&s->hits, neighbours[i].hit, &to);
 
 		pgr_hnsw_make_edge(meta, &own->head, own->code, neighbours[i].ref.id, to, to_code,
 						   PGR_HNSW_EDGE(meta, node, i));
@@ -123,15 +122,14 @@ is_coarse(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswHitDistan
 	const PgrHnswView *point = pgr_hnsw_search_point(s);
 	double		ratio = LENGTHS * pow(ix->meta.padded, 0.25);
 	double		limit = point->head.norm2 / (ratio * ratio);
-	const PgrHnswHit *hits;
+	const PgrHnswHit *hits = s->hits.at;
 	uint32		near = 0;
 
-	pgr_hnsw_search_hits(s, &hits);
 	for (uint32 i = 0; i < n && near < NEAR_ROWS; i++)
 	{
 		const PgrHnswHit *hit = &hits[sorted[i].hit];
 		const PgrCode8 *other;
-		const int8 *code = pgr_hnsw_search_code(s, sorted[i].hit, &other);
+		const int8 *code = pgr_hnsw_hits_code(&s->hits, sorted[i].hit, &other);
 		double		d = pgr_code8_pair_distance(&point->head, point->code, other, code,
 												ix->meta.padded, 0);
 

@@ -31,8 +31,8 @@ hit_pair(const void *arg, uint32 a, uint32 b, float bound)
 	const HitPair *p = arg;
 	const PgrCode8 *ha;
 	const PgrCode8 *hb;
-	const int8 *ca = pgr_hnsw_search_code(p->search, p->order[a], &ha);
-	const int8 *cb = pgr_hnsw_search_code(p->search, p->order[b], &hb);
+	const int8 *ca = pgr_hnsw_hits_code(&p->search->hits, p->order[a], &ha);
+	const int8 *cb = pgr_hnsw_hits_code(&p->search->hits, p->order[b], &hb);
 
 	return pgr_vecspace_pair_distance(p->space, ha, ca, hb, cb);
 }
@@ -50,15 +50,14 @@ PgrHnswHitDistance *
 pgr_hnsw_sort_hits(const PgrHnswIndex *ix, const PgrHnswSearch *s, uint32 *n)
 {
 	const PgrHnswView *point = pgr_hnsw_search_point(s);
-	const PgrHnswHit *hits;
 	PgrHnswHitDistance *sorted;
 
-	*n = pgr_hnsw_search_hits(s, &hits);
+	*n = s->hits.n;
 	sorted = palloc_extended(mul_size(Max(*n, 1), sizeof(PgrHnswHitDistance)), MCXT_ALLOC_HUGE);
 	for (uint32 i = 0; i < *n; i++)
 	{
 		const PgrCode8 *other;
-		const int8 *other_code = pgr_hnsw_search_code(s, i, &other);
+		const int8 *other_code = pgr_hnsw_hits_code(&s->hits, i, &other);
 
 		sorted[i].hit = i;
 		sorted[i].distance = (float)
@@ -73,13 +72,12 @@ pgr_hnsw_choose_neighbours(const PgrHnswIndex *ix, const PgrHnswSearch *s,
 						   const PgrHnswHitDistance *sorted, uint32 n,
 						   PgrHnswNeighbour *neighbours)
 {
-	const PgrHnswHit *hits;
+	const PgrHnswHit *hits = s->hits.at;
 	uint32	   *order;
 	float	   *distances;
 	uint32	   *chosen = palloc(ix->meta.degree * sizeof(uint32));
 	HitPair		pair;
 
-	pgr_hnsw_search_hits(s, &hits);
 	n = Min(n, ix->meta.graph.ef_construction);
 	order = palloc(Max(n, 1) * sizeof(uint32));
 	distances = palloc(Max(n, 1) * sizeof(float));
@@ -251,7 +249,7 @@ pgr_hnsw_repair(const PgrHnswIndex *ix, PgrHnswId id)
 	for (uint32 i = 0; i < n; i++)
 	{
 		const PgrCode8 *to;
-		const int8 *to_code = pgr_hnsw_search_code(s, neighbours[i].hit, &to);
+		const int8 *to_code = pgr_hnsw_hits_code(&s->hits, neighbours[i].hit, &to);
 		PgrHnswPoint *end = palloc(sizeof(PgrHnswPoint));
 		PgrHnswNewNode other = {neighbours[i].ref.id, end};
 

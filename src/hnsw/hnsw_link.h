@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "hnsw/hnsw.h"
+#include "hnsw/hnsw_search.h"
 
 /* A node to be linked. */
 typedef struct PgrHnswNewNode

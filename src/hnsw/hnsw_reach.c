@@ -291,7 +291,6 @@ link_node(PgrHnswIndex *ix, PgrHnswId id)
 	PgrHnswNode *node = copy_node(ix, id);
 	PgrHnswPoint *point = palloc(sizeof(PgrHnswPoint));
 	PgrHnswSearch *search;
-	const PgrHnswHit *hits;
 	Surroundings s[TRIES];
 	PgrHnswHitDistance *near;
 	uint32		n;
@@ -301,7 +300,6 @@ link_node(PgrHnswIndex *ix, PgrHnswId id)
 	pgr_hnsw_search_exclude(search, id);
 	pgr_hnsw_search_more(search, ix->meta.graph.ef_construction);
 	near = pgr_hnsw_sort_hits(ix, search, &n);
-	pgr_hnsw_search_hits(search, &hits);
 	if (n == 0)
 	{
 		pgr_hnsw_offer_entry(ix, id, point, 0, true);
@@ -309,7 +307,7 @@ link_node(PgrHnswIndex *ix, PgrHnswId id)
 	}
 	for (uint32 i = 0; i < Min(n, TRIES); i++)
 	{
-		look_around(ix, hits[near[i].hit].id, &s[i]);
+		look_around(ix, search->hits.at[near[i].hit].id, &s[i]);
 		if (rescue_edge(ix, &s[i], id, node))
 			return;
 	}

@@ -20,7 +20,7 @@
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/hnsw_am.h"
-#include "hnsw/hnsw_point.h"
+#include "hnsw/hnsw_search.h"
 #include "hnsw/hnsw_tids.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -270,11 +270,10 @@ lower_bound(const HnswScan *s, const PgrHnswHit *hit)
 static void
 take_hits(HnswScan *s)
 {
-	const PgrHnswHit *hits;
-	uint32		n = pgr_hnsw_search_hits(s->search, &hits);
+	const PgrHnswHits *hits = &s->search->hits;
 
-	for (; s->taken < n; s->taken++)
-		pgr_ordered_candidate(&s->ordered, lower_bound(s, &hits[s->taken]), s->taken);
+	for (; s->taken < hits->n; s->taken++)
+		pgr_ordered_candidate(&s->ordered, lower_bound(s, &hits->at[s->taken]), s->taken);
 }
 
 /*
@@ -288,26 +287,26 @@ limit_memory(HnswScan *s)
 	Size		budget = (Size) (work_mem * 1024.0 * pgr_hnsw_scan_mem_multiplier);
 	Size		heaps = pgr_ordered_memory(&s->ordered);
 
-	if (pgr_hnsw_search_visited(s->search) + pgr_hnsw_count_estimate(s->ix) >
+	if (s->search->hits.nvisited + pgr_hnsw_count_estimate(s->ix) >
 		pgr_hnsw_max_scan_tuples)
 		budget = 0;
 	else
 		budget = budget > heaps ? budget - heaps : 1;
-	pgr_hnsw_search_limit(s->search, budget);
+	s->search->hits.budget = budget;
 }
 
 /* Spills the hits that the search has added, and takes them away from it. */
 static void
 sort_hits(HnswScan *s)
 {
-	const PgrHnswHit *hits;
-	uint32		n = pgr_hnsw_search_hits(s->search, &hits);
+	const PgrHnswHit *hits = s->search->hits.at;
+	uint32		n = s->search->hits.n;
 
 	for (uint32 i = s->taken; i < n; i++)
 		pgr_ordered_spill(&s->ordered, lower_bound(s, &hits[i]),
 						  hits[i].id | (uint64) hits[i].generation << 32);
 	s->counters.spilled += n - s->taken;
-	pgr_hnsw_search_forget(s->search, s->taken);
+	pgr_hnsw_hits_forget(&s->search->hits, s->taken);
 }
 
 /*
@@ -325,11 +324,11 @@ complete(HnswScan *s)
 		s->deviations = CODE_ERRORS_ALL;
 	limit_memory(s);
 	pgr_hnsw_search_give_up(s->search);
-	while (pgr_hnsw_search_visited(s->search) < (uint64) pgr_hnsw_max_scan_tuples &&
-		   pgr_hnsw_search_rest(s->search))
+	while (s->search->hits.nvisited < (uint64) pgr_hnsw_max_scan_tuples &&
+		   pgr_hnsw_search_more(s->search, 0))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (o->stream.sort != NULL || pgr_hnsw_search_nearly_over(s->search))
+		if (o->stream.sort != NULL || pgr_hnsw_hits_nearly_over(&s->search->hits))
 			sort_hits(s);
 		else
 			take_hits(s);
@@ -353,13 +352,13 @@ may_complete(const HnswScan *s, bool first)
 
 	if (o->mode == PGR_ORDER_OFF || o->state == PGR_ORDERED_SWEEPING)
 		return o->state == PGR_ORDERED_SWEEPING;
-	if (pgr_hnsw_search_visited(s->search) + pgr_hnsw_count_estimate(s->ix) >
+	if (s->search->hits.nvisited + pgr_hnsw_count_estimate(s->ix) >
 		pgr_hnsw_max_scan_tuples)
 		return false;
 	return first ? (s->radius.whole && !o->gathers) ||
 		pgr_hnsw_count_estimate(s->ix) <= SMALL_INDEX
 		: pgr_hnsw_search_rest_effort(s->search) <=
-		SPENT_SHARE * pgr_hnsw_search_visited(s->search);
+		SPENT_SHARE * s->search->hits.nvisited;
 }
 
 /* More of the graph, for twice as many rows than before; false if it leads to no more. */
@@ -392,7 +391,7 @@ search_more(HnswScan *s)
 	bool		exhausted;
 
 	if (!first && (o->mode == PGR_ORDER_OFF ||
-				   pgr_hnsw_search_visited(s->search) >= (uint64) pgr_hnsw_max_scan_tuples))
+				   s->search->hits.nvisited >= (uint64) pgr_hnsw_max_scan_tuples))
 	{
 		pgr_ordered_all(o);
 		return;
@@ -404,7 +403,7 @@ search_more(HnswScan *s)
 	}
 	exhausted = !walk(s, first);
 	/* what the graph does not lead to, too, before any row that is farther goes out */
-	if (pgr_hnsw_search_over(s->search) || (exhausted && o->mode != PGR_ORDER_OFF))
+	if (pgr_hnsw_hits_over(&s->search->hits) || (exhausted && o->mode != PGR_ORDER_OFF))
 	{
 		complete(s);
 		return;
@@ -504,19 +503,16 @@ static void
 rank(HnswScan *s)
 {
 	const PgrCandidate *c = &s->ordered.candidate;
-	const PgrHnswHit *hits;
 
 	if (!c->streamed)
 	{
-		pgr_hnsw_search_hits(s->search, &hits);
-		add_rows(s, &hits[c->value]);
+		add_rows(s, &s->search->hits.at[c->value]);
 		return;
 	}
 	if (!pgr_hnsw_search_again(s->search, (PgrHnswId) c->value, (uint16) (c->value >> 32)))
 		return;
-	pgr_hnsw_search_hits(s->search, &hits);
-	add_rows(s, &hits[s->taken]);
-	pgr_hnsw_search_forget(s->search, s->taken);
+	add_rows(s, &s->search->hits.at[s->taken]);
+	pgr_hnsw_hits_forget(&s->search->hits, s->taken);
 }
 
 /*
