@@ -168,6 +168,8 @@ read_chunks(PgrToast *t, Oid value, char *to, Size size)
 	int32		seq = 0;
 	bool		good = true;
 	bool		more;
+	/* the index scan keeps what it allocates on its way */
+	MemoryContext old = MemoryContextSwitchTo(t->context);
 
 	(void) pgr_toast_snapshot(&t->snapshot);
 	more = find_value(t, value);
@@ -183,6 +185,7 @@ read_chunks(PgrToast *t, Oid value, char *to, Size size)
 	t->ahead = more;
 	if (!more)
 		ExecClearTuple(t->slot);
+	MemoryContextSwitchTo(old);
 	return good && at == size;
 }
 
