@@ -58,7 +58,7 @@ typedef struct PgrHnswView PgrHnswView;
 
 /* --- hnsw_index.c: format, opening --- */
 
-/* Fills meta's sizes for a dimension and degree 2m: README, "Degree". */
+/* Fills meta's sizes for a dimension and degree 2m: README, "Pages". */
 extern void pgr_hnsw_geometry(PgrHnswMeta *meta);
 
 /* The index as its metapage describes it, in the current context. */

@@ -1,6 +1,6 @@
 /*
  * hnsw_edge.h
- *		Which edges a node keeps. See README, "Insert".
+ *		Which edges a node keeps, departure (7). See README, "Insert".
  */
 #ifndef PGR_HNSW_EDGE_H
 #define PGR_HNSW_EDGE_H

@@ -1,6 +1,6 @@
 /*
  * hnsw_entry.c
- *		Entry points: where searches begin. See README, "Entries".
+ *		Entry points: where searches begin. See README, "Frames and entries".
  *
  * An entry page has edges from the origin of a frame to nodes, so that a search scores
  * them all without reading one of them. Each kind of user reads and changes entry pages
@@ -15,7 +15,7 @@
 #include "hnsw/hnsw_frame.h"
 #include "hnsw/hnsw_point.h"
 
-/* entry pages grow with the square root of the nodes, up to so many of a frame */
+/* of a frame; they grow with the square root of the nodes: bench/hnsw.md, "Entry points" */
 #define MOST_ENTRY_PAGES 16
 
 /* ----------

@@ -1,6 +1,6 @@
 /*
  * hnsw_entry.h
- *		Where searches begin. See README, "Entries".
+ *		Where searches begin, departure (1). See README, "Frames and entries".
  */
 #ifndef PGR_HNSW_ENTRY_H
 #define PGR_HNSW_ENTRY_H

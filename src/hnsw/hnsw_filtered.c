@@ -14,17 +14,17 @@
 /* nodes that a search with a filter visits before it thinks of the lists */
 #define LEAST_VISITS 16
 
-/* nodes it visits for one of ef, times the share that passes: 1.6 to 9 measured */
+/* nodes it visits for one of ef, times the share that passes: bench/hnsw.md, "Walk or lists" */
 #define VISITS_PER_PASSED 2
 
-/* how much cheaper the lists must seem than going on, since both are estimates */
+/* how much cheaper the lists must seem than going on, since both are estimates: as above */
 #define LISTS_MARGIN 2.8
 
 /*
  * A search by the lists is for so many times ef, but reads no more of them once
  * pgr_hnsw_match_patience, and the factor times as many as brought something, have added
  * nothing to the nearest. When more are wanted later, of those read then this share counts
- * as having brought something. Measured: README.
+ * as having brought something. Measured: bench/hnsw.md, "Lists of filter values".
  */
 #define LISTS_EF 2
 #define PATIENCE_FACTOR 0.25

@@ -17,7 +17,7 @@
  * Of n lists with m rows that pass each a search for ef reads about
  * LISTS n^LISTS_SIZE (ef / m)^LISTS_POWER and as many as pgr_hnsw_match_patience, and it
  * visits so many nodes for one of ef. Fitted to searches of 23,699, 56,658 and 1,000,000 rows
- * of which .1, 1 and 10 % pass: README, "Filter columns".
+ * of which .1, 1 and 10 % pass; the sets are those of bench/hnsw.md, "Conditions".
  */
 #define LISTS 5.2
 #define LISTS_SIZE 0.35

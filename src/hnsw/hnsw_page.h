@@ -38,7 +38,7 @@ typedef struct PgrHnswFresh
 
 /*
  * Content of block 0. After the build only insert_block, max_aux, and what tells of frames,
- * of entry pages and of lists change: README, "Frames", "Entries", "New lists". `fresh` was not
+ * of entry pages and of lists change: README, "Frames and entries", "New lists". `fresh` was not
  * there before 1.1, which reads as zeros.
  */
 typedef struct PgrHnswMeta

@@ -25,10 +25,10 @@
 #include "pgstat.h"
 
 /*
- * The share of rows that go to a second part: those nearest to the border between two,
- * more of them the more parts there are; all where borders are everywhere. Measured: README,
- * "Build". More than that where the rows nearest to a centre are more than a part has room
- * for: some of them then are among rows that are not near them.
+ * The share of rows that go to a second part: those nearest to the border between two, more of
+ * them the more parts there are; all where borders are everywhere. The next larger share where
+ * the rows nearest to a centre are more than a part has room for: some of them then are among
+ * rows that are not near them. Measured: bench/hnsw.md, "Shares of partitions".
  */
 static const struct
 {

@@ -1,7 +1,7 @@
 /*
  * hnsw_reach.c
- *		At the end of a build: an edge to each node that no way leads to. See
- *		README, "Build".
+ *		At the end of a build: an edge to each node that no way leads to, departure
+ *		(10). See README, "Build".
  *
  * A node keeps its edges to others, but theirs to it may all have been dropped
  * for nearer ones: far outliers, and what lies between parts. Such a node would

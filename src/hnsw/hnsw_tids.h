@@ -1,6 +1,6 @@
 /*
  * hnsw_tids.h
- *		The rows of a node: in its record, and in TIDS slots behind it.
+ *		The rows of a node, departure (5): in its record, and in TIDS slots behind it.
  */
 #ifndef PGR_HNSW_TIDS_H
 #define PGR_HNSW_TIDS_H

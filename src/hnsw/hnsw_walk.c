@@ -17,14 +17,14 @@
 
 /*
  * Standard deviations by which a node may be nearer than its estimate says and still be met by
- * the walk. In few dimensions estimates are so good that what is left is the codes' rounding,
- * which all of a node's have in common. A walk that goes on has more, because a row that it meets
- * too late is left out. Measured: README, "Search"; bench/README.
+ * the walk (departure (4)). In few dimensions estimates are so good that what is left is the
+ * codes' rounding, which all of a node's have in common. A walk that goes on has more, because a
+ * row that it meets too late is left out. Measured: bench/hnsw.md, "Margin".
  */
 #define DEVIATIONS(dim) ((dim) <= 4 ? 5.0f : 1.45f)
 #define DEVIATIONS_ON 1.5f
 
-/* of that margin, the share of a search for the neighbours of a new node */
+/* of that margin, the share of an insert's search: bench/hnsw.md, "Searches of inserts" */
 #define INSERT_MARGIN 0.45f
 
 /* A candidate moves up when it is nearer by so many standard deviations. */
@@ -68,9 +68,9 @@ optimistic(float margin, const PgrHnswVisited *node)
 /*
  * One more estimate of a node, by an edge that leads to it. The directions of edges differ and
  * so do their errors, so together they tell more than each: the estimates' mean, weighted by
- * squared errors, is what counts. Makes the node a candidate if it is within the limit and was
- * none, or seems nearer than before by NEARER. The visited set and the candidates have room
- * for it: a page is locked.
+ * squared errors, is what counts (departure (3)). Makes the node a candidate if it is within
+ * the limit and was none, or seems nearer than before by NEARER. The visited set and the
+ * candidates have room for it: a page is locked.
  */
 static inline void
 add_estimate(PgrHnswWalk *w, PgrHnswHits *h, PgrHnswId id, float estimate, float error,
