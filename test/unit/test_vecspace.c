@@ -218,15 +218,15 @@ test_codes(void)
 	float		back[PADDED];
 	float		y[PADDED];
 	Coded		c;
-	double		worst = 0;
+	int			near = 0;
 
 	open_space(PGR_METRIC_L2, PGR_METRIC_L2);
 	make_value(PGR_METRIC_L2, x);
 	encode(x, 0, &c);
 	pgr_vecspace_unplace(&space, &c.head, c.code, origin, back);
 	for (int i = 0; i < DIM; i++)
-		worst = fmax(worst, fabs(back[i] - x[i]));
-	tap_ok(worst < .1, "the vector of a code", "");
+		near += fabs(back[i] - x[i]) < .1;
+	tap_ok(near == DIM, "the vector of a code", "");
 	for (int i = 0; i < DIM; i++)
 		x[i] = i % 2 ? 3e38f : -3e38f;
 	pgr_vecspace_place(&space, x, origin, y);
