@@ -19,6 +19,10 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+/*
+ * Keys of the shared memory's table of contents. Core reserves those from 0xFFFF... on for
+ * itself.
+ */
 /* keys of the shared memory's table of contents */
 #define KEY_SHARED UINT64CONST(0xB000000000000001)
 #define KEY_SCAN UINT64CONST(0xB000000000000002)
@@ -26,6 +30,10 @@
 #define KEY_QUERY UINT64CONST(0xB000000000000004)
 #define KEY_USAGE UINT64CONST(0xB000000000000005)
 
+/*
+ * What one worker used, for the statement's counters of buffers and WAL: an array of these, one
+ * each, so no lock is needed.
+ */
 /* What a worker used, for the statement's counters. */
 typedef struct WorkerUsage
 {
@@ -33,6 +41,10 @@ typedef struct WorkerUsage
 	WalUsage	wal;
 } WorkerUsage;
 
+/*
+ * What all participants of a build need, at KEY_SHARED of the shared memory. Written by the
+ * leader before launch; afterwards only the counts change, under the spinlock.
+ */
 struct PgrParallelShared
 {
 	Oid			heap;
@@ -44,6 +56,11 @@ struct PgrParallelShared
 	double		index_tuples;
 };
 
+/*
+ * Releases all that a resource owner still has and deletes it. That of a failed attempt has
+ * the entry of the segment; that of a finished build has nothing any more. isCommit is false:
+ * what is left must not be reported as leaked.
+ */
 static void
 release_owner(ResourceOwner owner)
 {
@@ -53,6 +70,10 @@ release_owner(ResourceOwner owner)
 	ResourceOwnerDelete(owner);
 }
 
+/*
+ * Copies the statement's text, which pg_stat_activity shows for workers, into the shared
+ * memory. size includes the final zero.
+ */
 static void
 put_query_text(ParallelContext *context, Size size)
 {
@@ -63,10 +84,15 @@ put_query_text(ParallelContext *context, Size size)
 }
 
 /*
- * InitializeParallelDSM; false, and nothing is left, where the system has not as much
- * shared memory (/dev/shm of a container). A subtransaction is not possible in parallel
- * mode; the only thing that a failed attempt leaves is a segment's entry with its resource
- * owner, so it gets one of its own. *owner: that of the segment, to be deleted after it.
+ * InitializeParallelDSM; false, and nothing is left, where the system has not as much shared
+ * memory (/dev/shm of a container). A subtransaction, which is how an error is usually caught,
+ * is not possible in parallel mode. The only thing that a failed attempt leaves is a segment's
+ * entry with its resource owner, so it gets one of its own, which the caller releases
+ * (*owner): after the segment if it was made, here if not.
+ *
+ * Only errors of class 53 (insufficient resources) are caught; all others, a cancel among
+ * them, are raised again, and the transaction's abort releases the owner as a child of its
+ * own. The error's copy is freed here, in the memory context of the call.
  */
 static bool
 make_shared_memory(ParallelContext *context, ResourceOwner *owner)
@@ -115,6 +141,12 @@ pgr_parallel_begin(PgrParallelBuild *b, Relation heap, Relation index, IndexInfo
 	bool		made;
 	Size		query_size = strlen(debug_query_string ? debug_query_string : "") + 1;
 
+	/*
+	 * From here to pgr_parallel_end no transaction id may be assigned and no command counter
+	 * moved. An error needs no cleanup here: the transaction's abort leaves parallel mode,
+	 * ends the workers, unregisters the snapshot and detaches the segment. What was estimated
+	 * must be what is allocated below, chunk by chunk.
+	 */
 	EnterParallelMode();
 	context = CreateParallelContext("pgretrieve", function, workers);
 	if (info->ii_Concurrent)
@@ -171,11 +203,19 @@ void
 pgr_parallel_launch(PgrParallelBuild *b)
 {
 	LaunchParallelWorkers(b->context);
+	/*
+	 * fewer workers than asked for, or none, may have been started; the leader does what is
+	 * left
+	 */
 	b->participants = b->context->nworkers_launched + 1;
 	ereport(DEBUG1, (errmsg_internal("using %d parallel workers", b->context->nworkers_launched)));
 	b->scan = table_beginscan_parallel(b->heap, shm_toc_lookup(b->context->toc, KEY_SCAN, false));
 }
 
+/*
+ * Adds one participant's counts to the sums. The spinlock is held for two additions, without a
+ * call.
+ */
 static void
 add_counts(PgrParallelShared *shared, double heap_tuples, double index_tuples)
 {
@@ -190,6 +230,11 @@ pgr_parallel_wait(PgrParallelBuild *b, double *heap_tuples, double *index_tuples
 {
 	WorkerUsage *usage = shm_toc_lookup(b->context->toc, KEY_USAGE, false);
 
+	/*
+	 * Workers have added theirs before they ended. Waiting raises the first worker's error
+	 * here, and can be cancelled. Usage is added after all have ended: until then they write
+	 * to it.
+	 */
 	add_counts(b->shared, *heap_tuples, *index_tuples);
 	WaitForParallelWorkersToFinish(b->context);
 	for (int i = 0; i < b->context->nworkers_launched; i++)

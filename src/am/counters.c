@@ -33,7 +33,10 @@ static const PgrCounterSet *sets[MAX_SETS];
 static int	nsets = 0;
 static explain_per_node_hook_type next_per_node_hook;
 
-/* One line: the label and the counters that have a name in text. */
+/*
+ * One line of EXPLAIN's text format: the label and the counters that have a name there.
+ * es->str grows in its own memory context.
+ */
 static void
 show_text(const PgrCounterSet *set, const uint64 *counts, ExplainState *es)
 {
@@ -45,6 +48,7 @@ show_text(const PgrCounterSet *set, const uint64 *counts, ExplainState *es)
 	appendStringInfoChar(es->str, '\n');
 }
 
+/* The counters of one scan in EXPLAIN's format: one line of text, or a property each. */
 static void
 show_set(const PgrCounterSet *set, const uint64 *counts, ExplainState *es)
 {
@@ -58,6 +62,13 @@ show_set(const PgrCounterSet *set, const uint64 *counts, ExplainState *es)
 			ExplainPropertyUInteger(set->names[i].property, NULL, counts[i], es);
 }
 
+/*
+ * The server's hook for each plan node: of ANALYZE and an index scan of a registered access
+ * method, shows its counters. The access method is known by its amgettuple, so an operator
+ * class or a renamed access method of the catalog makes no difference. A scan that was never
+ * started (LIMIT 0, a branch not taken) has no descriptor and shows nothing. Counts are those
+ * of this process: see above. Hooks installed before run first.
+ */
 static void
 explain_node(PlanState *plan, List *ancestors, const char *relationship, const char *name,
 			 ExplainState *es)
@@ -76,6 +87,7 @@ explain_node(PlanState *plan, List *ancestors, const char *relationship, const c
 void
 pgr_counters_register(const PgrCounterSet *set)
 {
+	/* the number of access methods is fixed when the library is compiled */
 	Assert(nsets < MAX_SETS);
 	if (nsets == 0)
 	{

@@ -34,6 +34,11 @@
 #include "utils/typcache.h"
 #include "utils/uuid.h"
 
+/*
+ * What a test asks of a column's image. All but the NULL tests are false for a row whose value
+ * is NULL, whatever its image is; that is SQL's three-valued logic, since every condition here
+ * is one conjunct of WHERE.
+ */
 typedef enum TestKind
 {
 	TEST_RANGE,
@@ -44,6 +49,11 @@ typedef enum TestKind
 	TEST_NOT_NULL
 } TestKind;
 
+/*
+ * One condition on one column, in the unit of images. It holds no Datum and no type, so that
+ * pgr_filter_match can run under a buffer lock: whatever can raise or allocate was done when
+ * it was compiled.
+ */
 typedef struct Test
 {
 	TestKind	kind;
@@ -57,6 +67,13 @@ typedef struct Test
 	uint32		nset;
 } Test;
 
+/*
+ * All conditions of a scan on filter columns, combined by AND. `never` is decided while they
+ * are compiled, for instance for a comparison with NULL or an empty array; `tests` may then be
+ * incomplete. `lossy` is true if any test may pass a row for which the condition is false, so
+ * that the executor must recheck. Lives in the memory context of pgr_filter_compile, in one
+ * piece but for the sets.
+ */
 struct PgrFilter
 {
 	bool		never;
@@ -70,13 +87,21 @@ struct PgrFilter
  * ----------
  */
 
-/* Keys whose type is the column's. */
+/*
+ * Bounds of a key that has the column's own type: both are its image. Memory as `image` needs
+ * it.
+ */
 static void
 bounds_same(const PgrFilterColumn *c, Datum key, Oid type, int64 *floor, int64 *ceiling)
 {
 	*floor = *ceiling = c->cls->image(c, key);
 }
 
+/*
+ * The images below are the values themselves, widened to 64 bits. They allocate nothing and
+ * never raise, because the values are passed by value or, for int8 and timestamps, are of
+ * fixed length.
+ */
 static int64
 image_bool(const PgrFilterColumn *c, Datum value)
 {
@@ -101,6 +126,10 @@ image_int8(const PgrFilterColumn *c, Datum value)
 	return DatumGetInt64(value);
 }
 
+/*
+ * Bounds of a key of any type in the family integer_ops. A key beyond the column's range needs
+ * no special case: images are compared as int64, which has room for all three types.
+ */
 static void
 bounds_integer(const PgrFilterColumn *c, Datum key, Oid type, int64 *floor, int64 *ceiling)
 {
@@ -114,7 +143,12 @@ image_date(const PgrFilterColumn *c, Datum value)
 	return DatumGetDateADT(value);
 }
 
-/* Of a date column: a timestamp within a day lies between two dates. */
+/*
+ * Bounds for a date column. A timestamp within a day lies between two dates, so that floor and
+ * ceiling differ and `=` matches nothing. Infinite timestamps become the dates' own
+ * infinities, which sort as they do. A timestamptz never comes here: the family has no such
+ * operator, since its day depends on the session's time zone.
+ */
 static void
 bounds_date(const PgrFilterColumn *c, Datum key, Oid type, int64 *floor, int64 *ceiling)
 {
@@ -141,7 +175,14 @@ image_timestamp(const PgrFilterColumn *c, Datum value)
 	return DatumGetTimestamp(value);
 }
 
-/* Of a timestamp column: dates reach farther than timestamps. */
+/*
+ * Bounds for a timestamp or timestamptz column. Dates reach farther than timestamps: a date
+ * that has no timestamp lies between the largest finite value and infinity (or between
+ * -infinity and the smallest), so that it compares as core compares it and equals nothing. A
+ * key without time zone for a timestamptz column is converted in the session's time zone, as
+ * core's operators do; that is why core calls these operators stable, and why it is done once
+ * a scan and not kept in the index.
+ */
 static void
 bounds_timestamp(const PgrFilterColumn *c, Datum key, Oid type, int64 *floor, int64 *ceiling)
 {
@@ -160,6 +201,11 @@ bounds_timestamp(const PgrFilterColumn *c, Datum key, Oid type, int64 *floor, in
 	*ceiling = overflow > 0 ? PG_INT64_MAX : overflow < 0 ? PG_INT64_MIN + 1 : t;
 }
 
+/*
+ * The first 8 bytes, most significant first, with the sign bit flipped: signed order of images
+ * is then byte order of uuids, so a range of uuids is a range of images. Equal images do not
+ * mean equal uuids, hence lossy. The first bytes, because those of version 7 hold the time.
+ */
 static int64
 image_uuid(const PgrFilterColumn *c, Datum value)
 {
@@ -169,18 +215,35 @@ image_uuid(const PgrFilterColumn *c, Datum value)
 	return (int64) (pg_ntoh64(first) ^ (UINT64CONST(1) << 63));
 }
 
+/*
+ * The label's oid. Only equality is offered for enums: order is by pg_enum.enumsortorder,
+ * which ALTER TYPE can extend between two labels, and an image once stored cannot follow that.
+ * An oid above 2^31 becomes negative, which equality does not mind.
+ */
 static int64
 image_enum(const PgrFilterColumn *c, Datum value)
 {
 	return (int32) DatumGetObjectId(value);
 }
 
+/*
+ * The type's own hash function under the column's collation, 32 bits. A value may be detoasted
+ * by it, in the current memory context. Only equality is offered, and rows that pass are
+ * rechecked.
+ */
 static int64
 image_hash(const PgrFilterColumn *c, Datum value)
 {
 	return (int32) DatumGetUInt32(FunctionCall1Coll(c->hash, c->collation, value));
 }
 
+/*
+ * A signature of 64 bits, one for each element's hash; NULL elements set none, because @> and
+ * && are never true by them. Arrays with more than some 40 distinct elements set nearly all
+ * bits and pass most tests, which costs rechecks and no answers. Detoasts and takes the array
+ * apart in the current memory context, 9 bytes an element, and leaves that to whoever resets
+ * the context.
+ */
 static int64
 image_array(const PgrFilterColumn *c, Datum value)
 {
@@ -225,6 +288,12 @@ FILTER_CLASS(pgr_array_filter, 8, true, true, true, image_array, bounds_same)
  * ----------
  */
 
+/*
+ * Raises unless the first column's operator class is of vectors and each other's is of
+ * filters. Checked by support functions, not by names, so that user-made classes over our
+ * functions pass. Called when an index is made and whenever one is opened; it takes no lock
+ * and allocates nothing that lasts.
+ */
 static void
 check_classes(Relation index)
 {
@@ -244,7 +313,14 @@ check_classes(Relation index)
 					 errhint("Make an index for each such column.")));
 }
 
-/* Looks up the hash function of a column, or of its elements. */
+/*
+ * Looks up the hash function of a column's type, or for signatures of its element type. It
+ * stays in the type cache, which keeps its entries as long as the backend lives, so only a
+ * pointer is taken. Raises 42883 where the type has no hash function, as core does for hash
+ * joins. Raises 0A000 for a nondeterministic collation: PostgreSQL then hashes the collation
+ * library's sort key, which another version of the library may make differently, and what is
+ * stored would lose rows.
+ */
 static void
 find_hash(PgrFilterColumn *c)
 {
@@ -296,6 +372,7 @@ pgr_filter_columns(Relation index)
 		c->offset = f->size;
 		f->size += c->cls->width;
 	}
+	/* items lie one behind the other, and a tid in front of each is aligned to 2 bytes */
 	f->size += f->size & 1;
 	return f;
 }
@@ -315,6 +392,7 @@ pgr_filter_image(const PgrFilterColumns *f, const Datum *values, const bool *isn
 			continue;
 		}
 		v = c->cls->image(c, values[i + 1]);
+		/* stored in the machine's byte order, as everything else in an index */
 		switch (c->cls->width)
 		{
 			case 1:
@@ -337,7 +415,15 @@ pgr_filter_image(const PgrFilterColumns *f, const Datum *values, const bool *isn
  * ----------
  */
 
-/* The images that stand in a btree strategy's relation to a key; false if none can. */
+/*
+ * The images [*low, *high] that stand in a btree strategy's relation to a key; false if no
+ * image can. floor and ceiling differ where the key falls between two values of the column's
+ * type. For < the greatest image that qualifies is ceiling - 1 in either case; for > it is
+ * floor + 1. Where images are lossy a row with the key's own image may still be below or above
+ * it, so the image itself is included and the row rechecked. The two tests against the ends of
+ * int64 keep the -1 and +1 from wrapping around. May raise what `bounds` raises (a timestamp
+ * out of range).
+ */
 static bool
 strategy_range(const PgrFilterColumn *c, StrategyNumber strategy, Datum key, Oid type,
 			   int64 *low, int64 *high)
@@ -376,6 +462,7 @@ strategy_range(const PgrFilterColumn *c, StrategyNumber strategy, Datum key, Oid
 	}
 }
 
+/* Ascending, for qsort and bsearch: by comparison, since a difference could overflow. */
 static int
 compare_int64(const void *a, const void *b)
 {
@@ -386,8 +473,12 @@ compare_int64(const void *a, const void *b)
 }
 
 /*
- * Key = ANY (array) and its relatives: a set of images, or for inequalities the
- * range that the least restrictive element gives. False if no row can pass.
+ * key OP ANY (array): for `=` a set of images, sorted and without duplicates for a binary
+ * search; for inequalities the union of the elements' ranges, which is one range since all are
+ * open to the same side. NULL elements match nothing and are left out. False if no row can
+ * pass, as with an empty array. The array is detoasted and taken apart, and the set allocated,
+ * in the current memory context: that of the compiled filter, where 8 bytes an element stay
+ * until the scan's next query. Bounded by the array, which is in memory anyway.
  */
 static bool
 compile_array(const PgrFilterColumn *c, const ScanKeyData *key, Oid type, Test *t)
@@ -432,7 +523,13 @@ compile_array(const PgrFilterColumn *c, const ScanKeyData *key, Oid type, Test *
 	return any;
 }
 
-/* A comparison with a key that is not null; false if no row can pass. */
+/*
+ * One operator with a key that is not NULL, into t; false if no row can pass. An array
+ * column's && with an array that sets no bit is such a case (it has no element but NULLs),
+ * while @> of an array without elements is true for all rows. sk_subtype is the key's type
+ * where the operator's sides differ; InvalidOid stands for the operator class's own. Memory as
+ * compile_array.
+ */
 static bool
 compile_comparison(const PgrFilterColumn *c, const ScanKeyData *key, Test *t)
 {
@@ -450,7 +547,13 @@ compile_comparison(const PgrFilterColumn *c, const ScanKeyData *key, Test *t)
 	return t->kind == TEST_ALL || t->low != 0;
 }
 
-/* Adds one scan key's test to the filter; false if no row can pass. */
+/*
+ * Adds one scan key's test to the filter; false if no row can pass. IS [NOT] NULL of the
+ * vector column is answered without a test, because rows without a vector are not in the
+ * index. A row comparison or a column beyond the filters would be a fault of ours, since core
+ * builds keys from the operator classes alone; hence elog. `tests` has room for as many as
+ * there are keys.
+ */
 static bool
 compile_key(const PgrFilterColumns *f, const ScanKeyData *key, PgrFilter *filter)
 {
@@ -458,6 +561,7 @@ compile_key(const PgrFilterColumns *f, const ScanKeyData *key, PgrFilter *filter
 	const PgrFilterColumn *c;
 	Test	   *t = &filter->tests[filter->ntests];
 
+	/* column 1 is the vector; attribute 2 is columns[0] */
 	/* vectors in the index are not null */
 	if (i < 0 && (key->sk_flags & (SK_SEARCHNULL | SK_SEARCHNOTNULL)))
 		return (key->sk_flags & SK_SEARCHNOTNULL) != 0;
@@ -500,6 +604,11 @@ pgr_filter_is_lossy(const PgrFilter *filter)
 	return filter->lossy;
 }
 
+/*
+ * The image of `width` bytes at an address of any alignment, sign-extended as pgr_filter_image
+ * cut it off. By memcpy: an item lies behind a tid of 6 bytes. Called for each row under the
+ * lock of its page; it neither allocates nor raises.
+ */
 static inline int64
 load_image(const char *at, uint8 width)
 {
@@ -523,6 +632,11 @@ load_image(const char *at, uint8 width)
 	}
 }
 
+/*
+ * Whether an image is in the test's sorted set. log2 of the elements comparisons: an IN of a
+ * thousand costs ten a row, where a hash table would need memory that the filter does not
+ * have.
+ */
 static bool
 set_contains(const Test *t, int64 v)
 {

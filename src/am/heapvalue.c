@@ -21,6 +21,12 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+/*
+ * All that reading values in one scan needs, in the context of pgr_heapvalue_begin. Pins of
+ * the heap page of the row read last are kept between calls (by the fetch state and the slot),
+ * no buffer lock. `toast` keeps what it has opened of the TOAST table until the end. After an
+ * error the resource owner gives these back, and memory goes with its context.
+ */
 struct PgrHeapValue
 {
 	IndexFetchTableData *fetch;
@@ -78,6 +84,7 @@ pgr_tid_check_slow(Relation index, Relation heap, ItemPointer tid)
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
 
 	/* what blocks mean to another table access method is not known */
+	/* beyond the known length does not mean beyond the table: it may have grown */
 	if (ItemPointerIsValid(tid) && block != InvalidBlockNumber &&
 		(heap->rd_tableam != GetHeapamTableAmRoutine() || block < RelationGetNumberOfBlocks(heap)))
 		return;
@@ -90,8 +97,12 @@ pgr_tid_check_slow(Relation index, Relation heap, ItemPointer tid)
 }
 
 /*
- * Detoasts what expressions read of the slot's row, in the slot, so that their functions do
- * not do it each for itself. In the current memory context, where the row's values live.
+ * Detoasts what the index's expressions read of the slot's row, in the slot itself, so that
+ * their functions do not do it each for itself: with two expressions over one vector it was
+ * read twice. Copies are in the current memory context, which is the row's; the slot must not
+ * be read after that is reset, and the next fetch overwrites it before. Reads TOAST pages, so
+ * may raise; no buffer is locked meanwhile. Compressed but inline values are left: they cost
+ * no look-up.
  */
 static void
 detoast_used(PgrHeapValue *hv)
@@ -125,6 +136,12 @@ pgr_heapvalue_get(PgrHeapValue *hv, ItemPointer tid)
 	struct varlena *value = NULL;
 	MemoryContext old;
 
+	/*
+	 * Follows the HOT chain of tid to the version that the snapshot sees, under the heap
+	 * page's share lock, which is released on return. `again` is not for us: an MVCC snapshot
+	 * sees at most one. all_dead is not passed on: killing a tid would be a change of the
+	 * node's page, which has no hint for it.
+	 */
 	pgr_tid_check(hv->index, hv->fetch->rel, tid);
 	if (!table_index_fetch_tuple(hv->fetch, &at, hv->snapshot, hv->slot, &again, &all_dead))
 		return NULL;

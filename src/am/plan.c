@@ -20,6 +20,11 @@
 
 #define MAX_METHODS 8
 
+/*
+ * The registered access methods, by their cost functions: an IndexOptInfo names its access
+ * method by oid too, but that is a catalog's and would have to be looked up anew in each
+ * database. Set while the library is loaded, never changed afterwards.
+ */
 static amcostestimate_function methods[MAX_METHODS];
 static int	nmethods = 0;
 static set_rel_pathlist_hook_type next_hook = NULL;
@@ -36,8 +41,11 @@ typedef Path *(*BetterPath) (PlannerInfo *root, RelOptInfo *rel, IndexPath *path
  */
 
 /*
- * The filter column (0 is the vector's) that a clause column = ANY (array) is a condition
- * on, or -1.
+ * The filter column (0 is the vector's) that a clause column = ANY (array) is a condition on,
+ * or -1. The same tests as core's match_saopclause_to_indexcol: the operator is in the
+ * column's family, collations agree, the array is not volatile and does not contain the
+ * relation's own columns, since it is evaluated once a scan. Only base restrictions come here,
+ * so it has no other table's.
  */
 static int
 match_array_clause(PlannerInfo *root, const RestrictInfo *rinfo, IndexOptInfo *index)
@@ -60,7 +68,12 @@ match_array_clause(PlannerInfo *root, const RestrictInfo *rinfo, IndexOptInfo *i
 	return -1;
 }
 
-/* A path with such conditions too, in the planner's memory context, or NULL if there are none. */
+/*
+ * A copy of the path with such conditions too, in the planner's memory context, or NULL if
+ * there are none. Clauses that row-level security holds back are left out, as core does: the
+ * index would evaluate them before the policy's own. The clauses need no order among columns
+ * here, because amsearcharray methods of ours look at attribute numbers only.
+ */
 static Path *
 path_with_arrays(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 {
@@ -91,6 +104,10 @@ path_with_arrays(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 
 #endif
 
+/*
+ * Whether a path is an index scan of a registered access method that gives an order. Bitmap
+ * scans and scans without ORDER BY are not touched.
+ */
 static bool
 is_ours(const Path *path)
 {
@@ -104,7 +121,13 @@ is_ours(const Path *path)
 	return false;
 }
 
-/* add_path may free a path that is dominated: new ones come after the old ones are off the list. */
+/*
+ * Replaces each of our ordered paths by the better one that `better` makes of it, if any. The
+ * old paths are taken off the list first and the new ones added at the end, because add_path
+ * may free a path that is dominated, which could be one still to be visited. If add_path
+ * rejects a new path for a cheaper one, nothing is lost: the old path promised what it cannot
+ * keep.
+ */
 static void
 replace_paths(PlannerInfo *root, RelOptInfo *rel, BetterPath better)
 {
@@ -126,6 +149,11 @@ replace_paths(PlannerInfo *root, RelOptInfo *rel, BetterPath better)
 		add_path(rel, lfirst(lc));
 }
 
+/*
+ * The planner's hook, called once for each base relation after core has made its paths. Hooks
+ * that were installed before run first, so that their paths get the conditions too. Memory is
+ * the planner's; an error ends planning and leaves nothing behind.
+ */
 static void
 improve_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {

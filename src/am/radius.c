@@ -48,7 +48,10 @@
  * ----------
  */
 
-/* What a path is ordered by. */
+/*
+ * What a path is ordered by: the operator's expression, its function and the metric of its
+ * class. Points into the path; nothing is copied.
+ */
 typedef struct OrderedBy
 {
 	OpExpr	   *order;
@@ -56,7 +59,11 @@ typedef struct OrderedBy
 	PgrMetric	metric;
 } OrderedBy;
 
-/* E and R of E < R (upper), or of E > R. */
+/*
+ * E and R of a clause E < R (upper), or E > R. undo_step moves arithmetic from E to R until E
+ * is the distance itself. Equality and <= are taken for <, which only makes the bound weaker.
+ * Nodes are made in the planner's memory context and never freed.
+ */
 typedef struct Bound
 {
 	Node	   *expr;
@@ -64,7 +71,11 @@ typedef struct Bound
 	bool		upper;
 } Bound;
 
-/* A call's function and arguments; false if it is none. */
+/*
+ * A call's function and its arguments; false if the node is none. Operators whose function was
+ * not looked up yet (opfuncid 0) are looked up here, without writing to the tree, which is
+ * shared.
+ */
 static bool
 split_call(Node *node, Oid *function, List **args)
 {
@@ -85,7 +96,10 @@ split_call(Node *node, Oid *function, List **args)
 	return false;
 }
 
-/* The same two operands, in either order: distances are symmetric. */
+/*
+ * Whether a and b are the two operands of the order, in either order: all our distances are
+ * symmetric. By equal(), so two subqueries of the same text differ; see README, "Thresholds".
+ */
 static bool
 same_operands(const OrderedBy *by, Node *a, Node *b)
 {
@@ -95,6 +109,10 @@ same_operands(const OrderedBy *by, Node *a, Node *b)
 	return (equal(a, x) && equal(b, y)) || (equal(a, y) && equal(b, x));
 }
 
+/*
+ * Whether a node is the very distance that the path is ordered by, as operator or as function
+ * call.
+ */
 static bool
 is_the_distance(const OrderedBy *by, Node *node)
 {
@@ -105,6 +123,7 @@ is_the_distance(const OrderedBy *by, Node *node)
 		list_length(args) == 2 && same_operands(by, linitial(args), lsecond(args));
 }
 
+/* A constant of type float8, in the planner's memory context. */
 static Node *
 float8_const(double value)
 {
@@ -124,6 +143,10 @@ known_number(Node *node, double *value)
 	return true;
 }
 
+/*
+ * An expression of float8's own operator; left is NULL for a prefix operator. Looked up in
+ * pg_catalog by name and types, so that no other schema in search_path can lend its own.
+ */
 static Node *
 float8_operation(char *name, Node *left, Node *right)
 {
@@ -134,7 +157,13 @@ float8_operation(char *name, Node *left, Node *right)
 								  (Expr *) (left ? right : NULL), InvalidOid, InvalidOid);
 }
 
-/* limit * factor + term, computed here if limit is known, where nothing can overflow. */
+/*
+ * limit * factor + term. Computed here if limit is a constant. Otherwise an expression is
+ * made, but only for factor 1 or -1: a sum of finite numbers within 1e100 cannot overflow
+ * where the clause's own evaluation does not, while a product could raise an error that the
+ * query itself would not. The caller refuses other factors; what is returned for them is not
+ * used.
+ */
 static Node *
 scaled(Node *limit, double factor, double term)
 {
@@ -211,7 +240,11 @@ undo_step(Bound *b)
 	}
 }
 
-/* The radius that E < R (or >) gives, or NULL. */
+/*
+ * The radius that E < R (or E > R) gives, or NULL if E is not the distance with arithmetic
+ * around it, or the bound turns out to be a lower one, which does not end a scan. undo_step
+ * takes away one level of E each time, so this ends.
+ */
 static Node *
 radius_of_bound(const OrderedBy *by, Bound b)
 {
@@ -221,7 +254,12 @@ radius_of_bound(const OrderedBy *by, Bound b)
 	return b.upper ? b.limit : NULL;
 }
 
-/* Whether an expression has one value in a scan, of a type that can be compared. */
+/*
+ * Whether an expression has one value in a whole scan, of a type that can be compared with a
+ * float8 distance. Only base restrictions come here, so a column in it would be of this very
+ * table and the radius different for each row. A SubPlan that is still one at this stage is
+ * run for each row as well; those that are run once have become Params.
+ */
 static bool
 is_limit(Node *node)
 {
@@ -229,6 +267,7 @@ is_limit(Node *node)
 		!contain_var_clause(node) && !contain_subplans(node) && !contain_volatile_functions(node);
 }
 
+/* The node as float8; a float4 is widened, which is exact. */
 static Node *
 as_float8(Node *node)
 {
@@ -238,7 +277,14 @@ as_float8(Node *node)
 								 InvalidOid, COERCE_EXPLICIT_CAST);
 }
 
-/* Of a comparison of two numbers. */
+/*
+ * The radius that a comparison of two numbers gives, or NULL. The operator is known by its
+ * place in float8's btree family, so float4 operators count as well and user-defined ones of
+ * the same name do not. Both sides are tried, since either may hold the distance. An equality
+ * bounds from above and below at once; which of the two is the upper bound of the distance
+ * depends on signs in E, so both directions are tried. Catalog look-ups only; memory is the
+ * planner's.
+ */
 static Node *
 radius_of_comparison(PlannerInfo *root, const OrderedBy *by, OpExpr *op)
 {
@@ -267,7 +313,11 @@ radius_of_comparison(PlannerInfo *root, const OrderedBy *by, OpExpr *op)
 	return NULL;
 }
 
-/* Of within(a, b, radius, metric), where the metric is that of the order. */
+/*
+ * The radius of within(a, b, radius, metric), or NULL unless a, b and the metric are those of
+ * the order. The metric must be a constant: otherwise it is not known here whether it is the
+ * same.
+ */
 static Node *
 radius_of_within(const OrderedBy *by, FuncExpr *call)
 {
@@ -285,7 +335,10 @@ radius_of_within(const OrderedBy *by, FuncExpr *call)
 	return lthird(call->args);
 }
 
-/* Known to be Infinity or NaN: above all distances. */
+/*
+ * Whether a radius is known to be Infinity or NaN, which is above all distances. A condition
+ * that takes nothing away would only make the path look cheaper than it is.
+ */
 static bool
 bounds_nothing(Node *radius)
 {
@@ -294,7 +347,10 @@ bounds_nothing(Node *radius)
 	return known_number(radius, &known) && (isnan(known) || known == INFINITY);
 }
 
-/* The radius that a clause gives, or NULL. */
+/*
+ * The radius that one restriction clause gives, or NULL. A pseudoconstant clause is no
+ * condition on the row (a gating Result tests it once).
+ */
 static Node *
 radius_of_clause(PlannerInfo *root, const OrderedBy *by, const RestrictInfo *rinfo)
 {
@@ -328,8 +384,13 @@ pgr_radius_selectivity(const IndexClause *clause)
 }
 
 /*
- * The condition column ~<= radius. It tells no more of a row than the order does, so the
- * clause that it comes from may be one that row-level security holds back.
+ * The condition column ~<= radius as an index clause, in the planner's memory context. `from`
+ * is the clause it was derived from, NULL for the one that only says that all rows are wanted.
+ * It is lossy, so the executor keeps testing `from` itself, and rounding here need only be
+ * outward. It tells no more of a row than the order does, so `from` may be one that row-level
+ * security holds back. share: the estimated part of the rows within the radius, kept as the
+ * selectivity that pgr_radius_selectivity hands to the cost function, since no estimator knows
+ * the operator.
  */
 static IndexClause *
 radius_clause(PlannerInfo *root, IndexPath *path, Oid op, RestrictInfo *from, Node *radius,
@@ -349,7 +410,12 @@ radius_clause(PlannerInfo *root, IndexPath *path, Oid op, RestrictInfo *from, No
 	return clause;
 }
 
-/* What the path is ordered by, and the operator for a radius of it; false if there is none. */
+/*
+ * What the path is ordered by, and the operator for a radius of it; false if the order is not
+ * by exactly one distance of the first column or the family has no such operator. The operator
+ * class's support function 1 is called for its metric; it returns a static row and needs no
+ * index to be open.
+ */
 static bool
 ordered_by(const IndexPath *path, OrderedBy *by, Oid *op)
 {
@@ -372,8 +438,10 @@ ordered_by(const IndexPath *path, OrderedBy *by, Oid *op)
 }
 
 /*
- * Where the query will have all rows of the path, as far as the planner knows: without
- * LIMIT, or with a large one that is above the rows that conditions of the index leave.
+ * Whether the query will have all rows of the path, as far as the planner knows: without LIMIT
+ * (tuple_fraction 0), or with a LIMIT (from LARGE_LIMIT on; above 1 the fraction is a count)
+ * that exceeds the rows which conditions of the index leave. A wrong guess costs time only:
+ * the scan then completes its search before the first row, or goes on step by step.
  */
 static bool
 wants_all(const PlannerInfo *root, const IndexPath *path)
@@ -410,6 +478,9 @@ pgr_radius_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 		if (radius == NULL)
 			continue;
 		was = clause_selectivity(root, (Node *) rinfo, 0, JOIN_INNER, NULL);
+		/*
+		 * clauses of rel count in path.rows already: only the correction is applied, once each
+		 */
 		if (was > PGR_WITHIN_SHARE)
 			rows *= PGR_WITHIN_SHARE / was;
 		clauses = lappend(clauses, radius_clause(root, path, op, rinfo, radius,

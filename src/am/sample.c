@@ -14,6 +14,9 @@
 
 #define SAMPLE_SEED 20261124
 
+/*
+ * State of one sample, shared between the loop over blocks and the callback of the heap scan.
+ */
 typedef struct Sampling
 {
 	PgrSampleFn callback;
@@ -23,6 +26,12 @@ typedef struct Sampling
 	MemoryContext context;		/* of one row */
 } Sampling;
 
+/*
+ * Called by the heap scan for each row of a block, with the heap page unlocked; values are in
+ * the scan's memory of one row. Passes the row on until the block's quota is used up, in a
+ * context that is reset after each, so that a detoasted value does not stay. There is no way
+ * to end table_index_build_range_scan early, so the rest of the block is read in vain.
+ */
 static void
 sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool alive, void *arg)
 {

@@ -12,6 +12,11 @@
 #include "miscadmin.h"
 #include "utils/tuplesort.h"
 
+/*
+ * A tuplesort and the two slots through which pairs go in and come out. Memory: work_mem for
+ * the tuplesort, in a context of its own below the current one, then temporary files. Slots
+ * are without a buffer; no pin or lock is held at any time.
+ */
 struct PgrSort
 {
 	Tuplesortstate *state;
@@ -23,6 +28,11 @@ struct PgrSort
 PgrSort *
 pgr_sort_begin(void)
 {
+	/*
+	 * By key, then by value: equal distances come out in the same order each time, whatever
+	 * run of the sort they were in. Core's sort of one datum would be faster but carries no
+	 * second value.
+	 */
 	PgrSort *sort = palloc0(sizeof(PgrSort));
 	TupleDesc	desc = CreateTemplateTupleDesc(2);
 	AttrNumber	columns[] = {1, 2};
@@ -42,6 +52,11 @@ pgr_sort_begin(void)
 void
 pgr_sort_put(PgrSort *sort, double key, uint64 value)
 {
+	/*
+	 * The tuplesort copies the pair, so one virtual slot serves for all. float8 and int8 are
+	 * passed by value on all platforms that are supported with 64 bits; elsewhere
+	 * Float8GetDatum would allocate in the caller's context.
+	 */
 	TupleTableSlot *slot = sort->in;
 
 	ExecClearTuple(slot);
@@ -55,6 +70,10 @@ pgr_sort_put(PgrSort *sort, double key, uint64 value)
 bool
 pgr_sort_next(PgrSort *sort, double *key, uint64 *value)
 {
+	/*
+	 * Merges runs from disk where there are any: interruptible, and may raise if a file cannot
+	 * be read.
+	 */
 	if (!sort->performed)
 		tuplesort_performsort(sort->state);
 	sort->performed = true;

@@ -28,7 +28,12 @@ typedef enum FamilyKind
 	FAMILY_UNSUITABLE
 } FamilyKind;
 
-/* Complains of functions that are neither support function 1 nor 2, or of both. */
+/*
+ * What kind of family its support functions make it: FAMILY_NONE without any,
+ * FAMILY_UNSUITABLE (with an INFO for the first that offends) where one has a number other
+ * than 1 and 2, a signature other than f(internal) returning internal, or both numbers occur.
+ * Reads the catalog cache's list, which the caller holds and releases; locks nothing.
+ */
 static FamilyKind
 validate_functions(CatCList *functions, const char *am)
 {
@@ -54,6 +59,12 @@ validate_functions(CatCList *functions, const char *am)
 	return kind;
 }
 
+/*
+ * Whether an operator belongs in a family of that kind: of vectors strategy 1, ordering, type
+ * by type to float8, and perhaps strategy 2, (type, float8) to boolean, the radius; of filters
+ * a search operator of a known strategy. amoplefttype and amoprighttype may differ in filters:
+ * cross-type comparisons of integers and of dates.
+ */
 static bool
 validate_operator(FamilyKind kind, Form_pg_amop op)
 {
@@ -70,6 +81,12 @@ validate_operator(FamilyKind kind, Form_pg_amop op)
 bool
 pgr_validate_vector_class(Oid opclass, const char *am)
 {
+	/*
+	 * Holds references to three catalog cache entries to the end. An error in between (out of
+	 * memory, a broken entry) gives them back by the resource owner. INFO and not ERROR for
+	 * what is wrong, as core's amvalidate functions do: amvalidate() returns false and
+	 * regression tests compare.
+	 */
 	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass));
 	Form_pg_opclass form;
 	CatCList   *operators;

@@ -21,12 +21,14 @@
 /* elements of a sparsevec's sketch: inner products err by 3 % of the norms */
 #define SKETCH_DIM 1024
 
+/* Elements of the types whose type modifier is their number. */
 static int
 dim_of_typmod(int typmod)
 {
 	return typmod;
 }
 
+/* A sketch has as many elements whatever the sparsevec's dimension is. */
 static int
 dim_of_sketch(int typmod)
 {
@@ -55,6 +57,11 @@ bit_size(int dim)
 
 PGR_DENSE_TYPES(DENSE_FUNCTIONS)
 
+/*
+ * The sketch of a sparsevec, palloc'd: its norm is about the value's, and inner products of
+ * two sketches are about those of the values. It only leads to candidates; the operator's own
+ * distance orders them.
+ */
 static const float *
 sparsevec_floats(const struct varlena *value, int *dim)
 {
@@ -66,6 +73,10 @@ sparsevec_floats(const struct varlena *value, int *dim)
 	return out;
 }
 
+/*
+ * A bit string as floats, palloc'd: 4 bytes a bit, at least one, so that an empty string needs
+ * no case of its own.
+ */
 static const float *
 bit_elements(const struct varlena *value, int *dim, float unset, float set)
 {
@@ -79,12 +90,21 @@ bit_elements(const struct varlena *value, int *dim, float unset, float set)
 	return out;
 }
 
+/*
+ * Bits as -1/2 and 1/2: the squared L2 distance is then the Hamming distance itself, so the
+ * class is exact, and bits that are set as often as not have the origin for their mean.
+ */
 static const float *
 hamming_floats(const struct varlena *value, int *dim)
 {
 	return bit_elements(value, dim, -0.5f, 0.5f);
 }
 
+/*
+ * Bits as 0 and 1 under cosine. That order is not Jaccard's (both divide the common bits, one by
+ * the bits of either, the other by the root of the product of both counts) but near it: cosine
+ * leads to candidates, Jaccard itself orders them.
+ */
 static const float *
 jaccard_floats(const struct varlena *value, int *dim)
 {
@@ -101,7 +121,11 @@ static const PgrTypeInfo bit_type = {"bit", NULL, 64000, false};
 #define HAMMING_SHAPE &bit_type, bit_size, true, false, dim_of_typmod, hamming_floats
 #define JACCARD_SHAPE &bit_type, bit_size, true, false, dim_of_typmod, jaccard_floats
 
-/* The class with what the row of its distance says. */
+/*
+ * The class with what the row of its distance says, in place: each class is a static of the
+ * backend, and filling it in twice writes the same values. Static initializers cannot read
+ * pgr_distances.
+ */
 static const PgrVecClass *
 with_distance(PgrVecClass *cls, PgrMetric metric)
 {
@@ -175,7 +199,10 @@ pgr_vecclass_dim(Relation index, AttrNumber column, const PgrVecClass *cls)
  * ----------
  */
 
-/* Values of halfvec have half precision as they are. */
+/*
+ * Whether a kept value is of half precision while the type's is not. A halfvec is kept as it
+ * is.
+ */
 static bool
 is_rounded(const PgrVecClass *cls, PgrVecStorage storage)
 {
@@ -209,6 +236,9 @@ void
 pgr_vecclass_keep(const PgrVecClass *cls, PgrVecStorage storage, const struct varlena *value,
 				  void *to)
 {
+	/*
+	 * what `to` had is overwritten to its last byte, padding too: rows are compared by memcmp
+	 */
 	int			dim;
 	const float *x;
 	PgrDense   *half = to;
@@ -226,6 +256,7 @@ pgr_vecclass_keep(const PgrVecClass *cls, PgrVecStorage storage, const struct va
 	memset(to, 0, INTALIGN(halfvec_size(dim)));
 	for (int i = 0; i < dim; i++)
 		largest = Max(largest, fabsf(x[i]));
+	/* rounding up to infinity happens from 65520 on: such a value is ranked from the table */
 	if (isinf(pgr_halfvec_type.ops->round(largest)))
 		return;
 	SET_VARSIZE(half, halfvec_size(dim));
@@ -236,6 +267,7 @@ pgr_vecclass_keep(const PgrVecClass *cls, PgrVecStorage storage, const struct va
 bool
 pgr_vecclass_kept_fits(const PgrVecClass *cls, PgrVecStorage storage, const void *from, int dim)
 {
+	/* a length of 0 (all zeros) stands for no value; anything else is of a damaged page */
 	bool		rounded = is_rounded(cls, storage);
 
 	if (storage == PGR_VEC_I8 || VARSIZE(from) == 0)
