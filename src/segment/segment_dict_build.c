@@ -27,7 +27,7 @@
 /* A level: pages that are finished, in a spool, and the one being filled. */
 typedef struct DictLevel
 {
-	PgrSpool	pages;			/* finished ones */
+	PgrSegSpool	pages;			/* finished ones */
 	uint32		npages;
 	uint32		nentries;		/* of the page being filled */
 	uint32		total;			/* entries of all pages */
@@ -78,7 +78,7 @@ get_level(PgrDictBuilder *b, int n)
 		MemoryContext old = MemoryContextSwitchTo(b->context);
 		DictLevel  *level = palloc0(sizeof(DictLevel));
 
-		pgr_spool_init(&level->pages);
+		pgr_seg_spool_init(&level->pages);
 		level->used = sizeof(PgrDictPage);
 		b->levels[b->nlevels++] = level;
 		MemoryContextSwitchTo(old);
@@ -133,7 +133,7 @@ finish_page(DictLevel *level)
 	head->nrestarts = level->nrestarts;
 	head->first_child = level->total - level->nentries;
 	memcpy(level->page + level->used, level->restarts, level->nrestarts * sizeof(uint16));
-	pgr_spool_put(&level->pages, level->page, PGR_PAGE_CAPACITY);
+	pgr_seg_spool_put(&level->pages, level->page, PGR_PAGE_CAPACITY);
 	level->npages++;
 	memset(level->page, 0, PGR_PAGE_CAPACITY);
 	level->used = sizeof(PgrDictPage);
@@ -203,15 +203,15 @@ pgr_dict_build_add(PgrDictBuilder *b, const char *term, uint32 len,
 static void
 write_level(DictLevel *level, PgrRunWriter *run)
 {
-	pgr_spool_rewind(&level->pages);
+	pgr_seg_spool_rewind(&level->pages);
 	for (uint32 i = 0; i < level->npages; i++)
 	{
 		PgrDictPage *head = (PgrDictPage *) pgr_run_page(run);
 
-		pgr_spool_get(&level->pages, head, PGR_PAGE_CAPACITY);
+		pgr_seg_spool_get(&level->pages, head, PGR_PAGE_CAPACITY);
 		pgr_run_put(run, head->restarts + head->nrestarts * sizeof(uint16));
 	}
-	pgr_spool_free(&level->pages);
+	pgr_seg_spool_free(&level->pages);
 }
 
 /* Leaves go to the run first, then inner levels from the root down. Frees the builder. */

@@ -38,12 +38,12 @@ extern bool pgr_bound_covers(const PgrBound *bound, uint32 weight, uint8 norm);
 
 /*
  * Bytes written front to back and read back once, in memory or, beyond
- * PGR_SPOOL_MEMORY, in a temporary file: a section until its place in the run
+ * PGR_SEG_SPOOL_MEMORY, in a temporary file: a section until its place in the run
  * comes.
  */
-#define PGR_SPOOL_MEMORY (64 * 1024)
+#define PGR_SEG_SPOOL_MEMORY (64 * 1024)
 
-typedef struct PgrSpool
+typedef struct PgrSegSpool
 {
 	char	   *buf;
 	uint32		used;			/* bytes of buf */
@@ -51,14 +51,14 @@ typedef struct PgrSpool
 	uint64		total;			/* bytes put, those in the file included */
 	BufFile    *file;
 	MemoryContext context;
-} PgrSpool;
+} PgrSegSpool;
 
-extern void pgr_spool_init(PgrSpool *s);
-extern void pgr_spool_put(PgrSpool *s, const void *data, Size len);
+extern void pgr_seg_spool_init(PgrSegSpool *s);
+extern void pgr_seg_spool_put(PgrSegSpool *s, const void *data, Size len);
 /* Ends writing; then read from the start. The spool frees itself at the end. */
-extern void pgr_spool_rewind(PgrSpool *s);
-extern void pgr_spool_get(PgrSpool *s, void *data, Size len);
-extern void pgr_spool_free(PgrSpool *s);
+extern void pgr_seg_spool_rewind(PgrSegSpool *s);
+extern void pgr_seg_spool_get(PgrSegSpool *s, void *data, Size len);
+extern void pgr_seg_spool_free(PgrSegSpool *s);
 
 /* --- segment_dict_build.c --- */
 

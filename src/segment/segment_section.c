@@ -26,22 +26,22 @@ pgr_seg_begin_section(PgrSegWriter *w, PgrSegSection section, uint64 items)
  * (record = 1) fills its pages up.
  */
 void
-pgr_seg_write_spool(PgrSegWriter *w, PgrSegSection section, PgrSpool *s, uint32 record)
+pgr_seg_write_spool(PgrSegWriter *w, PgrSegSection section, PgrSegSpool *s, uint32 record)
 {
 	PgrSectionLoc *loc = pgr_seg_begin_section(w, section, s->total / record);
 	uint64		left = s->total;
 	uint32		per_page = PGR_PAGE_CAPACITY / record * record;
 
-	pgr_spool_rewind(s);
+	pgr_seg_spool_rewind(s);
 	while (left > 0)
 	{
 		uint32		n = Min(left, per_page);
 
-		pgr_spool_get(s, pgr_run_page(w->run), n);
+		pgr_seg_spool_get(s, pgr_run_page(w->run), n);
 		pgr_run_put(w->run, n);
 		left -= n;
 	}
-	pgr_spool_free(s);
+	pgr_seg_spool_free(s);
 	loc->npages = pgr_run_pageno(w->run) - loc->start;
 }
 

@@ -17,22 +17,22 @@
 
 /* Memory and file come with the first byte. */
 void
-pgr_spool_init(PgrSpool *s)
+pgr_seg_spool_init(PgrSegSpool *s)
 {
-	memset(s, 0, sizeof(PgrSpool));
+	memset(s, 0, sizeof(PgrSegSpool));
 	s->context = CurrentMemoryContext;
 }
 
 /*
  * Makes room for a byte more at least: a larger buffer, in the spool's memory context,
- * or, at PGR_SPOOL_MEMORY, an empty one, its bytes in a temporary file.
+ * or, at PGR_SEG_SPOOL_MEMORY, an empty one, its bytes in a temporary file.
  */
 static void
-spool_room(PgrSpool *s)
+spool_room(PgrSegSpool *s)
 {
 	MemoryContext old;
 
-	if (s->size == PGR_SPOOL_MEMORY)
+	if (s->size == PGR_SEG_SPOOL_MEMORY)
 	{
 		old = MemoryContextSwitchTo(s->context);
 		if (s->file == NULL)
@@ -42,13 +42,13 @@ spool_room(PgrSpool *s)
 		s->used = 0;
 		return;
 	}
-	s->size = s->buf ? Min(s->size * 2, PGR_SPOOL_MEMORY) : FIRST_SIZE;
+	s->size = s->buf ? Min(s->size * 2, PGR_SEG_SPOOL_MEMORY) : FIRST_SIZE;
 	s->buf = s->buf ? repalloc(s->buf, s->size) : MemoryContextAlloc(s->context, s->size);
 }
 
 /* Any number of bytes; 53100 from the file where the disk is full. */
 void
-pgr_spool_put(PgrSpool *s, const void *data, Size len)
+pgr_seg_spool_put(PgrSegSpool *s, const void *data, Size len)
 {
 	const char *from = data;
 
@@ -69,7 +69,7 @@ pgr_spool_put(PgrSpool *s, const void *data, Size len)
 
 /* Reading begins; nothing may be put any more. */
 void
-pgr_spool_rewind(PgrSpool *s)
+pgr_seg_spool_rewind(PgrSegSpool *s)
 {
 	if (s->file == NULL)
 	{
@@ -85,7 +85,7 @@ pgr_spool_rewind(PgrSpool *s)
 
 /* Exactly len bytes: the writer knows what it has put. */
 void
-pgr_spool_get(PgrSpool *s, void *data, Size len)
+pgr_seg_spool_get(PgrSegSpool *s, void *data, Size len)
 {
 	if (s->file != NULL)
 		pgr_buffile_read(s->file, data, len);
@@ -99,11 +99,11 @@ pgr_spool_get(PgrSpool *s, void *data, Size len)
 
 /* The file goes, too; after an error it goes with the transaction. */
 void
-pgr_spool_free(PgrSpool *s)
+pgr_seg_spool_free(PgrSegSpool *s)
 {
 	if (s->file)
 		BufFileClose(s->file);
 	if (s->buf)
 		pfree(s->buf);
-	memset(s, 0, sizeof(PgrSpool));
+	memset(s, 0, sizeof(PgrSegSpool));
 }

@@ -25,7 +25,7 @@ pgr_seg_begin(Relation rel, uint32 generation, const PgrSegShape *shape,
 	PgrSegWriter *w = palloc0(sizeof(PgrSegWriter));
 	PgrSegColumns *c = &w->columns;
 	PgrSegLists *l = &w->lists;
-	PgrSpool   *spools[] = {&c->field_norms, &c->tids, &c->hashes, &c->lengths, &l->skips,
+	PgrSegSpool *spools[] = {&c->field_norms, &c->tids, &c->hashes, &c->lengths, &l->skips,
 	&l->supers, &l->positions, &l->position_dir, &l->freqs, &l->freq_dir};
 
 	w->context = CurrentMemoryContext;
@@ -34,7 +34,7 @@ pgr_seg_begin(Relation rel, uint32 generation, const PgrSegShape *shape,
 	w->run = pgr_run_begin(rel, PGR_PAGE_SEGMENT, generation, target, file);
 	pgr_run_put(w->run, 0);		/* the header's place */
 	for (int i = 0; i < lengthof(spools); i++)
-		pgr_spool_init(spools[i]);
+		pgr_seg_spool_init(spools[i]);
 	w->dict = pgr_dict_build_begin();
 	initStringInfo(&w->block.positions);
 	initStringInfo(&w->block.freqs);

@@ -18,10 +18,10 @@ typedef struct PgrSegColumns
 	bool		written;
 	uint8	   *norms;			/* kept to the end */
 	Size		norms_size;
-	PgrSpool	field_norms;
-	PgrSpool	tids;
-	PgrSpool	hashes;
-	PgrSpool	lengths;
+	PgrSegSpool	field_norms;
+	PgrSegSpool	tids;
+	PgrSegSpool	hashes;
+	PgrSegSpool	lengths;
 	ItemPointerData last_tid;	/* of the document added last */
 } PgrSegColumns;
 
@@ -29,12 +29,12 @@ typedef struct PgrSegColumns
 typedef struct PgrSegLists
 {
 	uint32		page_used;		/* bytes of the page of postings being filled */
-	PgrSpool	skips;
-	PgrSpool	supers;
-	PgrSpool	positions;
-	PgrSpool	position_dir;
-	PgrSpool	freqs;
-	PgrSpool	freq_dir;
+	PgrSegSpool	skips;
+	PgrSegSpool	supers;
+	PgrSegSpool	positions;
+	PgrSegSpool	position_dir;
+	PgrSegSpool	freqs;
+	PgrSegSpool	freq_dir;
 	uint64		nskips;
 	uint64		nsupers;
 } PgrSegLists;
@@ -97,7 +97,7 @@ struct PgrSegWriter
 extern PgrSectionLoc *pgr_seg_begin_section(PgrSegWriter *w, PgrSegSection section, uint64 items);
 
 /* Writes a spooled section of records (or of bytes, record = 1) and frees the spool. */
-extern void pgr_seg_write_spool(PgrSegWriter *w, PgrSegSection section, PgrSpool *s,
+extern void pgr_seg_write_spool(PgrSegWriter *w, PgrSegSection section, PgrSegSpool *s,
 								uint32 record);
 
 /* Writes bytes in memory (NULL: zeroes) as a section. */

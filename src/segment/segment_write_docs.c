@@ -14,11 +14,11 @@
 
 /* To a spool, at most ten bytes. */
 static void
-put_varint(PgrSpool *s, uint64 v)
+put_varint(PgrSegSpool *s, uint64 v)
 {
 	uint8		buf[PGR_VARINT_MAX];
 
-	pgr_spool_put(s, buf, pgr_varint_put(buf, v) - buf);
+	pgr_seg_spool_put(s, buf, pgr_varint_put(buf, v) - buf);
 }
 
 /* Makes room for the next document's norm. */
@@ -64,7 +64,7 @@ pgr_seg_add_doc(PgrSegWriter *w, const PgrSegDoc *doc)
 	}
 	if (w->shape.norms && w->shape.nfields > 1)
 	{
-		pgr_spool_put(&w->columns.field_norms, doc->field_norm, w->shape.nfields);
+		pgr_seg_spool_put(&w->columns.field_norms, doc->field_norm, w->shape.nfields);
 		for (int f = 0; f < w->shape.nfields; f++)
 		{
 			put_varint(&w->columns.lengths, doc->field_length[f]);
@@ -75,9 +75,9 @@ pgr_seg_add_doc(PgrSegWriter *w, const PgrSegDoc *doc)
 		ItemPointerCompare(&w->columns.last_tid, unconstify(ItemPointerData *, &doc->tid)) >= 0)
 		h->flags |= PGR_SEG_UNSORTED;
 	w->columns.last_tid = doc->tid;
-	pgr_spool_put(&w->columns.tids, &doc->tid, sizeof(ItemPointerData));
+	pgr_seg_spool_put(&w->columns.tids, &doc->tid, sizeof(ItemPointerData));
 	if (w->shape.hashes)
-		pgr_spool_put(&w->columns.hashes, &doc->hash, sizeof(uint64));
+		pgr_seg_spool_put(&w->columns.hashes, &doc->hash, sizeof(uint64));
 	return h->ndocs++;
 }
 
@@ -87,7 +87,7 @@ pgr_seg_add_null(PgrSegWriter *w, ItemPointer tid)
 {
 	Assert(!w->columns.written);
 	check_doc_limit(w);
-	pgr_spool_put(&w->columns.tids, tid, sizeof(ItemPointerData));
+	pgr_seg_spool_put(&w->columns.tids, tid, sizeof(ItemPointerData));
 	w->header.nnulls++;
 }
 

@@ -49,11 +49,11 @@ place_block(PgrSegWriter *w, PgrSkip *skip)
 static void
 put_skip(PgrSegWriter *w, const PgrSkip *skip, uint64 positions, uint64 freqs)
 {
-	pgr_spool_put(&w->lists.skips, skip, sizeof(PgrSkip));
+	pgr_seg_spool_put(&w->lists.skips, skip, sizeof(PgrSkip));
 	if (w->shape.positions)
-		pgr_spool_put(&w->lists.position_dir, &positions, sizeof(uint64));
+		pgr_seg_spool_put(&w->lists.position_dir, &positions, sizeof(uint64));
 	if (w->shape.nfields > 1)
-		pgr_spool_put(&w->lists.freq_dir, &freqs, sizeof(uint64));
+		pgr_seg_spool_put(&w->lists.freq_dir, &freqs, sizeof(uint64));
 	w->lists.nskips++;
 }
 
@@ -61,7 +61,7 @@ put_skip(PgrSegWriter *w, const PgrSkip *skip, uint64 positions, uint64 freqs)
 static void
 put_super(PgrSegWriter *w, const PgrSuper *super)
 {
-	pgr_spool_put(&w->lists.supers, super, sizeof(PgrSuper));
+	pgr_seg_spool_put(&w->lists.supers, super, sizeof(PgrSuper));
 	w->lists.nsupers++;
 }
 
@@ -106,8 +106,8 @@ pgr_seg_begin_block(PgrSegWriter *w, int64 before)
 static void
 spool_occurrences(PgrSegWriter *w)
 {
-	pgr_spool_put(&w->lists.positions, w->block.positions.data, w->block.positions.len);
-	pgr_spool_put(&w->lists.freqs, w->block.freqs.data, w->block.freqs.len);
+	pgr_seg_spool_put(&w->lists.positions, w->block.positions.data, w->block.positions.len);
+	pgr_seg_spool_put(&w->lists.freqs, w->block.freqs.data, w->block.freqs.len);
 	resetStringInfo(&w->block.positions);
 	resetStringInfo(&w->block.freqs);
 }
