@@ -25,8 +25,13 @@ int			pgr_hnsw_max_scan_tuples;
 double		pgr_hnsw_scan_mem_multiplier;
 bool		pgr_hnsw_rerank;
 
+/* Given by the server when the library is loaded, in each process anew. */
 static relopt_kind hnsw_relopt_kind;
 
+/*
+ * Texts and values of the options. The server keeps pointers to these tables, hence static;
+ * the numbers are in metapages too (PgrVecStorage), so they stay what they are.
+ */
 static relopt_enum_elt_def storage_options[] = {
 	{"i8", PGR_VEC_I8},
 	{"f16", PGR_VEC_F16},
@@ -51,6 +56,11 @@ static const struct config_enum_entry iterative_options[] = {
 void
 pgr_hnsw_init(void)
 {
+	/*
+	 * Called once, from _PG_init. Clients know the names and defaults from pgvector: these do
+	 * not change. The lock level is that for ALTER INDEX, which rewrites nothing: new options
+	 * are for the next REINDEX.
+	 */
 	hnsw_relopt_kind = add_reloption_kind();
 	add_int_reloption(hnsw_relopt_kind, "m", "Max number of connections",
 					  PGR_HNSW_DEFAULT_M, 2, 100, AccessExclusiveLock);
@@ -90,6 +100,13 @@ pgr_hnsw_init(void)
 	pgr_counters_register(&pgr_hnsw_counter_set);
 }
 
+/*
+ * The amoptions function: parses WITH (...) into a PgrHnswOptions, palloc'd by the server in
+ * the current memory context. With validate an unknown name or a value out of range raises;
+ * without, as when the relation's cache entry is built, what is not known is skipped. What
+ * holds between two options (ef_construction at least 2 m) pgr_hnsw_new tests, when they are
+ * used.
+ */
 static bytea *
 hnsw_options(Datum reloptions, bool validate)
 {
@@ -104,7 +121,11 @@ hnsw_options(Datum reloptions, bool validate)
 									  sizeof(PgrHnswOptions), table, lengthof(table));
 }
 
-/* ambuildphasename: what pg_stat_progress_create_index shows; NULL for a phase of none. */
+/*
+ * What pg_stat_progress_create_index shows for a phase of a build; NULL for a number of none,
+ * which the view shows as nothing. Called in any session that reads the view, whatever its own
+ * state.
+ */
 static char *
 hnsw_phase_name(int64 phase)
 {
@@ -129,6 +150,7 @@ hnsw_phase_name(int64 phase)
 	}
 }
 
+/* The amvalidate function. */
 static bool
 hnsw_validate(Oid opclass)
 {
@@ -139,6 +161,15 @@ PG_FUNCTION_INFO_V1(pgr_hnsw_handler);
 Datum
 pgr_hnsw_handler(PG_FUNCTION_ARGS)
 {
+	/*
+	 * palloc'd: the relation's cache entry keeps a copy. What is not set is false or NULL:
+	 *	amcanparallel	one search at a time finds its way; a scan has state of its own
+	 *	ambuild...	see README, "Build"
+	 *	amgetbitmap	a bitmap has no order, and order is all that this index gives
+	 *	amcanreturn	codes are not the values
+	 *	amparallelvacuumoptions	bulk deletion only, since cleanup may make new lists, for which it
+	 *		uses maintenance_work_mem of its own
+	 */
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 
 	am->amstrategies = 0;

@@ -44,7 +44,11 @@
 /* evaluations of an operator that scoring a node's edges costs */
 #define OPERATORS_PER_NODE 8
 
-/* pages of the lists of filter values: a node id, a tid, the values, a digest */
+/*
+ * About how many pages the lists of filter values take: for each row a node's id, a tid, the
+ * images and a digest. From the catalog alone; the planner does not open the index for its
+ * metapage.
+ */
 static double
 list_pages(const IndexOptInfo *index, double tuples)
 {
@@ -58,14 +62,21 @@ list_pages(const IndexOptInfo *index, double tuples)
 	return ceil(tuples * entry / PGR_PAGE_CAPACITY);
 }
 
-/* The share of rows that passes conditions. */
+/*
+ * The share of the table's rows that passes conditions, by the usual estimators and
+ * statistics.
+ */
 static Selectivity
 quals_selectivity(PlannerInfo *root, const IndexOptInfo *index, List *quals)
 {
 	return clauselist_selectivity(root, quals, index->rel->relid, JOIN_INNER, NULL);
 }
 
-/* The clauses but for those of a radius, and the share of rows within it. */
+/*
+ * The clauses but for those of a radius, in a new list, and in *share the part of the rows
+ * within it: no estimator knows the operator, so its share travels with the clause
+ * (am/radius.c).
+ */
 static List *
 split_radius(List *indexclauses, double *share)
 {
@@ -85,13 +96,20 @@ split_radius(List *indexclauses, double *share)
 	return rest;
 }
 
+/*
+ * The argument of find_null_test, a walker over expressions: for which index, and what came of
+ * it.
+ */
 typedef struct NullTestSearch
 {
 	const IndexOptInfo *index;
 	bool		found;
 } NullTestSearch;
 
-/* The index's first column, or a column that it is computed from. */
+/*
+ * Whether an operand is the index's first column or, for an index on an expression, a column
+ * that the expression reads: that being NULL makes most expressions NULL.
+ */
 static bool
 is_indexed(Node *operand, const IndexOptInfo *index)
 {
@@ -101,6 +119,11 @@ is_indexed(Node *operand, const IndexOptInfo *index)
 		list_member(pull_var_clause(linitial(index->indexprs), 0), operand);
 }
 
+/*
+ * A walker: looks for IS NULL of what is indexed, at any depth of a condition, below OR and
+ * NOT too. It may find one that asks for nothing (NOT (v IS NULL)); then the index is passed
+ * over in vain.
+ */
 static bool
 find_null_test(Node *node, NullTestSearch *search)
 {
@@ -112,7 +135,11 @@ find_null_test(Node *node, NullTestSearch *search)
 	return search->found || expression_tree_walker(node, find_null_test, search);
 }
 
-/* Whether a condition of the query, or a part of one, is that the vector is NULL. */
+/*
+ * Whether a condition of the query, or a part of one, is that the vector is NULL. Such rows
+ * are not in the index, so its scan would leave them out where the query wants them at the
+ * end.
+ */
 static bool
 asks_for_nulls(const IndexOptInfo *index)
 {

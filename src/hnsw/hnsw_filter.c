@@ -24,12 +24,14 @@
  * ----------
  */
 
+/* The head of a list's page, in a buffer's page or a copy. */
 static PgrHnswListHead *
 page_head(Page page)
 {
 	return (PgrHnswListHead *) PgrPageGetData(page);
 }
 
+/* Sets how many entries a page has, and its used size, up to which the WAL record keeps it. */
 static void
 set_count(const PgrHnswMeta *meta, Page page, uint32 count)
 {
@@ -37,7 +39,11 @@ set_count(const PgrHnswMeta *meta, Page page, uint32 count)
 	pgr_page_set_used(page, sizeof(PgrHnswListHead) + count * PGR_HNSW_LIST_ENTRY_SIZE(meta));
 }
 
-/* Formats a new page and chains it behind the last of a list. */
+/*
+ * Formats a new page, exclusively locked in `buffer`, and chains it behind `last`, which is
+ * the copy that the batch changes. The batch owns the buffer from here on and unlocks it with
+ * the others.
+ */
 static void
 add_page(const PgrHnswIndex *ix, PgrWalBatch *batch, Page last, Buffer buffer)
 {
@@ -50,9 +56,16 @@ add_page(const PgrHnswIndex *ix, PgrWalBatch *batch, Page last, Buffer buffer)
 }
 
 /*
- * Makes another page the one where inserts into a list look: the next in its
- * chain, or if it may be extended a new one at its end; false if there is none.
- * Under the lock of the list's first page, so that one process does it for all.
+ * Makes another page the one where inserts into a list look: the next in its chain, or if it
+ * may be extended a new one at its end. False if there is none. full: the page that was found
+ * full.
+ *
+ * Locks the list's first page, exclusively, so that one process does it for all who found the
+ * same page full; who comes later sees that `insert` has changed and tries there. Then, in
+ * this order, the full page and a new one; all are released on return. One WAL record of at
+ * most three pages, so a crash leaves no page outside of its chain but one that nothing names.
+ * An error while the file is extended changes nothing. Room on pages behind `full` is used,
+ * since the chain is followed; room before it comes back when VACUUM sets the insert page.
  */
 static bool
 next_list_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber full, bool extend)
@@ -96,7 +109,10 @@ next_list_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber full, bool
 	return true;
 }
 
-/* Adds an entry to a page, which it locks exclusively; false if it is full. */
+/*
+ * Adds an entry (node id, item, digest or NULL) to a page; false if it is full. Locks the
+ * page, exclusively, which is released with the WAL record. An entry is whole or not there.
+ */
 static bool
 add_to_page(const PgrHnswIndex *ix, BlockNumber block, PgrHnswId id, const char *item,
 			const uint8 *digest)
@@ -126,7 +142,10 @@ add_to_page(const PgrHnswIndex *ix, BlockNumber block, PgrHnswId id, const char 
 	return true;
 }
 
-/* Where inserts into a list look first. */
+/*
+ * The block where inserts into a list look first; of the first page's content under its share
+ * lock.
+ */
 static BlockNumber
 insert_page(const PgrHnswIndex *ix, BlockNumber first)
 {
@@ -163,7 +182,10 @@ pgr_hnsw_list_add(const PgrHnswIndex *ix, uint32 list, PgrHnswId id, const char 
  * ----------
  */
 
-/* Raises if the pages of a list lead back to one before. */
+/*
+ * Raises if the pages of a list lead back to one before: whoever follows a damaged chain would
+ * never end. chain: state of Brent's method (base/chain.h), zero before the first page.
+ */
 static void
 check_chain(const PgrHnswIndex *ix, PgrChain *chain, BlockNumber block)
 {
@@ -199,6 +221,10 @@ pgr_hnsw_list_clear(const PgrHnswIndex *ix, uint32 list)
 	BlockNumber first = PGR_HNSW_LIST_FIRST(&ix->meta, list);
 	PgrChain	chain = {0};
 
+	/*
+	 * one page locked at a time, one record each: cancelled, the rest is emptied by the next
+	 * attempt
+	 */
 	for (BlockNumber block = first, next; block != InvalidBlockNumber; block = next)
 	{
 		Buffer		buffer;
@@ -218,9 +244,12 @@ pgr_hnsw_list_clear(const PgrHnswIndex *ix, uint32 list)
 }
 
 /*
- * Removes dead rows' entries of a page, which it locks exclusively; returns whether it has
- * room, and the block behind it. The last entry takes the place of one removed: readers
- * copy a whole page at once.
+ * Removes the entries of a page whose tids the callback says are dead, the last one moving
+ * into the place of each; returns whether it has room then. *next: the next page's block. The
+ * page is locked exclusively and released on return. Moving within a page is safe: readers
+ * copy a page at once. The callback is VACUUM's look-up of a tid, which neither locks nor
+ * allocates. One WAL record, none if nothing was dead. A damaged count is cut to what a page
+ * has room for.
  */
 static bool
 prune_list_page(const PgrHnswIndex *ix, BlockNumber block, IndexBulkDeleteCallback callback,
@@ -261,7 +290,11 @@ prune_list_page(const PgrHnswIndex *ix, BlockNumber block, IndexBulkDeleteCallba
 	return n < PGR_HNSW_LIST_PER_PAGE(meta);
 }
 
-/* Lets inserts into a list look at a page that has room. */
+/*
+ * Lets inserts into a list look at a page that has room. Locks the list's first page,
+ * exclusively, released on return. An insert that read the former page meanwhile still finds
+ * it as it was.
+ */
 static void
 set_insert_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber room)
 {
@@ -289,6 +322,10 @@ pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback, vo
 		BlockNumber room = InvalidBlockNumber;
 		PgrChain	chain = {0};
 
+		/*
+		 * one page locked at a time; what is added behind meanwhile is of rows that are not
+		 * dead
+		 */
 		while (block != InvalidBlockNumber)
 		{
 			BlockNumber next;

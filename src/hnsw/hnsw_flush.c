@@ -22,7 +22,11 @@
 /* nodes that a participant takes at once: some more pages than pay for extending by them */
 #define TAKE_NODES 256
 
-/* The pages of the frames' floats, a chain; at least one. */
+/*
+ * The pages of the frames' floats, a chain; at least one, so that a frame that an insert adds
+ * has a page to go to. Each page is locked exclusively while it is filled, and is the next of
+ * the file: nobody else extends it, so `next` can be set before the next page exists.
+ */
 static void
 write_frames(const PgrHnswIndex *ix, ForkNumber fork)
 {
@@ -71,7 +75,10 @@ pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
  * ----------
  */
 
-/* The first row, from i on in a chain of equal ones, that has no node in pages yet. */
+/*
+ * The first row, from row i on in a chain of equal rows, that has no node in pages yet, or
+ * PGR_GRAPH_NONE. The graph is not changed any more and is read without its locks.
+ */
 static uint32
 next_new(const PgrGraph *g, uint32 i)
 {
@@ -80,7 +87,11 @@ next_new(const PgrGraph *g, uint32 i)
 	return i;
 }
 
-/* Rows without a node among the equal ones from i on. */
+/*
+ * How many rows without a node there are among the equal ones from row i on. Linear in the
+ * chain, which may have all rows of the table; it is asked for a constant number of times a
+ * node.
+ */
 static uint32
 count_new(const PgrGraph *g, uint32 i)
 {
@@ -92,7 +103,7 @@ count_new(const PgrGraph *g, uint32 i)
 	return n;
 }
 
-/* TIDS slots that a node of so many rows needs */
+/* TIDS slots that a node of so many rows needs, beyond the items in the node itself. */
 static uint32
 slots_needed(const PgrHnswMeta *meta, uint32 rows)
 {
@@ -101,7 +112,10 @@ slots_needed(const PgrHnswMeta *meta, uint32 rows)
 	return (more + PGR_HNSW_SLOT_TIDS(meta) - 1) / PGR_HNSW_SLOT_TIDS(meta);
 }
 
-/* The slot that lies n slots behind another in pages that one flush appended. */
+/*
+ * The slot that lies n slots behind another, in the pages of one flush. Where a node takes
+ * several pages its first is preceded by the parts - 1 others, hence steps of meta->parts.
+ */
 static PgrHnswId
 slot_behind(const PgrHnswMeta *meta, PgrHnswId id, uint32 n)
 {
@@ -112,8 +126,13 @@ slot_behind(const PgrHnswMeta *meta, PgrHnswId id, uint32 n)
 }
 
 /*
- * Numbers the nodes as their records will lie, from the relation's end on. A node's
- * TIDS slots follow it. Nodes written before keep theirs.
+ * Numbers the nodes as their records will lie, from the relation's end on, in the order of the
+ * graph, which is about that of the table. A node's TIDS slots follow it. Nodes written before
+ * keep theirs. Numbers must be known before the first record is written, because records name
+ * each other; so this is one pass of the leader, with no page locked, before all participants
+ * write. A page of a large node is the last of its `parts`, since pgr_hnsw_extend_to appends
+ * the further parts first. Raises 54000 where block numbers times slots no longer fit 32 bits:
+ * nothing is written yet then.
  */
 static void
 number_nodes(const PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w)
@@ -151,7 +170,10 @@ number_nodes(const PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *w)
 	}
 }
 
-/* Where a participant writes records. */
+/*
+ * Where one participant writes records. The buffer is only pinned between records: the next
+ * record is most often for the same page, and a pin saves the look-up in the buffer table.
+ */
 typedef struct Writer
 {
 	const PgrHnswIndex *ix;
@@ -161,8 +183,11 @@ typedef struct Writer
 } Writer;
 
 /*
- * Copies a record into its slot, and its further parts, which the lock need not cover: no
- * other process reads nodes yet. The page is there.
+ * Copies a record into its slot, and its further parts into their pages. The page exists
+ * already (pgr_hnsw_extend_to). Locks one page at a time, exclusively; on return none is
+ * locked, and the node's page stays pinned in the writer. Readers of a large node rely on the
+ * first page's lock for all parts, but there are none yet. Nothing is logged: the whole fork
+ * is, at the end of the build.
  */
 static void
 put_record(Writer *w, PgrHnswId id)
@@ -193,7 +218,11 @@ put_record(Writer *w, PgrHnswId id)
 	}
 }
 
-/* The value of a chain's new rows goes into a record, if all have the same. */
+/*
+ * The value of a chain's new rows goes into the record, if all of them have the same. Equal
+ * codes do not mean equal values, and a node has room for one; where they differ the record
+ * keeps its zeros, which stand for no value, and the rows are ranked from the table.
+ */
 static void
 put_value(const Writer *w, uint32 first)
 {
@@ -210,8 +239,10 @@ put_value(const Writer *w, uint32 first)
 }
 
 /*
- * A graph node's links become the record's edges, one each: two groups of equal rows
- * may have come to share a node earlier.
+ * A graph node's links become edges of the record, one to each node: two groups of equal rows
+ * may have come to share a node in an earlier part of the build, and an edge twice would waste
+ * room. The codes of the ends lie anywhere in memory, so that of the link after the next is
+ * asked for early.
  */
 static void
 fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, PgrHnswNode *record)
@@ -235,7 +266,10 @@ fill_edges(const PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *from, 
 	}
 }
 
-/* Takes tids of new rows from a chain into the record, with room for most. */
+/*
+ * Moves tids (with filter values) of new rows from a chain into the record until it has
+ * `most`. *rest is the next row to take, on return the first that found no room.
+ */
 static void
 fill_tids(const Writer *w, uint32 *rest, uint32 most)
 {
@@ -245,7 +279,11 @@ fill_tids(const Writer *w, uint32 *rest, uint32 most)
 						  pgr_graph_extra(w->g, pgr_graph_node(w->g, *rest)));
 }
 
-/* Begins the record of a slot that nslots TIDS slots follow; generations are all 0. */
+/*
+ * Begins a record in the writer's scratch memory. nslots: TIDS slots that follow the slot
+ * `id`, of which the first is named. Generations are all 0: the slots are new. Zeroed to the
+ * end, because bytes that no field covers are written as well and must not be another node's.
+ */
 static void
 begin_record(const Writer *w, PgrHnswId id, uint16 flags, PgrHnswId owner, uint32 nslots)
 {
@@ -255,7 +293,11 @@ begin_record(const Writer *w, PgrHnswId id, uint16 flags, PgrHnswId owner, uint3
 	w->record->more = nslots > 0 ? slot_behind(&w->ix->meta, id, 1) : PGR_HNSW_NO_ID;
 }
 
-/* Writes a node with its rows from first on, which have none yet. */
+/*
+ * Writes a node with those of its rows that have no node yet, from `first` on, and the TIDS
+ * slots for what the record has no room for. Locks as put_record. A cancel between two slots
+ * leaves a node that names a free slot; the index goes with the transaction.
+ */
 static void
 put_node(Writer *w, const PgrGraphNode *node, uint32 first)
 {
@@ -282,8 +324,10 @@ put_node(Writer *w, const PgrGraphNode *node, uint32 first)
 }
 
 /*
- * Remembers which node new rows of node i's group are in, and enters them in the lists
- * of filter values. After all nodes, because lists may take further pages.
+ * Remembers which node new rows of node i's group are in, and enters them in the lists of
+ * filter values. After all nodes are written: a list may take further pages at the relation's
+ * end, where nodes had got their numbers already. Locks as pgr_hnsw_list_enter: none on entry
+ * or exit.
  */
 static void
 enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 i, const PgrHnswWritten *w)
@@ -307,7 +351,13 @@ enter_rows(const PgrHnswIndex *ix, const PgrGraph *g, uint32 i, const PgrHnswWri
 	}
 }
 
-/* Gives the nodes that rows of a group have had before the group's edges. */
+/*
+ * Gives the nodes that rows of a group have got in earlier parts the group's edges, as far as
+ * they are worth it. record: scratch memory of node_size bytes, where the edges are made once
+ * for all of these nodes; several groups' rows may be in one node and, the other way round,
+ * one group's in several. Locks one node's page at a time (pgr_hnsw_merge_edges), none on
+ * entry or exit.
+ */
 static void
 merge_group(const PgrHnswIndex *ix, const PgrGraph *g, uint32 i, const PgrHnswWritten *w,
 			PgrHnswNode *record)
@@ -329,7 +379,13 @@ merge_group(const PgrHnswIndex *ix, const PgrGraph *g, uint32 i, const PgrHnswWr
 	}
 }
 
-/* Evenly spaced among all nodes, some become entries. */
+/*
+ * Evenly spaced among all nodes, some become entries: the i-th of n where i * room / n passes
+ * the next integer, so that they are spread over the table, whatever its order is. w->rows is
+ * an estimate of the nodes; where it is too high the pages are not filled. Locks an entry
+ * page; none on entry or exit. The point is on the stack; its views are in the current
+ * context.
+ */
 static void
 put_entry(PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *node, PgrHnswWritten *w)
 {
@@ -346,7 +402,10 @@ put_entry(PgrHnswIndex *ix, const PgrGraph *g, const PgrGraphNode *node, PgrHnsw
 	w->seen++;
 }
 
-/* Remembers the last page, which may have room for what is inserted next. */
+/*
+ * Remembers the last page, which may have room for what is inserted next. Locks the metapage,
+ * exclusively, and leaves none locked; not logged, as all of a build.
+ */
 static void
 set_insert_block(PgrHnswIndex *ix, BlockNumber block)
 {
@@ -368,6 +427,10 @@ typedef enum Step
 	STEPS
 } Step;
 
+/*
+ * Cancels if that was asked for, and reports progress: each of the three steps counts for a
+ * third of the graph's rows, so that the progress view ascends. No page is locked here.
+ */
 static void
 report_step(const PgrGraph *g, uint64 reported, Step step, uint32 i)
 {
@@ -399,7 +462,11 @@ pgr_hnsw_flush_begin(PgrHnswIndex *ix, PgrGraph *g, const PgrHnswWritten *writte
 	pfree(record);
 }
 
-/* The last slot of the graph's nodes in [from, to) that are new, or PGR_HNSW_NO_ID. */
+/*
+ * The last slot that new nodes among the graph's rows in [from, to) take, TIDS slots included,
+ * or PGR_HNSW_NO_ID if there is no new node. Numbers ascend with the row, so it is the last
+ * node's.
+ */
 static PgrHnswId
 last_slot(const PgrHnswMeta *meta, const PgrGraph *g, uint32 from, uint32 to)
 {
@@ -418,6 +485,11 @@ void
 pgr_hnsw_flush_nodes(PgrHnswIndex *ix, const PgrGraph *g, pg_atomic_uint64 *taken,
 					 uint64 reported)
 {
+	/*
+	 * Pages are extended before they are written, each time by those of 256 nodes: the
+	 * extension lock is held once for many. Records of two participants may share a page, so
+	 * it is locked for each.
+	 */
 	Writer		w = {ix, g, palloc(ix->meta.node_size), InvalidBuffer};
 	uint64		from;
 

@@ -59,6 +59,10 @@ pgr_hnsw_read_frames(Relation rel, const PgrHnswMeta *meta, float *frames)
 void
 pgr_hnsw_refresh(PgrHnswIndex *ix)
 {
+	/*
+	 * The old floats are left to their context and not freed: views that were made from a
+	 * frame's origin point into them.
+	 */
 	PgrHnswMeta known = ix->meta;
 
 	pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &ix->meta, sizeof(PgrHnswMeta));
@@ -109,6 +113,7 @@ pgr_hnsw_frame_for(const PgrHnswIndex *ix, const float *x)
 	return best;
 }
 
+/* How many frames an index may have: each backend that opens it holds all of them. */
 static uint32
 most_frames(const PgrHnswMeta *meta)
 {
@@ -122,7 +127,12 @@ most_frames(const PgrHnswMeta *meta)
  * ----------
  */
 
-/* The page of a chain that another follows; makes one. The caller has the metapage's lock. */
+/*
+ * The block of the page that follows another in the chain of frames; makes one if there is
+ * none. The caller has the metapage locked exclusively, so only one process does this. Locks
+ * the page before, then the new one, and neither on return. The page is chained in a record of
+ * its own: an error or crash afterwards leaves an empty page, which the next new frame uses.
+ */
 static BlockNumber
 page_behind(const PgrHnswIndex *ix, BlockNumber block)
 {
@@ -146,9 +156,12 @@ page_behind(const PgrHnswIndex *ix, BlockNumber block)
 }
 
 /*
- * Writes dim floats as a frame that meta does not count yet, which nobody reads. The caller
- * has the metapage's lock; one page of the chain is locked at a time, exclusively, two where
- * it gets longer.
+ * Writes dim floats as frame number `frame`, which meta does not count yet. The caller has the
+ * metapage locked exclusively; pages of the chain are locked one after the other, and none on
+ * return. Each page is a WAL record of its own: until the metapage counts the frame nobody
+ * reads these floats, and who tries again writes the same place. Beyond the frames that there
+ * are a page has no content, so its used size is set to the end of what was written, which may
+ * lie on two pages or more.
  */
 static void
 write_frame(const PgrHnswIndex *ix, uint32 frame, const float *x)
@@ -196,7 +209,10 @@ pgr_hnsw_median(const float *rows, uint32 n, uint32 dim)
 	return median;
 }
 
-/* The main frame: the median of those there are and x. */
+/*
+ * The main frame: the median, coordinate by coordinate, of the frames that there are and x.
+ * palloc'd, dim floats. FIRST_FRAMES rows of them, so nothing grows with the table.
+ */
 static float *
 main_of(const PgrHnswIndex *ix, const float *x)
 {
@@ -220,10 +236,12 @@ pgr_hnsw_frame_add(PgrHnswIndex *ix, const float *x)
 
 	if (n >= most_frames(&ix->meta))
 		return false;
+	/* computed before the lock is taken, from frames that never change */
 	if (ix->meta.main_frame == PGR_HNSW_NO_FRAME && n + 1 >= FIRST_FRAMES)
 		main = main_of(ix, x);
 	buffer = pgr_page_read(ix->rel, PGR_META_BLOCK, PGR_PAGE_META, BUFFER_LOCK_EXCLUSIVE);
 	meta = (PgrHnswMeta *) PgrPageGetData(BufferGetPage(buffer));
+	/* somebody was faster: their frame may be as good for x, so the caller looks once more */
 	if (meta->nframes != n)
 	{
 		UnlockReleaseBuffer(buffer);

@@ -21,7 +21,7 @@
 /* bytes of a node with its floats and 2m links, as the index is compared with: all but these */
 #define FLOAT_NODE_HEAD 104
 
-/* nodes that fit a page with that degree; a fraction if a node takes several */
+/* Nodes that fit a page with that degree; a fraction if a node takes several pages. */
 static double
 nodes_per_page(const PgrHnswMeta *meta, int degree)
 {
@@ -33,8 +33,8 @@ nodes_per_page(const PgrHnswMeta *meta, int degree)
 }
 
 /*
- * Nodes that would fit a page if they had floats for codes, and of their 2m neighbours
- * only where these are.
+ * Nodes that would fit a page if they kept floats instead of codes, and of their 2m neighbours
+ * only tids: the usual layout, with which the size of this one is compared.
  */
 static double
 float_nodes_per_page(const PgrHnswMeta *meta)
@@ -75,7 +75,11 @@ pgr_hnsw_geometry(PgrHnswMeta *meta)
 	meta->parts = (meta->node_size + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY;
 }
 
-/* What an open index has beside its pages; in the current context. */
+/*
+ * What an open index has beside its pages: the space with its rotation, counters and an origin
+ * of zeros, in the current memory context. The space points to meta.max_aux of this very
+ * struct, which inserts raise, so an index that is copied must set that pointer anew.
+ */
 static void
 open_space(PgrHnswIndex *ix)
 {
@@ -86,7 +90,10 @@ open_space(PgrHnswIndex *ix)
 	ix->zeros = palloc0(ix->meta.dim * sizeof(float));
 }
 
-/* A copy: what the relation points to goes with the next invalidation. */
+/*
+ * The index's options, by value: what rd_options points to goes with the next invalidation of
+ * the relation's cache entry.
+ */
 static PgrHnswOptions
 get_options(Relation rel)
 {
@@ -139,7 +146,11 @@ pgr_hnsw_new(Relation rel)
 	return ix;
 }
 
-/* Copies what contiguous pages hold, one after the other. */
+/*
+ * Copies the content of contiguous pages, `size` bytes in all, one page after the other: each
+ * is locked (shared) while it is copied, none on return. What is read here is never changed in
+ * place once the metapage names it, so there is no need for one lock over all.
+ */
 static void
 copy_pages(Relation rel, BlockNumber block, char *to, Size size)
 {
@@ -154,8 +165,11 @@ copy_pages(Relation rel, BlockNumber block, char *to, Size size)
 }
 
 /*
- * What seldom changes is kept with the relation's cache entry: the metapage, the frames
- * behind it, the directory of lists behind these.
+ * Keeps what seldom changes with the relation's cache entry, in rd_indexcxt, as one piece: the
+ * metapage, the frames' floats behind it, the directory of lists behind these. Many statements
+ * on one index then read one page instead of hundreds. An invalidation frees it; so nothing
+ * that an open index uses may point into it, all is copied. Raises where the metapage or a
+ * frame is damaged, with the old cache still in place.
  */
 static void
 fill_cache(Relation rel, const PgrHnswMeta *meta)
@@ -176,7 +190,11 @@ fill_cache(Relation rel, const PgrHnswMeta *meta)
 	rel->rd_amcache = cache;
 }
 
-/* Metapages of the same frames and directory: what inserts change by the way is not compared. */
+/*
+ * Whether two metapages name the same frames, entries and lists. What inserts change by the
+ * way (insert_block, max_aux) is not compared. By memcmp of copies that were made of pages:
+ * padding is the page's, thus the same.
+ */
 static bool
 same_meta(const PgrHnswMeta *a, const PgrHnswMeta *b)
 {
@@ -187,7 +205,11 @@ same_meta(const PgrHnswMeta *a, const PgrHnswMeta *b)
 	return memcmp(&like, b, sizeof(PgrHnswMeta)) == 0;
 }
 
-/* Makes sure that the cache has what an index with that metapage has. */
+/*
+ * Makes sure that the cache has what an index with that metapage has; it has afterwards until
+ * the next invalidation can arrive, which is when a lock on a relation is taken or a catalog
+ * is read: callers copy from it at once. Locks one page at a time, shared, if it must read.
+ */
 static void
 check_cache(Relation rel, const PgrHnswMeta *meta)
 {
@@ -230,7 +252,8 @@ pgr_hnsw_open(Relation rel)
 
 /*
  * Reads the metapage again. False if it has other frames or lists than when it was read last:
- * then the index must be opened anew.
+ * then the index must be opened anew. One page, share-locked for a copy, for each row that is
+ * inserted.
  */
 static bool
 reread(PgrHnswIndex *ix)
@@ -244,7 +267,7 @@ reread(PgrHnswIndex *ix)
 	return true;
 }
 
-/* Kept across the inserts of a statement. */
+/* Kept across the inserts of a statement, in ii_AmCache and ii_Context, which end with it. */
 typedef struct InsertState
 {
 	PgrHnswIndex *ix;

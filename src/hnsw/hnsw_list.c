@@ -50,6 +50,10 @@
 /* floats of the rows that the axes are found from */
 #define AXES_FLOATS (1024 * 1024)
 
+/*
+ * Codes of some of the rows, evenly spaced by their numbers: every step-th row until there are
+ * `size`. n of them are there already. The codes are relative to frame meta.list_frame.
+ */
 struct PgrHnswListSample
 {
 	uint64		step;			/* every so many rows */
@@ -64,7 +68,11 @@ struct PgrHnswListSample
  * ----------
  */
 
-/* Points into a directory, which must stay where it is; in the current context. */
+/*
+ * The parts of a directory in memory, which must stay where it is. Only scratch is allocated,
+ * in the current context: 8 bytes a list and 4 a group. The order of parts is that of
+ * hnsw_page.h; all but the axes have four bytes an element, so each begins aligned.
+ */
 static PgrHnswLists *
 lists_at(const PgrHnswMeta *meta, char *directory)
 {
@@ -91,7 +99,11 @@ lists_at(const PgrHnswMeta *meta, char *directory)
 	return l;
 }
 
-/* Groups begin in order, within the lists: all that is followed without a look. */
+/*
+ * Raises unless groups begin in ascending order, within the lists: these are the only numbers
+ * of a directory that lead somewhere. A float that is damaged sends rows to the wrong list,
+ * which is found as all lists are read in the end.
+ */
 static void
 check_groups(const PgrHnswIndex *ix, const PgrHnswLists *l)
 {
@@ -115,6 +127,9 @@ pgr_hnsw_lists(const PgrHnswIndex *ix)
 
 	if (ix->lists != NULL)
 		return ix->lists;
+	/*
+	 * beside the index itself, whatever context the first user is in; read anew after an error
+	 */
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(unconstify(PgrHnswIndex *, ix)));
 	directory = palloc_extended(Max(size, 1), MCXT_ALLOC_HUGE);
 	pgr_hnsw_copy_directory(ix, directory);
@@ -124,7 +139,7 @@ pgr_hnsw_lists(const PgrHnswIndex *ix)
 	return ix->lists;
 }
 
-/* <z,c> of n centres */
+/* The inner products <z, c> of coordinates with n centres, which lie one behind the other. */
 static void
 products(const PgrHnswLists *l, const float *z, const float *centres, uint32 n, float *result)
 {
@@ -132,7 +147,10 @@ products(const PgrHnswLists *l, const float *z, const float *centres, uint32 n, 
 												   l->map.n, result);
 }
 
-/* Squared distances of coordinates from n centres, less their own square. */
+/*
+ * Squared distances of coordinates z from n centres, less |z|^2, which is the same for all:
+ *	c - z|^2 - |z|^2 = |c|^2 - 2 <z, c>. So one kernel call does for all, and the least is the same.
+ */
 static void
 centre_distances(const PgrHnswLists *l, const float *z, const float *centres, const float *norm2,
 				 uint32 n, float *distances)
@@ -142,7 +160,9 @@ centre_distances(const PgrHnswLists *l, const float *z, const float *centres, co
 		distances[k] = norm2[k] - 2 * distances[k];
 }
 
-/* Which of n > 0 distances is the least. */
+/*
+ * Which of n > 0 distances is the least; the first of equals, so that a build can be repeated.
+ */
 static uint32
 least_of(const float *distances, uint32 n)
 {
@@ -164,14 +184,21 @@ pgr_hnsw_rank_lists(const PgrHnswIndex *ix, const float *z, float *keys)
 		keys[k] = l->shift[k] - 2 * keys[k];
 }
 
-/* The lists of a group end where the next one's begin. */
+/*
+ * The list behind the last one of a group: the lists of a group end where the next one's
+ * begin.
+ */
 static uint32
 group_end(const PgrHnswIndex *ix, const PgrHnswLists *l, uint32 group)
 {
 	return group + 1 < PGR_HNSW_LIST_GROUPS(&ix->meta) ? l->group_first[group + 1] : ix->meta.lists;
 }
 
-/* The lists of the nearest groups, into l->near, and their distances from coordinates. */
+/*
+ * The lists of the nearest groups go into l->near, their distances from coordinates z (as
+ * centre_distances) into l->distances. Goes on beyond NEAR_GROUPS while all groups were empty.
+ * Both arrays have room for all lists. No lock, no allocation.
+ */
 static void
 find_near(const PgrHnswIndex *ix, PgrHnswLists *l, const float *z)
 {
@@ -203,7 +230,13 @@ pgr_hnsw_list_digest(const PgrHnswIndex *ix, PgrHnswPoint *point, uint8 *digest)
 	pgr_digest_encode(&l->map, &view->head, l->z, digest);
 }
 
-/* An entry into the nearest list, or one that is nearly as near and has room. */
+/*
+ * Enters a row into the nearest list, or into one nearly as near whose insert page has room;
+ * if none of NEAR_LISTS has, the nearest gets a further page. Locks as pgr_hnsw_list_add, one
+ * list at a time and none on entry or exit, so two inserts into the same lists cannot block
+ * each other for long. Uses up l->distances. Cancelled between two lists it has entered
+ * nothing.
+ */
 static void
 add_near(const PgrHnswIndex *ix, const PgrHnswLists *l, PgrHnswId id, const char *item,
 		 const uint8 *digest)
@@ -221,7 +254,12 @@ add_near(const PgrHnswIndex *ix, const PgrHnswLists *l, PgrHnswId id, const char
 	pgr_hnsw_list_add(ix, first, id, item, digest, true);
 }
 
-/* The nearest list whose first page has room; if all that are near are full the nearest. */
+/*
+ * Of a build, which knows how full first pages are without reading them: the nearest list
+ * whose first page has room; if all that are near are full the nearest of them. A search reads
+ * whole pages, so a row in a half-empty list farther on costs less than one in a second page
+ * of the nearest.
+ */
 static uint32
 nearest_with_room(const PgrHnswIndex *ix, const PgrHnswLists *l)
 {
@@ -261,8 +299,10 @@ pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, c
 }
 
 /*
- * The lists that there are, under the lists lock: ix, or if they are not its own any more
- * another that has them; in the current context.
+ * The lists that there are: those of ix, or if the metapage names others by now those of a new
+ * open index in the current context. The caller holds the lists lock, shared, so that they
+ * stay so until it has entered its row. Reads the metapage under its share lock, released on
+ * return.
  */
 static const PgrHnswIndex *
 current_lists(const PgrHnswIndex *ix)
@@ -276,6 +316,11 @@ current_lists(const PgrHnswIndex *ix)
 void
 pgr_hnsw_enter_row(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, const char *item)
 {
+	/*
+	 * The lock is released at once and not at the transaction's end: whoever publishes new
+	 * lists has to know only that no insert is between reading their place and entering its
+	 * row. An error in between gives it back with the transaction.
+	 */
 	PGR_DEBUG_POINT("hnsw-list-enter");
 	LockPage(ix->rel, PGR_META_BLOCK, ShareLock);
 	pgr_hnsw_list_enter(current_lists(ix), id, point, item);
@@ -287,7 +332,10 @@ pgr_hnsw_enter_row(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, co
  * ----------
  */
 
-/* Decides how many lists there will be, and the size of digests. */
+/*
+ * Decides how many lists there will be for so many rows, and the size of digests: one without
+ * digests where a page has room for all rows. In meta, where nothing is published yet.
+ */
 static void
 choose_lists(PgrHnswMeta *meta, uint64 rows)
 {
@@ -342,8 +390,12 @@ pgr_hnsw_list_sample_row(const PgrHnswIndex *ix, PgrHnswListSample *s, uint64 nu
  */
 
 /*
- * Axes from some of the sample, as codes in the directory. Allocates, and frees, floats of
- * the rows (AXES_FLOATS, or twice as many rows as axes), of the axes, and as many again.
+ * The principal axes of some of the sample (subspace iteration, quant/digest.c), stored as
+ * 8-bit codes with one scale each in the directory. As many rows as AXES_FLOATS allows, evenly
+ * spaced in the sample: axes need fewer rows than centres do. Floats of these rows, axes and
+ * scratch are palloc'd, some 4 MB and 2 * n * dim floats, and freed before it returns. An
+ * error leaves them to the context of the build. Not interruptible within pgr_digest_axes,
+ * which is some .1 s.
  */
 static void
 find_axes(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s)
@@ -376,7 +428,10 @@ find_axes(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s)
 	pfree(scratch);
 }
 
-/* Some of the rows whose coordinates are known, for k-means. */
+/*
+ * Some of the rows whose coordinates are known, as k-means reads them. Points to the caller's
+ * arrays.
+ */
 typedef struct ChosenRows
 {
 	const float *z;
@@ -384,6 +439,7 @@ typedef struct ChosenRows
 	uint32		dims;
 } ChosenRows;
 
+/* Gives k-means the rows [first, first + n) of those chosen, as PgrKmeans asks. */
 static void
 copy_rows(const void *arg, uint32_t first, uint32_t n, float *out)
 {
@@ -396,8 +452,11 @@ copy_rows(const void *arg, uint32_t first, uint32_t n, float *out)
 }
 
 /*
- * k > 0 centres, and their squares, of n > 0 of the rows whose coordinates are z, by
- * k-means; nearest: which of them each row is nearest to.
+ * k > 0 centres of n > 0 rows by k-means: centres (k * map.n floats), their squares norm2, and
+ * in nearest, one for each row, its centre. rows: which of the rows in z (map.n floats each)
+ * they are. Interruptible (am/README, "Training"); its own memory is freed, or goes with the
+ * current context. With fewer rows than centres some centres are equal or stay where they
+ * began: those lists remain empty until rows come.
  */
 static void
 kmeans(const PgrHnswLists *l, const float *z, const uint32 *rows, uint32 n, uint32 k,
@@ -414,9 +473,10 @@ kmeans(const PgrHnswLists *l, const float *z, const uint32 *rows, uint32 n, uint
 }
 
 /*
- * What a list's distance from a query is made of, beside -2 <q,c>: |c|^2, or where that says
- * nothing (pgr_vecspace_is_euclidean) the mean of its rows' |x|^2 + aux. For k lists of
- * n rows, each of which is in one.
+ * What a list's distance from a query is made of, beside -2 <q, c>: |c|^2, or where that says
+ * nothing (pgr_vecspace_is_euclidean) the mean of its rows' |x|^2 + aux. For k lists of n
+ * rows, each of which is in one. The mean is brought up row by row (m += (x - m) / count),
+ * which cannot overflow where the values themselves do not. Counts are palloc'd and freed.
  */
 static void
 find_shifts(const PgrHnswIndex *ix, const PgrHnswListSample *s, const uint32 *rows, uint32 n,
@@ -436,7 +496,11 @@ find_shifts(const PgrHnswIndex *ix, const PgrHnswListSample *s, const uint32 *ro
 	pfree(counts);
 }
 
-/* Orders the rows by their group; first: where each group's begin, and the end. */
+/*
+ * Orders n rows by their group (a counting sort): rows gets their numbers, ascending in each
+ * group; first, groups + 1 numbers, where each group's begin and the end. Scratch is palloc'd
+ * and freed.
+ */
 static void
 sort_by_group(const uint32 *group, uint32 n, uint32 groups, uint32 *rows, uint32 *first)
 {
@@ -454,9 +518,11 @@ sort_by_group(const uint32 *group, uint32 n, uint32 groups, uint32 *rows, uint32
 }
 
 /*
- * Centres by k-means, of groups first and then of the lists in each, which has as many as
- * its share of the rows: time and memory of all at once would grow with the square of the
- * lists.
+ * Centres by k-means, of groups first and then of the lists in each, which has as many as its
+ * share of the rows: time and memory of all at once would grow with the square of the lists.
+ * Fills the directory's centres, norms, shifts and groups. 8 bytes a row of the sample are
+ * palloc'd and freed. Rounding down gives the lists [first[g], first[g + 1]) without a gap,
+ * from 0 to the last; a group of few rows may get none.
  */
 static void
 find_centres(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s, const float *z)
@@ -528,6 +594,9 @@ pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork)
 	const PgrHnswMeta *meta = &ix->meta;
 	Size		size = PGR_HNSW_DIRECTORY_SIZE(meta);
 
+	/*
+	 * of a build: pages are appended without WAL, each locked exclusively while it is filled
+	 */
 	for (Size done = 0; done < size; done += PGR_PAGE_CAPACITY)
 	{
 		uint32		n = (uint32) Min(size - done, PGR_PAGE_CAPACITY);

@@ -28,12 +28,18 @@
 #define PATIENCE 12
 #define PATIENCE_SHARE 0.8
 
+/* A list and how far it is from the query, by which lists are sorted. */
 typedef struct RankedList
 {
 	float		key;
 	uint32		list;
 } RankedList;
 
+/*
+ * The lists in the order in which they are read, and the matches of the one at hand. All of it
+ * is in the context of pgr_hnsw_matches_begin: 8 bytes a list and 8 bytes a match of one list.
+ * No lock or pin is held between calls.
+ */
 struct PgrHnswMatches
 {
 	const PgrHnswIndex *ix;
@@ -47,6 +53,10 @@ struct PgrHnswMatches
 	uint32		size;
 };
 
+/*
+ * Ascending keys, for qsort. A key that is no number (a damaged directory) compares as equal,
+ * which spoils the order and nothing else.
+ */
 static int
 compare_lists(const void *a, const void *b)
 {
@@ -68,6 +78,12 @@ pgr_hnsw_matches_begin(const PgrHnswIndex *ix, PgrHnswPoint *query, const PgrFil
 							   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	if (meta->digest_dims > 0)
 	{
+		/*
+		 * The view may read pages of frames, and the directory those of its own, when they are
+		 * first asked for: the caller has no page locked. Lists are ranked by
+		 * pgr_hnsw_rank_lists, digests are scored by a table of the query, 256 sums for each
+		 * two coordinates.
+		 */
 		const PgrHnswView *view = pgr_hnsw_view(query, meta->list_frame);
 		PgrHnswLists *l = pgr_hnsw_lists(ix);
 		float	   *keys = palloc_extended(meta->lists * sizeof(float), MCXT_ALLOC_HUGE);
@@ -88,6 +104,10 @@ pgr_hnsw_matches_begin(const PgrHnswIndex *ix, PgrHnswPoint *query, const PgrFil
 	return m;
 }
 
+/*
+ * Makes room for `more` matches behind those there are; by doubling, in the context where they
+ * are. The number is bounded by the entries of one list.
+ */
 static void
 matches_reserve(PgrHnswMatches *m, uint32 more)
 {
@@ -102,7 +122,12 @@ matches_reserve(PgrHnswMatches *m, uint32 more)
 	}
 }
 
-/* Adds those of a page that pass; returns the next page's block. */
+/*
+ * Adds those of a page that pass; returns the next page's block, InvalidBlockNumber at the
+ * end. The page is copied first (8 kB on the stack), so that its lock is held for a memcpy and
+ * not while a hundred entries are tested. What a row's filter is worth is decided by its
+ * image; a lossy one is rechecked by the executor.
+ */
 static BlockNumber
 match_page(PgrHnswMatches *m, PgrChain *chain, BlockNumber block)
 {
@@ -157,7 +182,10 @@ pgr_hnsw_match_patience(double lists)
 	return PATIENCE + PATIENCE_SHARE * sqrt(lists);
 }
 
-/* The effort of reading so many lists, of which there are as many as pages. */
+/*
+ * The effort, in pages, of reading so many lists of as many as there are pages: the lists'
+ * pages and the nodes visited, of which there are no more than the matches in those lists.
+ */
 static double
 effort_of(double lists, double pages, double matches, double ef)
 {

@@ -27,6 +27,10 @@
 #define FEW_ENTRIES 256
 #define MOST_ROUNDS 8
 
+/*
+ * State of making new lists, all in one memory context that ends with it. `from` and `to`
+ * share what they point to, but for the metapage's copy and the lists.
+ */
 typedef struct Relist
 {
 	const PgrHnswIndex *from;	/* with the lists that there are */
@@ -48,8 +52,11 @@ typedef struct Relist
  */
 
 /*
- * The point of an entry's node, which r has; false if there is no such node any more. Memory
- * in the current context.
+ * The point of an entry's node, which r holds until the next call; false if there is no such
+ * node any more (its row was removed, or the slot freed, since the entry was read). A slot
+ * that was reused meanwhile gives another row's point: that entry's row is dead, so where it
+ * goes does not matter, and the next VACUUM removes it. Locks the node's page, shared, and
+ * none on return. What the point allocates later is in the current context.
  */
 static bool
 read_point(Relist *r, const char *entry, PgrHnswPoint *point)
@@ -75,7 +82,11 @@ read_point(Relist *r, const char *entry, PgrHnswPoint *point)
 /* Does something with the n entries of a page; returns with how many. */
 typedef uint32 (*PageFn) (Relist *r, BlockNumber block, const char *page, uint32 n);
 
-/* Applies a function to each page of the lists that there are; the sum of what it returns. */
+/*
+ * Applies fn to a copy of each page of the lists that there are; the sum of what it returns.
+ * No page is locked while fn runs. Interruptible between pages; sleeps there as VACUUM's cost
+ * limit says, but not while the lists lock is held, since inserts wait for that.
+ */
 static uint64
 for_each_page(Relist *r, PageFn fn)
 {
@@ -103,13 +114,17 @@ for_each_page(Relist *r, PageFn fn)
 	return sum;
 }
 
+/* A PageFn: counts entries. */
 static uint32
 count_page(Relist *r, BlockNumber block, const char *page, uint32 n)
 {
 	return n;
 }
 
-/* Offers the codes of a page's entries to the sample; what it allocates is in r->context. */
+/*
+ * A PageFn: offers the codes of a page's entries to the sample, brought to the frame of the
+ * digests. What it allocates is in r->context, which is reset after each entry.
+ */
 static uint32
 sample_page(Relist *r, BlockNumber block, const char *page, uint32 n)
 {
@@ -132,7 +147,10 @@ sample_page(Relist *r, BlockNumber block, const char *page, uint32 n)
 	return n;
 }
 
-/* Makes room in `copied` for a block. */
+/*
+ * Makes room in `copied` for a block: two bytes for each block of the index as it is now, in
+ * the current context. Inserts may have added pages since, so it grows.
+ */
 static void
 copied_reserve(Relist *r, BlockNumber block)
 {
@@ -148,9 +166,12 @@ copied_reserve(Relist *r, BlockNumber block)
 }
 
 /*
- * Puts those of a page's entries into the new lists that these do not have. Entries stay
- * where they are until a VACUUM removes some, so they are the last ones. What it allocates is
- * in r->context, but for r->copied. No buffer is locked between two entries.
+ * A PageFn: puts those of a page's entries into the new lists that these do not have. Entries
+ * stay where they are until a VACUUM removes some, and this is the one, so the new ones are
+ * the last. What it allocates is in r->context, but for r->copied. `copied` counts each entry
+ * as soon as it is in, since the next round must not enter it twice. No buffer is locked
+ * between two entries. Returns how many were new, of nodes that are gone too: it only tells
+ * how fast inserts are.
  */
 static uint32
 copy_page(Relist *r, BlockNumber block, const char *page, uint32 n)
@@ -183,8 +204,10 @@ copy_page(Relist *r, BlockNumber block, const char *page, uint32 n)
  */
 
 /*
- * Appends so many contiguous blocks, not formatted, to the file; the first of them. Has the
- * extension lock while it does; no buffer is locked before or after.
+ * Appends n contiguous blocks, not formatted, to the file; returns the first. Under the
+ * relation's extension lock, without which an insert's page could come in between; no buffer
+ * is locked before or after. On an error (a full disk) the blocks so far stay in the file,
+ * zeroed, and are passed over by readers of node pages.
  */
 static BlockNumber
 append_blocks(Relation rel, BlockNumber n)
@@ -208,7 +231,12 @@ append_blocks(Relation rel, BlockNumber n)
 	return first;
 }
 
-/* Writes a page of which nothing is needed: n bytes of content. */
+/*
+ * Writes a page of which nothing is needed: n bytes of content, a WAL record with a full
+ * image. The buffer is locked exclusively meanwhile and released by the commit. What the block
+ * had is not read: a new one is zero, one of an attempt that did not finish was checked by
+ * check_directory_page.
+ */
 static void
 write_page(Relation rel, BlockNumber block, PgrPageKind kind, const void *content, uint32 n)
 {
@@ -224,6 +252,10 @@ write_page(Relation rel, BlockNumber block, PgrPageKind kind, const void *conten
 	pgr_wal_commit(&batch);
 }
 
+/*
+ * Writes the directory of the new lists to its pages, one WAL record each. Nobody reads them
+ * yet.
+ */
 static void
 write_directory(const PgrHnswIndex *to)
 {
@@ -286,14 +318,21 @@ place_anew(Relist *r)
 	RESUME_INTERRUPTS();
 }
 
-/* Raises unless a block has a page of a directory, which then may be overwritten. */
+/*
+ * Raises unless a block has a page of a directory, which then may be overwritten: a damaged
+ * metapage must not lead to nodes. Share lock, released.
+ */
 static void
 check_directory_page(const PgrHnswIndex *to, BlockNumber block)
 {
 	UnlockReleaseBuffer(pgr_page_read(to->rel, block, PGR_PAGE_HNSW_AUX, BUFFER_LOCK_SHARE));
 }
 
-/* Takes the pages of an attempt that did not finish, as many lists as it had. */
+/*
+ * Takes the pages of an attempt that did not finish, as many lists as it had: empties the
+ * lists, which may have entries of it, and writes the directory over the old one.
+ * Interruptible between two lists; what is done then is as good a start for the next attempt.
+ */
 static void
 place_again(Relist *r)
 {
@@ -307,7 +346,11 @@ place_again(Relist *r)
 	write_directory(r->to);
 }
 
-/* Whether an attempt has left pages that will do; then the new lists are to be there. */
+/*
+ * Whether an attempt has left pages that will do: half to twice as many lists as are wanted.
+ * Then `to` is to have its lists there. Raises where that is not within the file, or on the
+ * lists in use.
+ */
 static bool
 find_left(PgrHnswIndex *to)
 {
@@ -327,7 +370,14 @@ find_left(PgrHnswIndex *to)
  * ----------
  */
 
-/* Rounds over the lists that there are until few entries are new; then the last, locked. */
+/*
+ * Copies rounds over the lists that there are until few entries are new; then takes the lists
+ * lock, exclusively, for the last round, and publishes. So inserts wait for one round over
+ * list pages that are all in cache, with few entries to copy, once. With MOST_ROUNDS inserts
+ * faster than the copy end in a longer last round, not in none. No lock on entry or exit;
+ * cancelled at any point the old lists stay in use. The lock is released before the
+ * transaction ends: the record of the metapage is what others see.
+ */
 static void
 copy_entries(Relist *r)
 {
@@ -342,7 +392,11 @@ copy_entries(Relist *r)
 	UnlockPage(r->to->rel, PGR_META_BLOCK, ExclusiveLock);
 }
 
-/* Whether a build would make many more lists for so many rows; sets what `to` is to have. */
+/*
+ * Whether a build would make many more lists for so many rows than there are; sets what `to`
+ * is to have, and allocates the sample in the current context. Digests are relative to the
+ * main frame.
+ */
 static bool
 choose_lists(Relist *r, uint64 rows)
 {

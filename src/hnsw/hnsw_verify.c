@@ -12,7 +12,13 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
-/* Sizes that follow from others; lists and digests as choose_lists (hnsw_list.c) makes them. */
+/*
+ * Whether sizes that follow from others do; lists and digests as choose_lists (hnsw_list.c)
+ * makes them. Everything that divides, multiplies or shifts by these numbers later relies on
+ * it: zero nodes a page, a degree above the graph's, a node size that differs from its parts.
+ * It does not ask for the degree that pgr_hnsw_geometry would choose: another release may
+ * choose another.
+ */
 static bool
 sizes_agree(const PgrHnswMeta *meta)
 {
@@ -29,7 +35,11 @@ sizes_agree(const PgrHnswMeta *meta)
 		!(meta->max_aux < 0) && !isnan(meta->max_aux);
 }
 
-/* What the column and its operator class say. */
+/*
+ * Whether the metapage is what the column and its operator class say: with another dimension
+ * values would be read beyond their end. Reads the catalog caches and may allocate the filter
+ * columns, in the current memory context; holds no lock.
+ */
 static bool
 is_of_column(Relation rel, const PgrHnswMeta *meta)
 {
@@ -42,7 +52,11 @@ is_of_column(Relation rel, const PgrHnswMeta *meta)
 		meta->filter_size == (filters == NULL ? 0 : filters->size);
 }
 
-/* The parts that the metapage names lie in the file. */
+/*
+ * Whether the pages that the metapage names lie in the file of nblocks pages, so that a
+ * damaged number is told as damage of this index and is not met as a read beyond its end. It
+ * cannot tell whether a page is of the right kind: pgr_page_read does that for each.
+ */
 static bool
 parts_exist(const PgrHnswMeta *meta, BlockNumber nblocks)
 {
