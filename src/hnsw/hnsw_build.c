@@ -51,6 +51,7 @@
  * ----------
  */
 
+/* The sample as add_to_centre collects it: rows of dim floats each. */
 typedef struct CentreSample
 {
 	const PgrHnswIndex *ix;
@@ -60,6 +61,11 @@ typedef struct CentreSample
 	float		max_aux;
 } CentreSample;
 
+/*
+ * A PgrSampleFn: keeps a row's vector; false when there is no room for another. Detoasts in
+ * the sample's memory of one row. Rows without a vector or a distance are passed over. Raises
+ * if the row's dimension is not the index's, as the build would a little later.
+ */
 static bool
 add_to_centre(Datum *values, bool *isnull, void *arg)
 {
@@ -77,6 +83,7 @@ add_to_centre(Datum *values, bool *isnull, void *arg)
 	return ++c->n < c->size;
 }
 
+/* The mean of n rows of dim floats, palloc'd; zeros if there are none. Sums are doubles. */
 static float *
 mean_of(const float *rows, uint32 n, uint32 dim)
 {
@@ -93,7 +100,11 @@ mean_of(const float *rows, uint32 n, uint32 dim)
 	return mean;
 }
 
-/* The median of the rows' square distances from a point. */
+/*
+ * The median of the n > 0 rows' squared distances from a point. The median, since the few rows
+ * that have taken the mean away would have the greatest say in a mean of distances. 4 bytes a
+ * row are palloc'd and freed.
+ */
 static float
 typical_distance(const float *rows, uint32 n, uint32 dim, const float *centre)
 {
@@ -108,7 +119,12 @@ typical_distance(const float *rows, uint32 n, uint32 dim, const float *centre)
 	return *median;
 }
 
-/* The mean of n rows or, where a few have taken it away from the others, the median of some. */
+/*
+ * The mean of n rows or, where a few have taken it away from the others, the median of some of
+ * them, evenly spaced; palloc'd, dim floats. The mean is preferred because it needs no more
+ * than a pass, and because codes' errors grow with the distance from the centre, of whose
+ * squares it makes the sum least. MEAN_AWAY is of squares: .7 of the way.
+ */
 static float *
 centre_of(const float *rows, uint32 n, uint32 dim)
 {
@@ -129,7 +145,10 @@ centre_of(const float *rows, uint32 n, uint32 dim)
 
 /*
  * The centre of a sample is the index's first frame, and if it knows enough of the data the
- * main one. Also what the space wants to know of the longest row (pgr_vecspace_cover).
+ * main one. Also what the space wants to know of the longest row (pgr_vecspace_cover). Reads
+ * the table with no lock but the build's; the sample, up to 16 MB or MAIN_FRAME_ROWS rows, is
+ * freed, the centre stays in the build's context. Any centre is right: it decides how well
+ * codes tell near rows apart, not which rows are found by their own values.
  */
 static void
 find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
@@ -156,7 +175,9 @@ find_centre(Relation heap, Relation index, IndexInfo *info, PgrHnswIndex *ix)
  * ----------
  */
 
-/* rows of the heap, from its size if it was never analysed */
+/*
+ * Rows of the table, estimated by the planner's means: from its size if it was never analysed.
+ */
 static double
 estimate_rows(Relation heap)
 {
@@ -168,7 +189,10 @@ estimate_rows(Relation heap)
 	return tuples;
 }
 
-/* Nodes that a graph in so many bytes has room for, at most `most`. */
+/*
+ * Nodes that a graph in so many bytes has room for, at most `most`, participants' scratch
+ * included.
+ */
 static uint32
 graph_fit(const PgrHnswMeta *meta, Size budget, double most, int participants)
 {
@@ -182,9 +206,11 @@ graph_fit(const PgrHnswMeta *meta, Size budget, double most, int participants)
 }
 
 /*
- * Nodes that maintenance_work_mem has room for, at most `most`. If these are
- * fewer than there may be rows, spool is set, and what a build in parts needs
- * beside the graph is left free: a number a row, a buffer a part.
+ * Nodes that maintenance_work_mem has room for, at most `most`. If these are fewer than there
+ * may be rows, *spool is set, and what a build in parts needs beside the graph is left free: a
+ * number a row, and a buffer of 8 kB for each part's file (up to 2.2 times as many parts as
+ * rows fill graphs), but never more than half. Raises 54000 if not even one node fits; the
+ * hint's size is a third above the need, because the rest of the build takes some too.
  */
 static uint32
 graph_capacity(const PgrHnswIndex *ix, double rows, double most, int participants, bool *spool)
@@ -211,9 +237,11 @@ graph_capacity(const PgrHnswIndex *ix, double rows, double most, int participant
 }
 
 /*
- * Memory for a graph of *capacity nodes, or of half, a quarter and so on of them where the
- * system does not have as much: a setting tells what may be used, not what there is. Then a
- * part is left for all else. Raises if there is none for a few nodes.
+ * Memory for a graph of *capacity nodes, 64 bytes more for alignment, in the current context;
+ * or of half, a quarter and so on of them where the system does not have as much: a setting
+ * tells what may be used, not what there is. After a reduction a quarter and LEFT_FREE are
+ * asked for as well and given back, so that something is left for all else. Raises 53200 if
+ * there is no memory for LEAST_CAPACITY nodes either.
  */
 static void *
 graph_memory(const PgrHnswMeta *meta, uint32 *capacity, Size *size)
@@ -242,9 +270,10 @@ graph_memory(const PgrHnswMeta *meta, uint32 *capacity, Size *size)
 }
 
 /*
- * For about so many rows. What is not touched is not used, but it is counted where memory
- * is limited by address space: no more than for a few times the rows is asked for. With
- * more rows than that the index is built in parts.
+ * A graph for a build by one process, in the current context, for about so many rows. What is
+ * not touched is not used, but it is counted where memory is limited by address space: no more
+ * than for a few times the rows is asked for. With more rows than that the index is built in
+ * parts; shared->spooling says so from the beginning where that is known.
  */
 static PgrGraph *
 make_graph(PgrHnswBuild *b, double rows)
@@ -263,7 +292,12 @@ make_graph(PgrHnswBuild *b, double rows)
 	return g;
 }
 
-/* The graph, once it has all rows, goes to pages. */
+/*
+ * The graph, once it has all rows, goes to pages: lists first, as they lie before the nodes,
+ * and from a sample of the codes in the graph. Leader, or alone; the workers wait at the
+ * barrier until they write nodes with it. No lock on entry or exit. The sample is freed by
+ * pgr_hnsw_create_lists.
+ */
 static void
 write_graph(PgrHnswBuild *b)
 {
@@ -282,7 +316,10 @@ write_graph(PgrHnswBuild *b)
 	pgr_hnsw_build_write(b);
 }
 
-/* What follows the scan of the table, in the leader. */
+/*
+ * What follows the scan of the table, in the leader or alone. Workers end before the last
+ * step, which reads pages in one order and needs the whole index.
+ */
 static void
 finish_build(PgrHnswBuild *b)
 {
@@ -300,7 +337,13 @@ finish_build(PgrHnswBuild *b)
  * ----------
  */
 
-/* The whole build by several processes; false if there are none to be had. */
+/*
+ * The whole build by several processes; false if there are none to be had, with nothing begun.
+ * The shared memory has the PgrHnswBuildShared and the graph behind it; its size is fixed
+ * before the table was read, hence room for 1.2 times the estimated rows: more go to files. An
+ * error in any process ends all (am/README, "Builds"), and the transaction's abort releases
+ * everything.
+ */
 static bool
 build_in_parallel(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *info, int workers,
 				  IndexBuildResult *result)
@@ -334,6 +377,10 @@ build_in_parallel(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *inf
 	return true;
 }
 
+/*
+ * The whole build by this process: the same steps, with the state that others would share in
+ * its own memory, the current context. The table's lock is CREATE INDEX's.
+ */
 static void
 build_alone(PgrHnswBuild *b, Relation heap, Relation index, IndexInfo *info,
 			IndexBuildResult *result)
@@ -359,6 +406,11 @@ IndexBuildResult *
 pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 {
 	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
+	/*
+	 * All memory of the build is in one context, a child of the caller's, which after an error
+	 * goes with it. Pages are written without WAL; pgr_wal_log_build logs the file at the end,
+	 * so a crash before leaves a file that the aborted transaction owns.
+	 */
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
@@ -381,6 +433,10 @@ pgr_hnsw_build(Relation heap, Relation index, IndexInfo *info)
 void
 pgr_hnsw_build_empty(Relation index)
 {
+	/*
+	 * without frames: the values that are inserted first tell where data lie (README,
+	 * "Frames")
+	 */
 	PgrHnswIndex *ix = pgr_hnsw_new(index);
 
 	ix->meta.lists = ix->filters != NULL;

@@ -80,6 +80,10 @@ StaticAssertDecl(sizeof(PgrHnswMeta) == 256, "hnsw metapage content is 256 bytes
  */
 typedef uint32 PgrHnswId;
 
+/*
+ * Block numbers times nodes_per_page fit 32 bits: number_nodes and pgr_hnsw_node_alloc see to
+ * it.
+ */
 #define PGR_HNSW_NO_ID PG_UINT32_MAX
 #define PGR_HNSW_BLOCK(meta, id) ((BlockNumber) ((id) / (meta)->nodes_per_page))
 #define PGR_HNSW_SLOT(meta, id) ((id) % (meta)->nodes_per_page)
@@ -134,6 +138,12 @@ typedef struct PgrHnswEntryHead
 	uint32		count;
 } PgrHnswEntryHead;
 
+/*
+ * Sizes and places, all in bytes, computed from a metapage that pgr_hnsw_check_meta has
+ * passed: products stay below PGR_PAGE_CAPACITY * parts. Records are assembled without
+ * padding, so what is wider than a byte is read where the layout aligns it (nodes to 4) or by
+ * memcpy (lists to 2).
+ */
 #define PGR_HNSW_EDGE_SIZE(meta) \
 	(sizeof(PgrHnswEdge) + PGR_EDGE_BYTES((meta)->padded, (meta)->edge_bits))
 #define PGR_HNSW_EDGE_BITS(meta) sizeof(PgrHnswEdge)

@@ -36,6 +36,11 @@
  */
 #define SHORT_SHARE 0.02
 
+/*
+ * Which nodes a way leads to, and from which of them edges are still to be followed. Two bits
+ * an id: of ids, not of nodes, because they are numbers of slots; 1,000,000 nodes of two a
+ * page take 250 kB. Only the leader has one, when the workers have ended.
+ */
 typedef struct Reach
 {
 	PgrHnswIndex *ix;
@@ -54,12 +59,17 @@ typedef struct Reach
  * ----------
  */
 
+/* Whether a way leads to a slot; id is below nids. */
 static bool
 is_reached(const Reach *r, PgrHnswId id)
 {
 	return r->reached[id / 64] >> id % 64 & 1;
 }
 
+/*
+ * Takes a slot for reached, and for one whose edges are to be followed. An id beyond the index
+ * (a damaged edge) is passed over here: a search that follows it tells.
+ */
 static void
 reach(Reach *r, PgrHnswId id)
 {
@@ -72,6 +82,10 @@ reach(Reach *r, PgrHnswId id)
 	r->npending++;
 }
 
+/*
+ * Takes what a node's edges lead to for reached. Share-locks the node's page, and its further
+ * parts but those of the value; none is locked on return.
+ */
 static void
 follow_node(Reach *r, PgrHnswId id)
 {
@@ -84,7 +98,11 @@ follow_node(Reach *r, PgrHnswId id)
 	UnlockReleaseBuffer(buffer);
 }
 
-/* Follows what is pending, in ascending rounds, so that pages are read in streams. */
+/*
+ * Follows what is pending until nothing is, in rounds of ascending ids, so that pages are read
+ * in streams: a depth-first walk would read a page at random for each node. Interruptible at
+ * each node, with no page locked.
+ */
 static void
 follow(Reach *r)
 {
@@ -108,6 +126,11 @@ follow(Reach *r)
 	}
 }
 
+/*
+ * Takes the nodes of all entries for reached: each walk begins at some of them. (At the best
+ * ones for its query; the others come in when it goes on.) Share-locks one entry page at a
+ * time.
+ */
 static void
 reach_entries(Reach *r)
 {
@@ -129,7 +152,11 @@ reach_entries(Reach *r)
  * ----------
  */
 
-/* A node with what its neighbours' pages say. */
+/*
+ * A node and the nodes that its edges lead to, as copies in the memory of one link_node:
+ * nobody else changes the index, so they stay true until link_node itself stores one. At most
+ * degree + 1 records.
+ */
 typedef struct Surroundings
 {
 	PgrHnswId	id;
@@ -149,7 +176,10 @@ copy_node(const PgrHnswIndex *ix, PgrHnswId id)
 	return copy;
 }
 
-/* The same without its value, which is not to be stored again. */
+/*
+ * The same without its value, which for a large node is most of the pages. The bytes of the
+ * value are undefined in the copy, so it must not be stored. Locks as copy_node.
+ */
 static PgrHnswNode *
 copy_links(const PgrHnswIndex *ix, PgrHnswId id)
 {
@@ -163,6 +193,10 @@ copy_links(const PgrHnswIndex *ix, PgrHnswId id)
 	return copy;
 }
 
+/*
+ * The squared distance of two nodes by their codes, shifted for inner products as in the
+ * graph.
+ */
 static double
 node_pair(const PgrHnswMeta *meta, const PgrHnswNode *a, const PgrHnswNode *b)
 {
@@ -170,6 +204,10 @@ node_pair(const PgrHnswMeta *meta, const PgrHnswNode *a, const PgrHnswNode *b)
 								   PGR_HNSW_CODE(meta, b), meta->padded, meta->max_aux);
 }
 
+/*
+ * Copies of a node and of all ends of its edges, palloc'd. Locks one node's page at a time,
+ * none on return.
+ */
 static void
 look_around(const PgrHnswIndex *ix, PgrHnswId id, Surroundings *s)
 {
@@ -181,8 +219,10 @@ look_around(const PgrHnswIndex *ix, PgrHnswId id, Surroundings *s)
 }
 
 /*
- * The longest edge that a search does not need: another neighbour is nearer to its
- * end and leads there. The number of edges if there is none.
+ * The longest edge x that a search does not need: another neighbour y is nearer to its end,
+ * and y has an edge there, so the end is reached by two steps, each of them shorter. The
+ * number of edges if there is none. degree^2 look-ups of an edge, in copies, without any lock.
+ * The longest, because it is what walks towards near nodes use least.
  */
 static uint32
 needless_edge(const PgrHnswMeta *meta, const Surroundings *s)
@@ -206,7 +246,10 @@ needless_edge(const PgrHnswMeta *meta, const Surroundings *s)
 	return found;
 }
 
-/* Sets the i-th edge of a copy, or one behind the last. */
+/*
+ * Sets the i-th edge of a copy, or one behind the last. i is at most nedges, and below the
+ * degree.
+ */
 static void
 set_edge(const PgrHnswMeta *meta, PgrHnswNode *from, uint32 i, PgrHnswId id, const PgrHnswNode *to)
 {
@@ -215,6 +258,11 @@ set_edge(const PgrHnswMeta *meta, PgrHnswNode *from, uint32 i, PgrHnswId id, con
 	from->nedges = Max(from->nedges, i + 1);
 }
 
+/*
+ * Stores a copy of a node, taken by copy_node, as its record. Locks its page exclusively and
+ * releases it; nobody has changed the node since it was copied. Changes of a build are not
+ * logged.
+ */
 static void
 store_copy(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *copy)
 {
@@ -222,7 +270,10 @@ store_copy(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *copy)
 													PGR_PAGE_HNSW_NODE, BUFFER_LOCK_EXCLUSIVE));
 }
 
-/* An edge of a node that no way leads to may be dropped: the longest. */
+/*
+ * The longest edge of a node that no way leads to. It may be dropped: no way is lost with it.
+ * By the length that the factors of its code give, without a look at its end.
+ */
 static uint32
 longest_edge(const PgrHnswMeta *meta, const PgrHnswNode *node)
 {
@@ -244,7 +295,10 @@ longest_edge(const PgrHnswMeta *meta, const PgrHnswNode *node)
 }
 
 /*
- * The node takes the place of the neighbour nearest to it, and leads there itself.
+ * The node takes the place of its nearest end among the edges of s->node, and gets an edge to
+ * that end: a way of one step becomes one of two, and none is lost. The new node's edge is
+ * stored first; a build that is cancelled between both leaves no index anyway, but the order
+ * is that of inserts. s->node has all its edges, since otherwise rescue_edge had found room.
  */
 static void
 rescue_between(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, PgrHnswNode *node)
@@ -267,7 +321,10 @@ rescue_between(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, PgrH
 	store_copy(ix, s->id, s->node);
 }
 
-/* Adds an edge where there is room, or one that is not needed makes it. */
+/*
+ * Adds an edge from s->node to the node where there is room, or in place of one that is not
+ * needed; false if there is neither. Locks as store_copy.
+ */
 static bool
 rescue_edge(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, const PgrHnswNode *node)
 {
@@ -282,8 +339,10 @@ rescue_edge(const PgrHnswIndex *ix, const Surroundings *s, PgrHnswId id, const P
 }
 
 /*
- * Gives a node an edge from one of the nearest of those that a search finds, which
- * are reached for that reason. Memory in the current context.
+ * Gives a node an edge from one of the nearest of those that a search finds, which are reached
+ * for that reason. All memory, the search's too, is in the current context: up to TRIES times
+ * degree + 1 records, some 2 MB of large nodes. Where the search finds nothing (no entry yet)
+ * the node becomes an entry itself. No lock on entry or exit.
  */
 static void
 link_node(PgrHnswIndex *ix, PgrHnswId id)
@@ -314,7 +373,11 @@ link_node(PgrHnswIndex *ix, PgrHnswId id)
 	rescue_between(ix, &s[0], id, node);
 }
 
-/* The nodes of a page that no way leads to; returns their number. */
+/*
+ * The nodes of a page that no way leads to, into ids (nodes_per_page of them); returns their
+ * number. The page is share-locked meanwhile. TIDS slots are no nodes; a page that was never
+ * formatted, or has no nodes, has none.
+ */
 static uint32
 unreached(const Reach *r, BlockNumber block, PgrHnswId *ids)
 {
@@ -335,7 +398,12 @@ unreached(const Reach *r, BlockNumber block, PgrHnswId *ids)
 	return n;
 }
 
-/* Links each node that is not reached, and takes what it leads to for reached. */
+/*
+ * Links each node that is not reached, page by page, and takes what it leads to for reached:
+ * one edge into a cut-off cluster reaches all of it, so far fewer nodes are linked than were
+ * left over. Memory of one node is in a context that is reset after it. Interruptible at each
+ * page and, in the search, at each node; no lock on entry or exit.
+ */
 static void
 link_unreached(Reach *r, BlockNumber nblocks)
 {
@@ -368,6 +436,9 @@ link_unreached(Reach *r, BlockNumber nblocks)
 void
 pgr_hnsw_link_all(PgrHnswIndex *ix, double nodes)
 {
+	/*
+	 * nodes may be an estimate; if it is too low nodes remain that only a complete scan finds
+	 */
 	BlockNumber nblocks = RelationGetNumberOfBlocks(ix->rel);
 	Reach		r = {ix, (Size) nblocks * ix->meta.nodes_per_page};
 
