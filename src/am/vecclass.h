@@ -52,7 +52,7 @@ typedef struct PgrVecClass
 /* How an access method keeps values beside its codes: the option "storage". */
 typedef enum PgrVecStorage
 {
-	PGR_VEC_I8,					/* not at all */
+	PGR_VEC_I8,					/* no value: the code of bytes is all there is */
 	PGR_VEC_F16,				/* elements rounded to half precision */
 	PGR_VEC_FULL				/* as they are */
 } PgrVecStorage;
