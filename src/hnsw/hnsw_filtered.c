@@ -100,8 +100,7 @@ read_list(PgrHnswFiltered *f, uint32 ef, bool *gain)
 
 	if (!pgr_hnsw_matches_next(f->matches, &matches, &n))
 		return false;
-	pgr_hnsw_reserve(h->context, &h->others, &f->pending, n);
-	pgr_hnsw_visited_reserve(h, n);
+	pgr_hnsw_hits_room(h, 0, &f->pending, n);
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (!is_new(h, matches[i].id))
@@ -113,7 +112,11 @@ read_list(PgrHnswFiltered *f, uint32 ef, bool *gain)
 	return true;
 }
 
-/* Reads lists until those that follow seem to have none of the ef nearest. */
+/*
+ * Reads lists until those that follow seem to have none of the ef nearest. What is pending
+ * from before counts among the nearest from the start. Stops short where the search is over
+ * its budget, or at the last list.
+ */
 static void
 read_lists(PgrHnswFiltered *f, uint32 ef)
 {
@@ -137,7 +140,10 @@ read_lists(PgrHnswFiltered *f, uint32 ef)
 	}
 }
 
-/* The nearest estimate of a pending match, less so many deviations of its error. */
+/*
+ * The nearest estimate of a pending match, of which there is one, less so many deviations of
+ * estimates' errors so far; no error is known before the first visit.
+ */
 static double
 pending_lower(const PgrHnswFiltered *f, double deviations)
 {
@@ -146,7 +152,10 @@ pending_lower(const PgrHnswFiltered *f, double deviations)
 	return f->pending.at[0].key - deviations * error;
 }
 
-/* Visits that match; ef as for visit_nodes. */
+/*
+ * Visits the nearest pending match; ef as for visit_nodes. How far its estimate was off goes
+ * into the mean error, by which others are judged.
+ */
 static void
 visit_match(PgrHnswFiltered *f, uint32 ef)
 {
@@ -165,7 +174,10 @@ visit_match(PgrHnswFiltered *f, uint32 ef)
 	}
 }
 
-/* Visits pending matches, the nearest by estimate first, while they may be among the ef nearest. */
+/*
+ * Visits pending matches, the nearest by estimate first, while they may be among the ef
+ * nearest: less so many deviations of the errors that estimates have had so far.
+ */
 static void
 visit_pending(PgrHnswFiltered *f, uint32 ef)
 {
@@ -218,8 +230,7 @@ visit_all(PgrHnswFiltered *f)
 	begin_matches(f);
 	while (!pgr_hnsw_hits_over(h) && pgr_hnsw_matches_next(f->matches, &matches, &n))
 	{
-		pgr_hnsw_reserve(h->context, &h->others, &f->pending, n);
-		pgr_hnsw_visited_reserve(h, n);
+		pgr_hnsw_hits_room(h, 0, &f->pending, n);
 		for (uint32 i = 0; i < n; i++)
 			if (is_new(h, matches[i].id))
 				f->pending.at[f->pending.n++].id = matches[i].id;

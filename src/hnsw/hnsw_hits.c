@@ -106,8 +106,9 @@ pgr_hnsw_kept_reset(PgrHnswHits *h, uint32 ef)
  * ----------
  */
 
-void
-pgr_hnsw_hits_reserve(PgrHnswHits *h, uint32 more)
+/* Not under a lock; in the hits' context. */
+static void
+reserve_hits(PgrHnswHits *h, uint32 more)
 {
 	Size		size = h->size == 0 ? 64 : mul_size(h->size, 2);
 
@@ -132,16 +133,31 @@ pgr_hnsw_hits_reserve(PgrHnswHits *h, uint32 more)
 	h->size = size;
 }
 
+void
+pgr_hnsw_hits_room(PgrHnswHits *h, uint32 hits, PgrHnswCandidates *candidates, uint32 met)
+{
+	Assert(CritSectionCount == 0);
+	reserve_hits(h, hits);
+	while (h->visited->grow_threshold - h->visited->members < met)
+		pgr_hnsw_visited_grow(h->visited, h->visited->size * 2);
+	if (candidates != NULL)
+		pgr_hnsw_reserve(h->context, &h->others, candidates, met);
+}
+
 bool
 pgr_hnsw_hits_add(PgrHnswHits *h, PgrHnswId id, const PgrHnswView *view, const PgrHnswNode *node,
-				  double distance)
+				  double *distance)
 {
 	PgrHnswHit *hit = &h->at[h->n];
 	const PgrHnswMeta *meta = &h->ix->meta;
 
+	*distance = pgr_code8_distance(&view->head, view->code, &node->head,
+								   PGR_HNSW_CODE(meta, node), meta->padded);
+	if (node->flags & PGR_HNSW_DEAD)
+		return false;
 	Assert(h->n < h->size);
-	hit->distance = distance;
-	hit->error = (float) pgr_code8_error(&view->head, &node->head, meta->padded, distance);
+	hit->distance = *distance;
+	hit->error = (float) pgr_code8_error(&view->head, &node->head, meta->padded, *distance);
 	hit->generation = node->generation;
 	hit->frame = node->frame;
 	hit->id = id;
@@ -198,7 +214,7 @@ pgr_hnsw_hits_take(PgrHnswHits *h, const PgrHnswId *ids, uint32 n, bool *confirm
 	Buffer		buffer;
 	uint32		i;
 
-	pgr_hnsw_hits_reserve(h, ix->meta.nodes_per_page);
+	reserve_hits(h, ix->meta.nodes_per_page);
 	buffer = pgr_hnsw_node_page(ix, block, BUFFER_LOCK_SHARE, &page);
 	/* pages of lists, and further parts of nodes, lie between those of nodes */
 	h->no_nodes = page == NULL &&
@@ -207,6 +223,7 @@ pgr_hnsw_hits_take(PgrHnswHits *h, const PgrHnswId *ids, uint32 n, bool *confirm
 	{
 		const PgrHnswNode *node;
 		const PgrHnswView *view;
+		double		distance;
 
 		if (page == NULL)
 			continue;
@@ -220,7 +237,7 @@ pgr_hnsw_hits_take(PgrHnswHits *h, const PgrHnswId *ids, uint32 n, bool *confirm
 		ix->counters->nodes++;
 		PGR_HNSW_LOCKED();
 		stop = node->flags == PGR_HNSW_USED &&
-			pgr_hnsw_hits_add(h, ids[i], view, node, pgr_hnsw_node_distance(h, view, node)) &&
+			pgr_hnsw_hits_add(h, ids[i], view, node, &distance) &&
 			confirm != NULL && h->at[h->n - 1].ntids == 0;
 		PGR_HNSW_UNLOCKING();
 	}

@@ -5,9 +5,9 @@
  *		hnsw_sweep.c and hnsw_search.c.
  *
  * Reserve before the lock: nothing is allocated while a page is locked. Whoever is about to
- * lock one first makes room for what its nodes may add, by pgr_hnsw_hits_reserve,
- * pgr_hnsw_visited_reserve and pgr_hnsw_reserve. With assertions PGR_HNSW_LOCKED and
- * PGR_HNSW_UNLOCKING hold it: an allocation between them fails.
+ * lock one first makes room for what its nodes may add, by pgr_hnsw_hits_room or
+ * pgr_hnsw_reserve. With assertions PGR_HNSW_LOCKED and PGR_HNSW_UNLOCKING hold it: an
+ * allocation between them fails.
  */
 #ifndef PGR_HNSW_HITS_H
 #define PGR_HNSW_HITS_H
@@ -67,7 +67,7 @@ pgr_hnsw_hash_id(PgrHnswId id)
 	return h ^ h >> 15;
 }
 
-/* It grows where pgr_hnsw_visited_reserve makes it, never because of a long run of entries. */
+/* It grows where pgr_hnsw_hits_room makes it, never because of a long run of entries. */
 #define SH_PREFIX pgr_hnsw_visited
 #define SH_ELEMENT_TYPE PgrHnswVisited
 #define SH_KEY_TYPE PgrHnswId
@@ -122,15 +122,20 @@ typedef struct PgrHnswHits
 extern void pgr_hnsw_hits_begin(PgrHnswHits *h, const PgrHnswIndex *ix, PgrHnswPoint *point,
 								bool keep_codes);
 
-/* Room for some more hits. Not under a lock. */
-extern void pgr_hnsw_hits_reserve(PgrHnswHits *h, uint32 more);
+/*
+ * Room for so many more hits, and for so many more nodes met, each of which may become one of
+ * the candidates (NULL: none does). Not under a lock.
+ */
+extern void pgr_hnsw_hits_room(PgrHnswHits *h, uint32 hits, PgrHnswCandidates *candidates,
+							   uint32 met);
 
 /*
- * Adds a live node to the hits, in memory reserved before, if one of its rows passes or it
- * has rows elsewhere. view: of its frame. Under its page's lock.
+ * The distance of a node (not a TIDS slot), which is added to the hits, for which there is
+ * room, if it is live and one of its rows passes or it has rows elsewhere: then true. view: of
+ * its frame. Under its page's lock.
  */
 extern bool pgr_hnsw_hits_add(PgrHnswHits *h, PgrHnswId id, const PgrHnswView *view,
-							  const PgrHnswNode *node, double distance);
+							  const PgrHnswNode *node, double *distance);
 
 /*
  * Takes the last hit away if only rows in TIDS slots could pass and none does. Locks their
@@ -171,13 +176,6 @@ pgr_hnsw_worst_kept(const PgrHnswHits *h, uint32 ef)
 	return h->kept.n < ef ? FLT_MAX : h->kept.at[0];
 }
 
-static inline double
-pgr_hnsw_node_distance(const PgrHnswHits *h, const PgrHnswView *view, const PgrHnswNode *node)
-{
-	return pgr_code8_distance(&view->head, view->code, &node->head,
-							  PGR_HNSW_CODE(&h->ix->meta, node), h->ix->meta.padded);
-}
-
 /* The next time that the search grows it might be over: arrays double. */
 static inline bool
 pgr_hnsw_hits_nearly_over(const PgrHnswHits *h)
@@ -198,15 +196,6 @@ pgr_hnsw_hits_code(const PgrHnswHits *h, uint32 hit, const PgrCode8 **head)
 {
 	*head = &h->heads[hit];
 	return h->codes + (Size) hit * h->ix->meta.padded;
-}
-
-/* Room for so many more nodes met, so that pgr_hnsw_meet does not allocate. Not under a lock. */
-static inline void
-pgr_hnsw_visited_reserve(PgrHnswHits *h, uint32 more)
-{
-	Assert(CritSectionCount == 0);
-	while (h->visited->grow_threshold - h->visited->members < more)
-		pgr_hnsw_visited_grow(h->visited, h->visited->size * 2);
 }
 
 /* A node's entry, for which there is room; one not met before is not to be visited. */

@@ -33,8 +33,10 @@
 #define NEAR_ROWS 8
 
 /*
- * The hit, of those sorted, that has the same code of the same frame, or NULL: the nearest,
- * where distances are those of points.
+ * The hit, of n sorted ones, that has the same code of the same frame, or NULL: the nearest,
+ * where distances are those of points. The row then joins that node instead of getting one.
+ * Codes are compared whole, so a row of another value may join (hnsw_tids.c gives the kept
+ * value up).
  */
 static const PgrHnswHit *
 find_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p,
@@ -60,7 +62,11 @@ find_equal(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *p
  * ----------
  */
 
-/* The record of a new node with its edges, not yet in a slot. */
+/*
+ * The record of a new node with its row and its edges, not yet in a slot: palloc'd in the
+ * row's context, node_size bytes. The codes of edges are made from the search's hits, so no
+ * page is read. Its generation is not known before the slot is.
+ */
 static PgrHnswNode *
 make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *point,
 			const char *row, const PgrHnswNeighbour *neighbours, uint32 n)
@@ -89,7 +95,12 @@ make_record(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswPoint *
 	return node;
 }
 
-/* Returns the new node's number. */
+/*
+ * Stores a new node, links it both ways and offers it as an entry point; returns its number.
+ * Until link_back it is complete but nothing leads to it, so a crash or an error in between
+ * leaves a slot that VACUUM frees with its row. One page is locked at a time; memory of the
+ * row's context.
+ */
 static PgrHnswId
 insert_node(PgrHnswIndex *ix, const PgrHnswSearch *s, PgrHnswPoint *point, const char *row,
 			const PgrHnswHitDistance *sorted, uint32 nhits)
@@ -112,8 +123,9 @@ insert_node(PgrHnswIndex *ix, const PgrHnswSearch *s, PgrHnswPoint *point, const
 }
 
 /*
- * Whether codes of the point's frame are too coarse to tell the rows near it apart, which
- * are so much nearer to it than the frame's origin. Rows of equal codes count each.
+ * Whether codes of the point's frame are too coarse to tell the rows near it apart, which are
+ * so much nearer to it than the frame's origin. Rows of equal codes count each, those of the
+ * very same code and lengths not at all: no frame would tell them apart.
  */
 static bool
 is_coarse(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswHitDistance *sorted,
@@ -142,7 +154,11 @@ is_coarse(const PgrHnswIndex *ix, const PgrHnswSearch *s, const PgrHnswHitDistan
 	return near >= NEAR_ROWS;
 }
 
-/* Inserts a heap row, which pgr_hnsw_make_row has made, with its value. */
+/*
+ * Inserts a heap row, which pgr_hnsw_make_row has made, with its value. Where codes are too
+ * coarse it makes a frame and searches once more, once: a second time would only chase other
+ * inserts. No lock on entry or exit; memory of the row's context, also that of the search.
+ */
 static void
 insert_point(PgrHnswIndex *ix, PgrHnswPoint *point, const char *row)
 {
@@ -171,10 +187,11 @@ insert_point(PgrHnswIndex *ix, PgrHnswPoint *point, const char *row)
 }
 
 /*
- * Inner products: sees to it that the index's largest square norm, of which the
- * further coordinates are made, is not below this value's. A build sets it from a
- * sample; an index that was empty then gets it from its first rows. It may
- * change: coordinates are computed when they are needed, never stored.
+ * Inner products: sees to it that the index's largest square norm, of which the further
+ * coordinates are made, is not below this value's. A build sets it from a sample; an index
+ * that was empty then gets it from its first rows. It may change: coordinates are computed
+ * when they are needed, never stored. Locks the metapage, exclusively, only where this row's
+ * norm is above what ix knows.
  */
 static void
 cover_norm(PgrHnswIndex *ix, float aux)

@@ -25,6 +25,10 @@ typedef struct HitPair
 	const PgrVecSpace *space;
 } HitPair;
 
+/*
+ * The distance of two hits, by their place in the order of distances (PgrGraphPairFn). It is
+ * that of stored vectors, from their codes in the new node's frame.
+ */
 static double
 hit_pair(const void *arg, uint32 a, uint32 b, float bound)
 {
@@ -112,7 +116,11 @@ typedef enum Added
 	ADDED_EDGE					/* there is one, of now or before */
 } Added;
 
-/* Gives a neighbour an edge to the new node, if that is worth its place. */
+/*
+ * Gives a neighbour an edge to the new node, if that is worth its place among those it has.
+ * The neighbour's page is locked exclusively meanwhile; the view from its frame and the copy
+ * of its record are allocated before, in the current context.
+ */
 static Added
 add_edge(const PgrHnswIndex *ix, const PgrHnswNeighbour *to, const PgrHnswNewNode *added)
 {
@@ -139,9 +147,10 @@ add_edge(const PgrHnswIndex *ix, const PgrHnswNeighbour *to, const PgrHnswNewNod
 }
 
 /*
- * Puts the new node between a neighbour and that of its ends which is nearest to the new
- * node and a neighbour of that, too, sorted by distance: no end loses its way. False if
- * there is none, or the neighbour is gone.
+ * Puts the new node between a neighbour and that of its ends which is nearest to the new node
+ * and a neighbour of that, too, sorted by distance: no end loses its way. False if there is
+ * none, or the neighbour is gone. Locks the neighbour's page exclusively; allocates before, in
+ * the current context.
  */
 static bool
 put_between(const PgrHnswIndex *ix, const PgrHnswNeighbour *from, const PgrHnswNewNode *added,
@@ -167,7 +176,12 @@ put_between(const PgrHnswIndex *ix, const PgrHnswNeighbour *from, const PgrHnswN
 	return false;
 }
 
-/* Takes the edges to some nodes away from a node. */
+/*
+ * Takes the edges to some nodes away from a node, the last edge taking each place. Locks the
+ * node's page exclusively; its copy is allocated before, in the current context. The node is
+ * the caller's own new one, or one under repair: it may be gone, then its slot's edges mean
+ * nothing.
+ */
 static void
 remove_edges(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswId *gone, uint32 ngone)
 {

@@ -147,7 +147,11 @@ pgr_hnsw_end_scan(IndexScanDesc scan)
 	scan->opaque = NULL;
 }
 
-/* The query's value; NULL if there is none to be near to. */
+/*
+ * Detoasts the query and begins the search for it, all in the scan's context. s->query is NULL
+ * if there is none to be near to (NULL, or a zero vector under cosine): then all rows are
+ * wanted in any order, and the search gets a point at the first frame's origin.
+ */
 static void
 start_query(IndexScanDesc scan, HnswScan *s)
 {
@@ -416,8 +420,10 @@ search_more(HnswScan *s)
 }
 
 /*
- * The operator's distance of the value that the node keeps, for all its rows; with
- * hnsw.rerank off also where that is rounded. False if there is none to be had.
+ * The operator's distance of the value that the node keeps, for all its rows; with hnsw.rerank
+ * off also where that is rounded. False if there is none to be had. Locks the node's page,
+ * shared, to copy the value into scratch memory of the scan. Raises where the page has a value
+ * of another length.
  */
 static bool
 node_distance(HnswScan *s, const PgrHnswHit *hit, double *distance)
@@ -473,7 +479,11 @@ add_row(HnswScan *s, ItemPointer tid, const PgrHnswHit *hit, const double *known
 	s->counters.late += pgr_ordered_row(&s->ordered, distance, tid);
 }
 
-/* Ranks a node's rows, by their values in the table if it does not keep them. */
+/*
+ * Ranks a node's rows, by their values in the table if it does not keep them. The hit is
+ * copied first, because a search in between may move the array. TIDS slots are read one after
+ * the other, locked one at a time; the tids are freed.
+ */
 static void
 add_rows(HnswScan *s, const PgrHnswHit *hit)
 {

@@ -34,7 +34,7 @@ pgr_hnsw_search_exclude(PgrHnswSearch *s, PgrHnswId id)
 {
 	bool		found;
 
-	pgr_hnsw_visited_reserve(&s->hits, 1);
+	pgr_hnsw_hits_room(&s->hits, 0, NULL, 1);
 	pgr_hnsw_meet(s->hits.visited, id, &found);
 }
 

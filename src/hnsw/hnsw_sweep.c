@@ -35,6 +35,10 @@ pgr_hnsw_sweep_effort(const PgrHnswIndex *ix, double pages, double nodes)
 	return READ_PAGE * pages + (READ_NODE + (ix->cls->exact ? 0 : RANK_ROW)) * nodes;
 }
 
+/*
+ * The next id that the lists have named, in w->next_wanted; has_wanted is false behind the
+ * last.
+ */
 static void
 next_wanted(PgrHnswSweep *w)
 {
@@ -45,7 +49,11 @@ next_wanted(PgrHnswSweep *w)
 	w->next_wanted = (PgrHnswId) id;
 }
 
-/* With conditions, the lists say which nodes must be looked at; their ids are sorted. */
+/*
+ * With conditions, the lists say which nodes must be looked at; their ids are sorted, on disk
+ * if need be. Reads all lists, one page at a time; memory of the current context, which must
+ * be the search's.
+ */
 static void
 read_lists(PgrHnswSweep *w)
 {
@@ -81,7 +89,10 @@ pgr_hnsw_sweep_begin(PgrHnswSweep *w, PgrHnswHits *h)
 		read_lists(w);
 }
 
-/* Whether a node was a hit before; ids ascend from call to call. */
+/*
+ * Whether a node was a hit when the sweep began. Ids ascend from call to call, so one pass
+ * over the sorted ids answers for all.
+ */
 static bool
 was_known(PgrHnswSweep *w, PgrHnswId id)
 {
@@ -91,8 +102,9 @@ was_known(PgrHnswSweep *w, PgrHnswId id)
 }
 
 /*
- * The next page to be read, or InvalidBlockNumber, and in page_ids those of its nodes
- * that may be wanted and were not hits.
+ * The next page to be read, or InvalidBlockNumber, and in page_ids those of its nodes that may
+ * be wanted and were not hits. Without a filter every block up to the end of the index, with
+ * one those that the lists name. Reads no page itself.
  */
 static BlockNumber
 next_page(PgrHnswSweep *w, uint32 *n)
@@ -125,7 +137,10 @@ next_page(PgrHnswSweep *w, uint32 *n)
 	return block;
 }
 
-/* Keeps a page without nodes in mind; raises if the lists have named nodes of it. */
+/*
+ * Keeps a page without nodes in mind, in the hits' context; raises if the lists have named
+ * nodes of it. Whether it matters is known at the end: check_missing.
+ */
 static void
 note_missing(PgrHnswSweep *w, BlockNumber block)
 {
@@ -141,7 +156,10 @@ note_missing(PgrHnswSweep *w, BlockNumber block)
 	w->missing[w->nmissing++] = block;
 }
 
-/* A missing page that an edge of one page's nodes leads to, or InvalidBlockNumber. */
+/*
+ * A missing page that an edge of one page's nodes leads to, or InvalidBlockNumber. Locks that
+ * one page, shared. Only whether there is one matters, so the last found will do.
+ */
 static BlockNumber
 named_missing(PgrHnswSweep *w, BlockNumber block)
 {
@@ -171,7 +189,8 @@ named_missing(PgrHnswSweep *w, BlockNumber block)
 
 /*
  * Pages without nodes may be what a crash has left behind when it came after the file was
- * extended. Then no edge leads to them; else nodes were lost, and this raises.
+ * extended. Then no edge leads to them; else nodes were lost, and this raises as reading the
+ * page does. Reads all node pages, but only after a sweep that has met such a page.
  */
 static void
 check_missing(PgrHnswSweep *w)

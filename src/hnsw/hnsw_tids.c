@@ -120,8 +120,8 @@ make_tids_slot(const PgrHnswIndex *ix, PgrHnswRef owner, PgrHnswId next, const c
 }
 
 /*
- * The value kept in a node is that of all its rows: where one with an equal code and
- * another value joins, it is given up. Returns whether.
+ * The value kept in a node is that of all its rows: where one with an equal code and another
+ * value joins, it is given up, in the record. Returns whether.
  */
 static bool
 drop_value(const PgrHnswMeta *meta, PgrHnswNode *node, const char *row)

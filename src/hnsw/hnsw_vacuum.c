@@ -57,6 +57,10 @@ typedef struct Vacuum
 	Size		next_sample;	/* of them, the first that was not yet taken */
 } Vacuum;
 
+/*
+ * Appends an id, in the vacuum's context. Called with a page locked: allocation may fail
+ * there, which releases the lock, and nothing was changed yet.
+ */
 static void
 list_add(IdList *list, PgrHnswId id)
 {
@@ -104,7 +108,12 @@ set_dead(Vacuum *v, PgrHnswId id)
  * ----------
  */
 
-/* Does one slot of a page that is a copy; true if it changed. */
+/*
+ * Does one slot of a page that is a copy for WAL, locked exclusively; true if it changed. A
+ * node that loses its last row is marked dead here, in the same WAL record as its rows: an
+ * insert that locks the page next gives it no edge. What cannot be decided from this page
+ * alone (rows in TIDS slots, empty slots) goes into lists for later.
+ */
 static bool
 prune_slot(Vacuum *v, PgrHnswNode *node, PgrHnswId id)
 {
@@ -199,7 +208,9 @@ close_slots(Vacuum *v, PgrHnswChain chain)
 
 /*
  * An empty TIDS slot whose owner is gone, or dead and so without slots, is nobody's: a crash
- * or an interrupted vacuum left it so.
+ * or an interrupted vacuum left it so. Slot and owner are locked one after the other, shared,
+ * never together: nothing makes an owner of a dead node's slot again. The scratch record is
+ * freed.
  */
 static void
 check_empty_slot(Vacuum *v, PgrHnswId id)
@@ -262,7 +273,10 @@ check_emptied(Vacuum *v, PgrHnswId id)
  * ----------
  */
 
-/* Removes edges to dead nodes from a node's record; returns how many. */
+/*
+ * Removes edges to dead nodes from a node's record, a copy or locked exclusively; returns how
+ * many. Marks what it still leads to, for add_orphans. Raises on a damaged record.
+ */
 static uint32
 prune_edges(const Vacuum *v, PgrHnswId id, PgrHnswNode *node)
 {
@@ -292,6 +306,11 @@ prune_edges(const Vacuum *v, PgrHnswId id, PgrHnswNode *node)
 	return removed;
 }
 
+/*
+ * Pass 2 of a node that takes several pages: its first page is locked exclusively in buffer,
+ * which is released. The record is scratch of node_size bytes, into which the stored one is
+ * copied unless it was assembled there.
+ */
 static void
 prune_node_edges(Vacuum *v, PgrHnswId id, const PgrHnswNode *stored, PgrHnswNode *record,
 				 Buffer buffer)
@@ -442,7 +461,11 @@ prune_all_entries(Vacuum *v)
 
 typedef void (*PageFn) (Vacuum *v, BlockNumber block);
 
-/* Applies a function to each node page that there is, also those added meanwhile. */
+/*
+ * Applies a function to each node page that there is, also those added meanwhile: a node added
+ * by an insert that still saw a dead one as alive has an edge to it, which pass 2 must find.
+ * The page is not locked.
+ */
 static void
 for_each_page(Vacuum *v, PageFn fn)
 {
@@ -466,6 +489,10 @@ add_orphans(Vacuum *v)
 			list_add(&v->repairs, word * 64 + pg_rightmost_one_pos64(left));
 }
 
+/*
+ * Pass 3: makes the slots of dead nodes free. Nothing leads to them now; a scan that still
+ * remembers one finds the slot's generation changed, or rows that its snapshot does not see.
+ */
 static void
 free_dead(Vacuum *v)
 {
@@ -488,6 +515,11 @@ free_slots(Vacuum *v)
 	}
 }
 
+/*
+ * Gives the nodes of v->repairs new neighbours, each in a memory context that is reset. Locks
+ * are those of pgr_hnsw_repair. Cancelled here, dead nodes stay marked, and the next vacuum
+ * goes on.
+ */
 static void
 repair_nodes(Vacuum *v)
 {

@@ -157,7 +157,7 @@ reopen(PgrHnswWalk *w, float limit)
 	pgr_hnsw_visited_iterator at;
 	PgrHnswVisited *node;
 
-	pgr_hnsw_visited_reserve(h, w->deferred.n);
+	pgr_hnsw_hits_room(h, 0, NULL, w->deferred.n);
 	for (uint32 i = 0; i < w->deferred.n; i++)
 		meet_entry(h, w->deferred.at[i].id, w->deferred.at[i].key);
 	w->deferred.n = 0;
@@ -261,17 +261,14 @@ visit(PgrHnswWalk *w, PgrHnswId id, uint32 ef)
 	double		distance = 0;
 	bool		hit = false;
 
-	pgr_hnsw_hits_reserve(h, 1);
-	pgr_hnsw_visited_reserve(h, ix->meta.degree);
-	pgr_hnsw_reserve(h->context, &h->others, &w->candidates, ix->meta.degree);
+	pgr_hnsw_hits_room(h, 1, &w->candidates, ix->meta.degree);
 	node = read_viewed(h, id, &view, &buffer);
 	h->nvisited++;
 	ix->counters->nodes++;
 	PGR_HNSW_LOCKED();
 	if (node->flags & PGR_HNSW_USED)
 	{
-		distance = pgr_hnsw_node_distance(h, view, node);
-		hit = !(node->flags & PGR_HNSW_DEAD) && pgr_hnsw_hits_add(h, id, view, node, distance);
+		hit = pgr_hnsw_hits_add(h, id, view, node, &distance);
 		if (hit && h->filter == NULL)
 			pgr_hnsw_kept_push(h, ef, (float) distance);
 		add_neighbours(w, view, node, distance, pgr_hnsw_worst_kept(h, ef));
@@ -343,8 +340,7 @@ start(PgrHnswWalk *w)
 	if (d->n == 0 && !all)
 		score_entries(w, true);
 	starts = pgr_graph_starts(pgr_hnsw_count_estimate(h->ix), d->n);
-	pgr_hnsw_reserve(h->context, &h->others, &w->candidates, starts);
-	pgr_hnsw_visited_reserve(h, starts);
+	pgr_hnsw_hits_room(h, 0, &w->candidates, starts);
 	for (uint32 k = 0; k < starts && d->n > 0; k++)
 	{
 		uint32		best = 0;
