@@ -530,7 +530,10 @@ pgr_radius_take(const ScanKeyData *keys, int nkeys, PgrRadius *radius, ScanKey r
 			radius->whole = true;
 			continue;
 		}
-		radius->at_most = Min(radius->at_most, r + ROUNDING * fabs(r) + DBL_MIN);
+		/* -Infinity stays what it is: with its rounding it would be NaN, which ends no scan */
+		if (!isinf(r))
+			r += ROUNDING * fabs(r) + DBL_MIN;
+		radius->at_most = Min(radius->at_most, r);
 	}
 	return n;
 }

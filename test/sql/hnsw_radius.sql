@@ -143,6 +143,9 @@ SELECT n <= l2 AS l2, m <= l2 AS within, l1 <= 4 * l2 AS l1, e <= l2 AS nothing 
 -- as where the threshold is one that bounds nothing
 SELECT nodes('SELECT id FROM many WHERE v <-> uniform(77, 16) < ''Infinity'' ORDER BY v <-> uniform(77, 16) LIMIT 10') < 1000 AS constant,
   nodes('SELECT id FROM many WHERE v <-> uniform(77, 16) < (SELECT ''Infinity''::float8) ORDER BY v <-> uniform(77, 16) LIMIT 10') < 1000 AS parameter;
+SELECT nodes('SELECT id FROM many WHERE v <-> uniform(77, 16) < ''-Infinity'' ORDER BY v <-> uniform(77, 16) LIMIT 10') < 1000 AS constant,
+  nodes('SELECT id FROM many WHERE v <-> uniform(77, 16) < (SELECT ''-Infinity''::float8) ORDER BY v <-> uniform(77, 16) LIMIT 10') < 1000 AS parameter,
+  nodes('SELECT id FROM many WHERE v <-> uniform(77, 16) < (SELECT ''-Infinity''::float8) ORDER BY v <-> uniform(77, 16)') < 1000 AS whole;
 -- more rows within the radius than ef_search
 SELECT count(*) BETWEEN .99 * max(all_rows) AND max(all_rows) AS about_all FROM (SELECT id FROM many WHERE v <-> uniform(77, 16) < 2 ORDER BY v <-> uniform(77, 16) LIMIT 1000) x,
   (SELECT count(*) AS all_rows FROM many WHERE within(v, uniform(77, 16), 2)) y;
