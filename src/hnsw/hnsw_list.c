@@ -99,23 +99,34 @@ lists_at(const PgrHnswMeta *meta, char *directory)
 	return l;
 }
 
+/* Raises: the directory is damaged. Its first block is named, since nobody knows the float's. */
+PGR_NORETURN static void
+error_directory(const PgrHnswIndex *ix)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" has an invalid directory of lists at block %u",
+					RelationGetRelationName(ix->rel), ix->meta.list_block),
+			 errhint("Please REINDEX it.")));
+	pg_unreachable();
+}
+
 /*
- * Raises unless groups begin in ascending order, within the lists: these are the only numbers
- * of a directory that lead somewhere. A float that is damaged sends rows to the wrong list,
- * which is found as all lists are read in the end.
+ * Raises unless groups begin in ascending order, the first with list 0, within the lists: each
+ * list is then in one group, and some group has a list. These are the only numbers of a directory
+ * that lead somewhere. A float that is damaged sends rows to the wrong list, which is found
+ * as all lists are read in the end.
  */
 static void
 check_groups(const PgrHnswIndex *ix, const PgrHnswLists *l)
 {
 	uint32		at = 0;
 
+	if (ix->meta.digest_dims > 0 && l->group_first[0] != 0)
+		error_directory(ix);
 	for (uint32 g = 0; g < PGR_HNSW_LIST_GROUPS(&ix->meta); at = l->group_first[g++])
 		if (l->group_first[g] < at || l->group_first[g] > ix->meta.lists)
-			ereport(ERROR,
-					(errcode(ERRCODE_INDEX_CORRUPTED),
-					 errmsg("index \"%s\" has an invalid directory of lists at block %u",
-							RelationGetRelationName(ix->rel), ix->meta.list_block),
-					 errhint("Please REINDEX it.")));
+			error_directory(ix);
 }
 
 PgrHnswLists *
@@ -197,7 +208,10 @@ group_end(const PgrHnswIndex *ix, const PgrHnswLists *l, uint32 group)
 /*
  * The lists of the nearest groups go into l->near, their distances from coordinates z (as
  * centre_distances) into l->distances. Goes on beyond NEAR_GROUPS while all groups were empty.
- * Both arrays have room for all lists. No lock, no allocation.
+ * No lock, no allocation: both arrays have room for all lists, so no group may be taken twice.
+ * A distance of FLT_MAX is of one that was; NaN, which is never least but at index 0, and
+ * infinity are of damaged norms or centres, since those of codes are below 1e17. Raises where only
+ * such are left.
  */
 static void
 find_near(const PgrHnswIndex *ix, PgrHnswLists *l, const float *z)
@@ -212,6 +226,8 @@ find_near(const PgrHnswIndex *ix, PgrHnswLists *l, const float *z)
 		uint32		first = l->group_first[group];
 		uint32		n = group_end(ix, l, group) - first;
 
+		if (!(l->group_distances[group] < FLT_MAX))
+			error_directory(ix);
 		l->group_distances[group] = FLT_MAX;
 		centre_distances(l, z, l->centres + (Size) first * l->map.n, l->norm2 + first, n,
 						 l->distances + l->nnear);

@@ -76,6 +76,28 @@ my $dims = 24;
 my $directory = (blocks(0x22))[1];
 my $groups_at = $head + 4 * (2 * $dims + @lists * (2 + $dims));
 like(error_with($directory, $groups_at, pack('V', 100000), "SELECT count(*) FROM (SELECT id FROM t WHERE tag = 3 ORDER BY v <-> vec(7)) x"), qr/XX002: .*directory of lists at block $directory/, 'a directory whose groups are elsewhere');
+# an insert looks for the groups that are nearest, among lists that none has, or by no number
+my $ngroups = int(sqrt(@lists));
+$ngroups++ if $ngroups * $ngroups < @lists;
+like(error_with($directory, $groups_at, pack('V*', (scalar @lists) x $ngroups), 'INSERT INTO t (id, v) VALUES (7777, vec(7777))'), qr/XX002: .*directory of lists at block $directory/, 'groups without lists: an insert');
+like(error_with($directory, $groups_at + 4 * $ngroups, pack('V*', (0x7FC00000) x $ngroups), 'INSERT INTO t (id, v) VALUES (7777, vec(7777))'), qr/XX002: .*directory of lists at block $directory/, 'groups at no distance: an insert');
+# what is kept with the relation's cache entry is not left there by those who could not read it all
+my $frame = (blocks(0x22))[0];
+like(error_with($frame, $head, pack('V', 0x7FC00000), $search), qr/XX002: .*block $frame: a frame has a coordinate that is no number/, 'a frame that is no number');
+is(error_with($frame, $head, pack('V', 0x7FC00000), q{
+	DO $$
+	DECLARE used bigint;
+	BEGIN
+		FOR i IN 1 .. 500 LOOP
+			BEGIN
+				PERFORM id FROM t ORDER BY v <-> vec(7) LIMIT 1;
+			EXCEPTION WHEN index_corrupted THEN
+				NULL;
+			END;
+		END LOOP;
+		SELECT sum(used_bytes) INTO used FROM pg_backend_memory_contexts WHERE name = 'index info' AND ident = 't_i';
+		IF used IS NULL OR used > 100000 THEN RAISE EXCEPTION '% bytes', used; END IF;
+	END $$}), '', 'and 500 such errors in one session leave no memory');
 
 # at last, as it gives the index another file
 is(error_with(0, $head + 4, pack('V', $format - 1), "REINDEX INDEX t_i; $search"), '', 'REINDEX makes an index of an earlier format new');
