@@ -176,15 +176,22 @@ fill_cache(Relation rel, const PgrHnswMeta *meta)
 {
 	Size		frames;
 	Size		directory;
+	Size		size;
+	char	   *read;
 	char	   *cache;
 
 	pgr_hnsw_check_meta(rel, meta);
 	frames = PGR_HNSW_FRAMES_SIZE(meta);
 	directory = PGR_HNSW_DIRECTORY_SIZE(meta);
-	cache = MemoryContextAllocHuge(rel->rd_indexcxt, sizeof(PgrHnswMeta) + frames + directory);
-	memcpy(cache, meta, sizeof(PgrHnswMeta));
-	pgr_hnsw_read_frames(rel, meta, (float *) (cache + sizeof(PgrHnswMeta)));
-	copy_pages(rel, meta->list_block, cache + sizeof(PgrHnswMeta) + frames, directory);
+	size = sizeof(PgrHnswMeta) + frames + directory;
+	/* read here: a page that cannot be read must not leave memory to the cache entry */
+	read = palloc_extended(size, MCXT_ALLOC_HUGE);
+	memcpy(read, meta, sizeof(PgrHnswMeta));
+	pgr_hnsw_read_frames(rel, meta, (float *) (read + sizeof(PgrHnswMeta)));
+	copy_pages(rel, meta->list_block, read + sizeof(PgrHnswMeta) + frames, directory);
+	cache = MemoryContextAllocHuge(rel->rd_indexcxt, size);
+	memcpy(cache, read, size);
+	pfree(read);
 	if (rel->rd_amcache != NULL)
 		pfree(rel->rd_amcache);
 	rel->rd_amcache = cache;
