@@ -41,7 +41,7 @@ src/quant/rotate.o src/quant/kmeans.o: CFLAGS += $(CFLAGS_VECTORIZE)
 $(OBJS): $(sort $(wildcard $(S)src/*/*.h))
 $(OBJS): | objdirs
 
-.PHONY: objdirs expected-link unit check-style check-interrupt
+.PHONY: objdirs expected-link unit check-style check-interrupt check-before
 objdirs:
 	@mkdir -p $(sort $(dir $(OBJS))) sql
 
@@ -89,6 +89,11 @@ unit:
 # The rules of the house that a compiler does not enforce (test/README).
 check-style:
 	for rule in layers circles comments format templates; do $(S)test/check_$$rule $(or $(VPATH),.) || exit 1; done
+	$(S)test/covers --check $(or $(VPATH),.)
+
+# Indexes of an earlier library, read and changed by this one (installed before).
+check-before:
+	$(MAKE) -C $(S)test/fuzz before
 
 # ./check and ./quickstart, ended by a signal, leave nothing behind.
 check-interrupt:

@@ -144,8 +144,9 @@ count_tap() {
 
 check_static() {
 	local rule
-	pgr_step "layers, circles, comments, format, templates"
+	pgr_step "layers, circles, comments, format, templates, covers"
 	for rule in layers circles comments format templates; do run_test $rule "$SRC/test/check_$rule" "$SRC"; done
+	run_test covers "$SRC/test/covers" --check "$SRC"
 }
 
 # check_unit TARGET: check, check-asan or check-neon of test/unit

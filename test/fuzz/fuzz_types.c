@@ -12,6 +12,7 @@
  * was accepted. Prints TAP: one test per type and format, with the inputs that
  * broke a rule; a lost connection (a crash, a sanitizer's abort) ends the run.
  */
+/* covers: dense sparse multivector_io rankquery_io */
 #include <libpq-fe.h>
 #include <stdint.h>
 #include <stdio.h>

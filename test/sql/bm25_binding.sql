@@ -1,5 +1,6 @@
 -- How queries find their index, and the scores of the other ranking functions,
 -- against SQL.
+-- covers: bm25_lookup lex_trace lex_support score lexical_hooks
 \pset format unaligned
 \pset tuples_only on
 CREATE TABLE bound (id int, title text, body text, vc varchar(100), tv tsvector);

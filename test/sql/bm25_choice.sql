@@ -1,4 +1,5 @@
 -- Which index a query is bound to, and that every plan gives the rows of that binding.
+-- covers: bm25_lookup bm25_cost lex_trace bm25_selectivity
 CREATE SCHEMA bm25_choice;
 SET search_path = bm25_choice, public;
 SET jit = off;

@@ -1,5 +1,6 @@
 -- Which text search configuration an index has, and what becomes of it when the
 -- configuration, the session or the index's file changes.
+-- covers: bm25_config bm25_content bm25_fingerprint
 CREATE SCHEMA bm25_config;
 SET search_path = bm25_config, public;
 SET jit = off;

@@ -1,4 +1,5 @@
 -- What bm25 and inverted refuse, and how they say it; what looks bad and works.
+-- covers: bm25_config inv_options bm25_pin_cache inspect_inverted_check match
 CREATE SCHEMA bm25_errors;
 SET search_path = bm25_errors, public;
 CREATE TABLE t (id int, body text, fields text[], tv tsvector, n int, s sparsevec(9), j jsonb);

@@ -1,5 +1,6 @@
 -- Random queries of every shape on an index in every state: the answer through the
 -- index is the answer without it, bit for bit. Only differences are printed.
+-- covers: search_match search_match_build search_rank search_segment search_expand
 SET client_min_messages = warning;
 SET max_parallel_workers_per_gather = 0;
 CREATE SCHEMA bm25_fuzz;

@@ -1,5 +1,6 @@
 -- The pending area: searched within work_mem, with the same answers as when it is held
 -- in memory, and as when its documents are in segments.
+-- covers: inv_pending inv_pending_read inv_spill run inspect_inverted_rows
 CREATE TABLE pend (id int, body text);
 CREATE TABLE pend_sparse (id int, v sparsevec(400));
 CREATE INDEX pend_b ON pend USING bm25 (body) WITH (config = 'simple', pending_limit = '1GB');

@@ -1,5 +1,6 @@
 -- What an index knows of rows is looked up: the same scores and matches as if each row
 -- were analysed, wherever they are asked for, and few rows are.
+-- covers: search_match_build bm25_memo segment_merge inv_scan_rest score_memo inv_accumulate
 \pset format unaligned
 \pset tuples_only on
 SET client_min_messages = warning;

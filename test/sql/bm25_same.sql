@@ -1,6 +1,7 @@
 -- The answer through a bm25 index is the answer without it: ordering, matching,
 -- both, with other conditions, from every kind of statement. same.answer()
 -- compares; the data is made here and the same everywhere.
+-- covers: search_maxscore search_term bm25_stats search_topk segment_bound
 \getenv srcdir PG_ABS_SRCDIR
 \set file :srcdir '/perl/index_same.sql'
 \set ECHO none

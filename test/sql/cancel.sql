@@ -1,4 +1,5 @@
 -- Work that one call does on large arguments ends when the statement is cancelled.
+-- covers: mmr pool paired maxsim highlight
 \pset format unaligned
 \pset tuples_only on
 SELECT clock_timestamp() AS start \gset

@@ -1,5 +1,6 @@
 -- What the extension puts into the catalog: all described, costed and marked.
 -- Each query lists offenders; none is the right answer.
+-- covers: pgretrieve inv_am hnsw_am validate simd_guc
 CREATE TEMP VIEW member AS SELECT classid, objid FROM pg_depend
   WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e' AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'pgretrieve');
 SELECT count(*) > 200 AS populated FROM member;

@@ -1,4 +1,5 @@
 -- sum and avg of vector and halfvec; hashing; within; settings.
+-- covers: accum sparse_accum distance
 SELECT avg(v), sum(v) FROM unnest(ARRAY['[1,2,3]', '[3,5,7]', NULL]::vector[]) v;
 SELECT avg(v), sum(v) FROM unnest(ARRAY['[1,2,3]', '[3,5,7]', NULL]::halfvec[]) v;
 SELECT avg(v), sum(v) FROM unnest(ARRAY[]::vector[]) v;

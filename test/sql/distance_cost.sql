@@ -1,4 +1,5 @@
 -- What the planner is told a distance costs: bytes to read, and where they lie.
+-- covers: distance_cost
 CREATE FUNCTION scan_cost(query text) RETURNS float8 LANGUAGE plpgsql AS $$
 DECLARE plan json;
 BEGIN

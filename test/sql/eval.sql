@@ -1,6 +1,7 @@
 -- Evaluation: metrics against trec_eval, hand-computed edge cases and a second
 -- implementation in plain SQL; MultiHop-RAG's variants; TREC files; paired tests;
 -- index_recall.
+-- covers: judged paired metrics trec_io index_recall deparse
 
 -- A run and judgements with everything that decides a metric: ties in scores, grades 0 to
 -- 3 and -1, unjudged documents, more judged than retrieved and the reverse; topic 9 has

@@ -1,5 +1,6 @@
 -- Finite values of any size: distances are right, an index over them answers as the table
 -- does, and what one row has breaks no search of others.
+-- covers: radius vecspace maxsim sparse_scan code8
 SELECT '[1e20,1e20]'::vector <=> '[1,1]' AS cos0, round(('[1e-40,1e-40]'::vector <=> '[1,0]')::numeric, 4) AS cos_tiny, '[1e-40,0]'::vector <=> '[0,1]' AS cos1, '[3e38]'::vector <=> '[-3e38]' AS cos2, '[0,0]'::vector <=> '[1,0]' AS cos_zero;
 SELECT '{1:1e20,2:1e20}/2'::sparsevec <=> '{1:1,2:1}/2' AS cos0, round(('{1:1e-40,2:1e-40}/2'::sparsevec <=> '{1:1}/2')::numeric, 4) AS cos_tiny, '{1:1e-40}/2'::sparsevec <=> '{2:1}/2' AS cos1, '{1:3e38}/1'::sparsevec <=> '{1:-3e38}/1' AS cos2, '{}/2'::sparsevec <=> '{1:1}/2' AS cos_zero;
 SELECT '[6e-8,6e-8]'::halfvec <=> '[65504,65504]' AS cos0, '[65504,65504]'::halfvec <-> '[-65504,-65504]' AS l2, '[65504,-65504]'::halfvec <#> '[65504,65504]' AS ip;

@@ -1,4 +1,5 @@
 -- Fusion's building blocks against plain SQL: rrf, fuse_*, norm_*, autocut, up_to_k, mmr.
+-- covers: norm mmr fuse
 SELECT rrf(1) = 1.0 / 61 AS one, rrf(5, 2) = 1.0 / 7 AS k, rrf(NULL) AS missing, rrf(NULL, 3) AS missing, rrf(1, 0) AS k0;
 SELECT try('SELECT ' || e) FROM unnest(ARRAY['rrf(0)', 'rrf(-1)', 'rrf(1, -1)', 'rrf(1, ''NaN'')', 'rrf(1, ''inf'')', 'rrf(1, NULL)',
   'fuse_rrf(0)', 'fuse_rrf(1, -0.1)', 'fuse_rrf(1, ''NaN'')', 'fuse_rrf(1, ''inf'')', 'fuse_rrf(1, NULL)', 'fuse_rrf(NULL, -1)', 'fuse_rrf(1, 1, -1)', 'fuse_cc(1, -1)', 'fuse_cc(''NaN'', 1)', 'fuse_cc(1, NULL)']) e;

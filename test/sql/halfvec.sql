@@ -1,4 +1,5 @@
 -- halfvec: what differs from vector: range, rounding, binary format.
+-- covers: halfvec dense dense_ops elem
 SELECT try_input('halfvec', '[1,2,3]', '[0.1]', '[65504]', '[65519]', '[65520]', '[-65520]', '[1e-8]', '[6e-8]', '[NaN]', '[inf]', '[]', '[1,', '[4e38]', '[1e-46]', '[2049]', '[2051]');
 SELECT try_input('halfvec(2)', '[1,2]', '[1]'), try('SELECT NULL::halfvec(16001)'), try('SELECT NULL::halfvec(0)');
 SELECT halfvec_send('[1,-2.5,65504,6e-8]');

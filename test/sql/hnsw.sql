@@ -1,5 +1,6 @@
 -- hnsw: what a scan returns, for every operator class and case; recall is in test/t.
 -- A scan by the index must give what it gives without: on so few rows it finds all.
+-- covers: hnsw_vacuum hnsw_frame hnsw_insert hnsw_link hnsw_tids
 SET client_min_messages = warning;
 CREATE FUNCTION pseudo(seed int, dim int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
   SELECT array_agg((((hashint8(seed::bigint * 100003 + i)::bigint & 65535) - 32768) / 4096.0)::real) FROM generate_series(1, dim) i $$;

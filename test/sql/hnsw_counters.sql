@@ -1,4 +1,5 @@
 -- hnsw: what scans did, counted for the session and, on 18, in EXPLAIN ANALYZE.
+-- covers: counters inspect_counters hnsw_scan ordered
 SET client_min_messages = warning;
 CREATE TABLE n (id serial, v vector(16));
 SELECT setseed(0.5);

@@ -1,5 +1,6 @@
 -- hnsw: an index made before its rows is as good as one made after them, wherever they lie.
 -- More rows than the few of which a scan reads all.
+-- covers: hnsw_frame hnsw_point hnsw_entry
 SET client_min_messages = warning;
 SET enable_seqscan = off;
 SET max_parallel_maintenance_workers = 0;

@@ -1,5 +1,6 @@
 -- hnsw: conditions on filter columns. What the index gives is what exact search gives;
 -- recall on larger tables is in test/t.
+-- covers: filtercol hnsw_filter hnsw_filtered hnsw_list hnsw_match
 SET client_min_messages = warning;
 SET timezone = 'America/New_York';
 SET hnsw.ef_search = 100;

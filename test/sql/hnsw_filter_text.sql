@@ -1,5 +1,6 @@
 -- hnsw filter columns of text: an index holds hashes of the values. Collations, and
 -- values whose hashes are equal: the row decides.
+-- covers: hnsw_list filtercol digest
 SET client_min_messages = warning;
 CREATE TABLE f (id int, v vector(4), d text, c text COLLATE "C", p text COLLATE "POSIX");
 -- two pairs of strings with the same hash, as many rows of each string, others between

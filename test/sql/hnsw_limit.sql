@@ -1,5 +1,6 @@
 -- hnsw: a scan that goes on past ef_search, for LIMIT or for a condition that the index does
 -- not know, finds about all of the nearest rows: few are met so late that they come last.
+-- covers: hnsw_scan hnsw_walk
 SET client_min_messages = warning;
 CREATE FUNCTION uniform(seed int, dim int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
   SELECT array_agg((hashint8(seed::bigint * 100003 + d)::bigint & 1048575) / 1048576.0)::vector FROM generate_series(1, dim) d $$;

@@ -1,6 +1,7 @@
 -- hnsw: rows come in ascending order whatever is built on it: DISTINCT, GROUP BY, window
 -- functions, Incremental Sort, Merge Append, cursors. Of a small index nothing is left out, of
 -- a large one less than a row in a thousand.
+-- covers: ordered hnsw_scan hnsw_filtered hnsw_cost
 SET client_min_messages = warning;
 LOAD 'pgretrieve';
 SET pgretrieve.enable_nearest = off;

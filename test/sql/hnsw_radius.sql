@@ -1,5 +1,6 @@
 -- hnsw: a distance threshold beside an order by that distance ends the scan, whatever its form,
 -- and gives the rows that a sequential scan gives.
+-- covers: radius hnsw_scan plan ordered
 SET client_min_messages = warning;
 LOAD 'pgretrieve';
 SET pgretrieve.enable_nearest = off;

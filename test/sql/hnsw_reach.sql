@@ -1,5 +1,6 @@
 -- hnsw: after a build a way leads to each node, also to those that are nobody's near
 -- neighbour: one row in twenty is 50 times as far out as the others.
+-- covers: hnsw_reach hnsw_part hnsw_edge
 SET client_min_messages = warning;
 CREATE TABLE far (id int, v vector(48));
 INSERT INTO far SELECT i, (SELECT array_agg(((hashint8(i::bigint * 100003 + d)::bigint & 1023) - 512)

@@ -1,4 +1,5 @@
 -- hnsw: lists of filter values follow the rows that there are; VACUUM makes them anew.
+-- covers: hnsw_relist hnsw_list
 SET client_min_messages = warning;
 SET max_parallel_maintenance_workers = 0;
 SET jit = off;

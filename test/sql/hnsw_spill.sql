@@ -1,5 +1,6 @@
 -- hnsw: a scan that memory has no room for gives what it gives with enough, and what a
 -- sequential scan and a sort give: with conditions, with equal values, in every mode.
+-- covers: hnsw_sweep hnsw_hits sort hnsw_scan
 SET client_min_messages = warning;
 CREATE TABLE s (id int, v vector(12), tag int, name text);
 -- one row in four has one of 20 values, some of which have hundreds of rows (TIDS slots)

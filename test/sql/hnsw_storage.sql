@@ -1,5 +1,6 @@
 -- hnsw: the options storage (what a node keeps of its own value) and code_bits (of its
 -- neighbours' codes). Whatever they are, a scan gives what it gives without the index.
+-- covers: vecclass hnsw_node edge inspect_hnsw rowset
 SET client_min_messages = warning;
 CREATE FUNCTION pseudo(seed int, dim int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
   SELECT array_agg((((hashint8(seed::bigint * 100003 + i)::bigint & 65535) - 32768) / 4096.0)::real) FROM generate_series(1, dim) i $$;

@@ -1,5 +1,6 @@
 -- hnsw where nothing is near: independent uniform coordinates. All rows are about as far from a
 -- query, so what a search reads depends on how well it tells them apart by codes alone.
+-- covers: hnsw_reach hnsw_walk
 SET client_min_messages = warning;
 SELECT setseed(0.5);
 CREATE TABLE u (id serial, n int DEFAULT 0, v vector(64));

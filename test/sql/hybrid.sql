@@ -1,5 +1,6 @@
 -- hybrid_search: against its plain SQL, against SQL written by hand; filters, ties, keys,
 -- partitions, privileges, injection, profiles.
+-- covers: hybrid_sql hybrid_resolve hybrid_filter hybrid_leg hybrid_search
 
 -- The lexical leg of this test: words in common, a negative number, as <@> has it.
 CREATE SCHEMA hs;

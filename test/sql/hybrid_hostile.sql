@@ -1,5 +1,6 @@
 -- Generated statements in a hostile database: schemas before pg_catalog, operators,
 -- functions and types that fit better than those meant, tables with the statement's own names.
+-- covers: hybrid_sql hybrid_resolve hybrid_profile hybrid_args hybrid_values
 CREATE TABLE hh_docs (id int PRIMARY KEY, title varchar(80), lang text, tags text[], meta jsonb, body text, embedding vector(3), half halfvec(3), words sparsevec(50), tokens multivector(2));
 INSERT INTO hh_docs SELECT i, 'title ' || i, (ARRAY['en', 'de'])[1 + i % 2], ARRAY['t' || i % 4], jsonb_build_object('a', i % 5), 'word' || i % 9 || ' word' || i % 4 || ' common',
 	CASE WHEN i % 17 = 0 THEN '[0,0,0]' ELSE ARRAY[i % 11, i % 13, 1]::vector END, ARRAY[i % 7, 1, 2]::halfvec, ('{' || 1 + i % 7 || ':1}/50')::sparsevec, ARRAY[ARRAY[i % 3, 1], ARRAY[1, i % 4]]::real[]::multivector FROM generate_series(1, 200) i;

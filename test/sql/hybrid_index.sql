@@ -1,5 +1,6 @@
 -- hybrid_search over bm25 and hnsw indexes: what its plain SQL gives without them, with
 -- narrow filters, NULLs, duplicates, an empty leg, partitions, row-level security; index_recall.
+-- covers: hybrid_sql hybrid_plans index_recall
 CREATE TABLE hi_docs (id int PRIMARY KEY, body text, lang text, v vector(8), tokens multivector(4, f16));
 INSERT INTO hi_docs SELECT i, CASE WHEN i % 31 > 0 THEN
     (SELECT string_agg((ARRAY['apple', 'banana', 'cherry', 'index', 'vector', 'search', 'fusion', 'zebra'])[1 + (hashint4(i * 31 + j) & 7)], ' ') FROM generate_series(1, 2 + i % 9) j) || CASE WHEN i % 50 = 3 THEN ' walrus' ELSE '' END END,

@@ -1,4 +1,5 @@
 -- MaxSim and its relatives against plain SQL; the query cache; pooling.
+-- covers: pool maxsim multivector_build kernel_maxsim
 SELECT max_sim('[[1,0],[0,1],[1,1]]', '[[1,2],[3,0]]'), '[[1,0],[0,1],[1,1]]'::multivector @# '[[1,2],[3,0]]' AS op, max_sim_norm('[[1,0],[0,1],[1,1]]', '[[1,2],[3,0]]');
 SELECT max_sim('[]', '[[1]]') IS NULL, max_sim('[[1]]', '[]') IS NULL, '[]'::multivector @# '[]' IS NULL, max_sim(NULL, '[[1]]') IS NULL, max_sim('[[-1,-2]]', '[[1,1]]');
 SELECT try('SELECT max_sim(''[[1,2]]'', ''[[1]]'')'), try('SELECT ''[[1,2]]''::multivector @# ''[[1,2,3]]''');

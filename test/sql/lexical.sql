@@ -1,4 +1,5 @@
 -- Analysis, scores and matches without an index.
+-- covers: headline highlight match analyze lex_ops
 \pset format unaligned
 \pset tuples_only on
 

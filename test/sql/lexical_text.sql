@@ -1,4 +1,5 @@
 -- Long texts, odd queries, and what headlines cost.
+-- covers: headline highlight chunk cjk lex_kept
 \pset format unaligned
 \pset tuples_only on
 

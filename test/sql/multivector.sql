@@ -1,4 +1,5 @@
 -- multivector: text and binary, type modifier, element kinds, casts, functions.
+-- covers: multivector_ops multivector_io multivector_build
 SELECT try_input('multivector', '[[1,2],[3,4]]', ' [ [1 , 2] , [ 3,4 ] ] ', '[]', ' [ ] ', '[[1]]', '[[1e-46]]');
 SELECT try_input('multivector', '', '[', '[[', '[[1', '[[1]', '[[1],', '[[1],]', '[[]]', '[[1,2],[3]]', '[[1,2],[]]', '[1,2]', '{[1]}', '[[1]]x', '[[1]][', '[[1] [2]]', '[[1,]]', '[[a]]', '[[nan]]', '[[1],[inf]]', '[[4e38]]');
 SELECT try_input('multivector(2)', '[[1,2],[3,4]]', '[[1,2,3]]', '[]');

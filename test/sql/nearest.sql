@@ -1,4 +1,5 @@
 -- The node for exact search: when it is planned, and that its rows are those of a scan and a sort.
+-- covers: nearest_exec nearest_plan
 SET max_parallel_workers_per_gather = 0;
 CREATE TABLE nt (id int, g int, v vector(4), h halfvec(4), s sparsevec(4), b bit(12), m multivector(2));
 INSERT INTO nt SELECT i, i % 10,

@@ -1,4 +1,5 @@
 -- Buffers that a backend remembers: pages are counted as others are, and what was there before is not taken for what is.
+-- covers: hnsw_walk hnsw_search hnsw_sweep
 SET client_min_messages = warning;
 SET enable_seqscan = off;
 SELECT setseed(0.5);

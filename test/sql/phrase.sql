@@ -1,4 +1,5 @@
 -- Phrases against an oracle that tries all choices of positions.
+-- covers: phrase lex_query segment_occur rankquery_words
 \pset format unaligned
 \pset tuples_only on
 

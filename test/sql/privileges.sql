@@ -1,5 +1,6 @@
 -- What an index tells of its table is for those who may read all that it is made of: USAGE
 -- on the schema, SELECT on the columns, no row-level security in force.
+-- covers: index_access inspect_inverted inspect_hnsw lex_ops
 SET client_min_messages = warning;
 DROP ROLE IF EXISTS regress_pgr_reader, regress_pgr_owner;
 RESET client_min_messages;

@@ -1,6 +1,7 @@
 -- Every function of the extension, called by a role that may use a schema but read no table
 -- in it, with the tables and indexes there wherever a relation, a row type or a bound query can
 -- be given: nothing is read, and no lock is left.
+-- covers: index_access
 CREATE ROLE regress_pgr_nobody;
 CREATE SCHEMA regress_pgr_all;
 GRANT USAGE ON SCHEMA regress_pgr_all TO regress_pgr_nobody;

@@ -1,4 +1,5 @@
 -- rankquery: what people type, text and binary form, builders, casts.
+-- covers: rankquery rankquery_io rankquery_tsquery rankquery_build rankquery_parse rankquery_normal rankquery_tree rankquery_bound
 \pset format unaligned
 \pset tuples_only on
 

@@ -1,5 +1,6 @@
 -- Settings given before the library is loaded, in the session, for the database, for the
 -- role, are kept; names that do not exist are thrown away.
+-- covers: pgretrieve simd_guc
 \c -
 SET pgretrieve.enable_nearest = off;
 SET pgretrieve.simd = scalar;

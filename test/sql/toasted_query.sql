@@ -1,4 +1,5 @@
 -- A query that is out of line or compressed, and the same for many rows.
+-- covers: argcache
 CREATE FUNCTION random_vector(seed int, dim int) RETURNS vector LANGUAGE sql IMMUTABLE AS $$
   SELECT array_agg(hashint4(seed * 10007 + i) % 100)::vector FROM generate_series(1, dim) i $$;
 CREATE TABLE docs (id int, v vector, h halfvec, s sparsevec, b bit varying);

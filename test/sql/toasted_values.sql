@@ -1,5 +1,6 @@
 -- Values of the table out of line, which index scans and exact search read: the rows and
 -- their order are those of values in line; the TOAST relation stays open as long as the scan.
+-- covers: heapvalue toast search_accumulate
 CREATE FUNCTION values_of(seed int) RETURNS real[] LANGUAGE sql IMMUTABLE AS $$
   SELECT array_agg(hashint4(seed * 10007 + i) % 100) FROM generate_series(1, 600) i $$;
 CREATE TABLE plain (id int PRIMARY KEY, kind int, v vector(600), s sparsevec(600));

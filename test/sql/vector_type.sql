@@ -1,4 +1,5 @@
 -- vector: text and binary input and output, operators, functions, limits.
+-- covers: vector dense dense_ops elem
 SELECT try_input('vector', '[1,2,3]', '[-1.5, 2e3,.5]', E' [ 1,\t2 ,\n3 ] ', '[1e-46]', '[-0]', '[3.4028235e38]', '[0x1p4]');
 SELECT try_input('vector', '', '[', '[ ', '[,', '[]', '[ ]', '[,]', '[1', '[1,', '[1,]', '[,1]', '[1 2]', '[1,,2]', '[1a]', '[a]', '1,2', '{1,2}', '[1]2', '[1]]', '[[1]]');
 SELECT try_input('vector', '[NaN]', '[1,nan]', '[Infinity]', '[-inf]', '[4e38]', '[-1e400]');

@@ -1,5 +1,6 @@
 # Values of all types survive a crash of the primary and arrive on a standby:
 # in line, out of line, in btree and hash indexes.
+# covers: dense sparse multivector_io
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -1,5 +1,6 @@
 # pg_dump and restore, and binary COPY, give back every value bit for bit, with
 # type modifiers, defaults, indexes and generated columns.
+# covers: multivector_io sparse rankquery_io
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -1,6 +1,7 @@
 # Exact MaxSim over real ColBERTv2 token vectors, where the collection is present
 # (environment PGR_DATA): the ranking is that of the published ground truth, and
 # half precision and 8 bits lose next to nothing.
+# covers: multivector_build maxsim kernel_maxsim
 use strict;
 use warnings;
 use File::Basename;

@@ -1,5 +1,6 @@
 # "make install-vector-alias": the extension under pgvector's name, for clients
 # and dumps that create extension "vector".
+# covers: nothing
 use strict;
 use warnings;
 use Cwd qw(abs_path);

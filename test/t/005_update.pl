@@ -1,5 +1,6 @@
 # ALTER EXTENSION ... UPDATE brings a database of the version before to the very objects
 # that CREATE EXTENSION makes now.
+# covers: nothing
 use strict;
 use warnings;
 use PgrTest;

@@ -1,6 +1,7 @@
 # Segments against models in memory: written, read, deleted from, merged; on the
 # primary, on a standby, after a crash; temporary ones. The module test/segmod is
 # compiled here, because the extension exports nothing of src/segment.
+# covers: segment_read segment_write segment_postings segment_delete segment_block segment_section segment_dict segment_dict_build segment_write_docs segment_write_postings segment_write_terms segment_spool
 use strict;
 use warnings;
 use Cwd qw(abs_path);

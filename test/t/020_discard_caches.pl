@@ -2,6 +2,7 @@
 # (debug_discard_caches, servers with assertions only): what points into a relation's cache
 # entry over a point where invalidations arrive is then a crash or a wrong answer for
 # certain. The same statements with and without must print the same.
+# covers: index_access bm25_lookup bm25_content vecclass
 use strict;
 use warnings;
 use FindBin;

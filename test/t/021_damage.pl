@@ -5,6 +5,7 @@
 #
 # PGR_ROUNDS rounds, each of which damages every index once, from PGR_SEED on; PGR_ONLY:
 # only the index of that name. make -C test/fuzz damage runs as many as wanted.
+# covers: page segment_check hnsw_verify inspect_hnsw inspect_inverted_check
 use strict;
 use warnings;
 use PgrDamage;

@@ -4,6 +4,7 @@
 #
 # PGR_ROUNDS tables from PGR_SEED on, each of one method (PGR_ONLY: a part of its name).
 # make -C test/fuzz queries asks as many as wanted.
+# covers: hnsw_scan sparse_scan bm25_scan nearest_plan radius
 use strict;
 use warnings;
 use PgrQueries;

@@ -3,6 +3,7 @@
 # found, answers are those without the index, and no index is larger than it needs to be.
 #
 # PGR_ROUNDS rounds from PGR_SEED on: one of cancels, one with a kill.
+# covers: space wal inv_maintain hnsw_vacuum
 use strict;
 use warnings;
 use PgrFaults;

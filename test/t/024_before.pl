@@ -1,6 +1,7 @@
 # Indexes that an earlier library made are read, changed, vacuumed and found sound by this
 # one. PGR_BEFORE is a source tree of that library, which ./check takes out of git's history
 # (PGR_BEFORE_COMMIT in tools/lib.sh). It is compiled here, without optimisation.
+# covers: page inv_meta hnsw_verify vecclass
 use strict;
 use warnings;
 use PgrTest;

@@ -1,5 +1,6 @@
 # A damaged TOAST relation: index scans and exact search, which read values out of line
 # themselves, raise what PostgreSQL raises for the same value.
+# covers: toast heapvalue
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -6,6 +6,7 @@
 # The exact lexical leg is BM25 as a sparse inner product: a document's vector holds the
 # weight of each of its words, a query's how often it has them; through an index it is
 # the text under bm25. The dense leg is LSA, by sequential scan and under hnsw.
+# covers: hybrid_search hybrid_leg fuse norm
 use strict;
 use warnings;
 use File::Basename;

@@ -1,6 +1,7 @@
 # Rank profiles live in an ordinary table: it goes with pg_dump, into another schema of the
 # extension too, and a user who is not a superuser can dump it. Those of 1.0, where the
 # extension had the table, survive the update, which leaves no table in the extension.
+# covers: hybrid_profile
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -1,5 +1,6 @@
 # Every SQL block of the pages on fusion and evaluation runs, and returns rows
 # where it selects. README's tour prints what README says.
+# covers: hybrid_search
 use strict;
 use warnings;
 use File::Basename;

@@ -1,5 +1,6 @@
 # BM25's first hundred reranked by MaxSim, over real ColBERTv2 vectors where the
 # collection is present (environment PGR_DATA), against exact MaxSim over all.
+# covers: hybrid_search maxsim
 use strict;
 use warnings;
 use File::Basename;

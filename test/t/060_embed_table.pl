@@ -1,6 +1,7 @@
 # clients/encoder/embed_table.py against a server: all rows, changed rows, --follow, --uninstall,
 # what is refused. Its model is a tiny one of random weights, made here. Skips where Python or a
 # package of it is missing; PGR_PYTHON names another Python.
+# covers: nothing
 use strict;
 use warnings;
 use FindBin;

@@ -2,6 +2,7 @@
 # that are missing, damaged or another model's. Each is said in one line and leaves nothing incomplete
 # behind. Skips without Python's venv module. What is fetched runs where PGR_PYTHON (or python3) has
 # numpy, onnx, onnxruntime and tokenizers.
+# covers: nothing
 use strict;
 use warnings;
 use File::Copy;

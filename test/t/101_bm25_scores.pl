@@ -3,6 +3,7 @@
 # is in: built, all rows pending, half merged, after updates and deletes, after
 # vacuum, merged again, on a standby. And the ranking is as good as it should be.
 # PGR_THOROUGH=1: all queries in every state.
+# covers: bm25_kind bm25_scan bm25_stats search_rank
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

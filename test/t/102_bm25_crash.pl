@@ -1,6 +1,7 @@
 # kill -9 of whoever inserts, merges, builds or vacuums, at random moments: after
 # recovery a bm25 index has every row that the table has, exactly once, and its
 # structure is sound. PGR_THOROUGH=1: minutes.
+# covers: inv_pending inv_seal wal segment_set
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -2,6 +2,7 @@
 # standby that replays it all: no error, and within one snapshot the index has
 # what the table has. Seconds; minutes with PGR_THOROUGH=1 (PGR_SECONDS says how
 # many seconds exactly).
+# covers: inv_scan inv_view inv_pending_read inv_maintain
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -1,6 +1,7 @@
 # Ways to make and remake a bm25 index: little memory, workers, concurrently,
 # cancelled half-way, unlogged through a crash, a configuration that goes away.
 # All give the answers of a plain build.
+# covers: inv_build am_build am_parallel bm25_content
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -2,6 +2,7 @@
 # over documents of the same space is that of the exact scan, whatever the state
 # of the index; values of either sign; queries of hundreds of dimensions.
 # Documents are made from the query vectors of the collection (PGR_DATA).
+# covers: sparse_kind sparse_scan search_sparse inv_kind inv_cost
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

@@ -1,6 +1,7 @@
 # bm25 and inverted: seals, merges and VACUUM that are cancelled, fail or find no space
 # use up nothing; inserts go on beside VACUUM; a standby that becomes the primary.
 # PGR_THOROUGH=1: minutes.
+# covers: inv_maintain inv_seal segment_tier space
 use strict;
 use warnings;
 use FindBin;

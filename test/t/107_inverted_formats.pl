@@ -1,6 +1,7 @@
 # bm25 and inverted: an index file of format version 1 is read as it is, and becomes one of
 # today's version with the first change; a later version is refused. And more segments than
 # the metapage itself lists: a chain of pages has the others.
+# covers: inv_meta segment_set
 use strict;
 use warnings;
 use FindBin;

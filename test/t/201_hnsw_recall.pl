@@ -2,6 +2,7 @@
 # comes to be: serial and parallel builds, one that memory has no room for, single
 # inserts, after deletes and VACUUM, on a standby. Each time the checker finds
 # nothing and the order is ascending.
+# covers: hnsw_build hnsw_insert hnsw_walk hnsw_part
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

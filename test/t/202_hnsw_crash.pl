@@ -1,5 +1,6 @@
 # hnsw survives a killed server and full replay: rows that were committed are found,
 # the checker finds nothing, a standby agrees byte for byte (wal_consistency_checking).
+# covers: hnsw_insert hnsw_flush wal
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

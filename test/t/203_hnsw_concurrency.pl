@@ -1,5 +1,6 @@
 # Inserts, deletes, searches and VACUUM at once: no error, and in the end the
 # index is sound and has every row.
+# covers: hnsw_insert hnsw_link hnsw_vacuum
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

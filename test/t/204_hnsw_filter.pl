@@ -1,6 +1,7 @@
 # Recall of hnsw searches with conditions on filter columns, on a real collection
 # (environment PGR_DATA), for every way an index comes to be; all rows that LIMIT asks
 # for; how many pages of the index a search reads.
+# covers: hnsw_filtered hnsw_match hnsw_filter
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;

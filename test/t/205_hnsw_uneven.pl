@@ -1,6 +1,7 @@
 # Recall of hnsw for inner products where the longest vectors are 55 times as long as
 # the shortest: after single inserts into an empty index, after a build, and after as
 # many single inserts again. Queries of all lengths: theirs must not matter.
+# covers: vecspace hnsw_link hnsw_index
 use strict;
 use warnings;
 use FindBin;

@@ -1,5 +1,6 @@
 # hnsw and damaged files: a page that is not what it should be is an error that names it
 # (XX002, or 0A000 for another version). Damage at random places is in 021_damage.pl.
+# covers: hnsw_verify hnsw_node inspect_hnsw
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # hnsw: what happens between two steps of an insert, at points where a server with
 # assertions lets a test stop or kill a backend (src/base/debug_point.h): a crash between
 # the WAL records of a node, a number read before VACUUM and used after it.
+# covers: hnsw_tids hnsw_vacuum debug_point
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # Index builds where memory is short: what maintenance_work_mem allows is asked for only as
 # far as rows need it, a graph takes what there is, and without shared memory for workers
 # one process builds. The server's address space is limited as it runs.
+# covers: am_parallel hnsw_build graph_mem hnsw_task task
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # k-means of builds by OpenBLAS: the library is in backends that train something large and in
 # no other, starts no thread there, leaves what programs inherit alone; and without it the same
 # index is built, with one NOTICE a session.
+# covers: blas kmeans
 use strict;
 use warnings;
 use FindBin;

@@ -1,6 +1,7 @@
 # Builds in parts, of hnsw indexes larger than maintenance_work_mem: rows with equal
 # values and without one, estimates that are wrong either way, progress, cancellation,
 # memory that is hopelessly small. Recall on real collections is in 201.
+# covers: hnsw_part hnsw_spool spool sample train
 use strict;
 use warnings;
 use FindBin;

@@ -3,6 +3,7 @@
  *		Packing of integers: every width, both layouts, against the input, with
  *		guarded pages behind input and output.
  */
+/* covers: bitpack */
 #include "kernel/bitpack.h"
 #include "tap.h"
 

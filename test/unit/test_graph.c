@@ -3,6 +3,7 @@
  *		The build graph in memory: recall against exact search, selection rule,
  *		duplicates, a full graph, insertion by several threads at once.
  */
+/* covers: graph_insert graph_mem graph_search graph_select */
 #include <math.h>
 #include <pthread.h>
 

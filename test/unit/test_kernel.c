@@ -6,6 +6,8 @@
  * crashes; they start at every alignment their length gives. Error bounds are
  * the standard ones of a sum in another order: a few n * epsilon * sum |terms|.
  */
+/* covers: kernel_avx2 kernel_avx512 kernel_avx512_vnni kernel_neon kernel_scalar */
+/* covers: kernel_choose kernel_wide kernel_sparse kernel_maxsim */
 #include <float.h>
 #include <math.h>
 

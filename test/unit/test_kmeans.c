@@ -4,6 +4,7 @@
  *		against a naive one in double precision. What loading the library leaves
  *		behind.
  */
+/* covers: kmeans blas */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>

@@ -3,6 +3,7 @@
  *		Rotation, code8 and edge codes of every level against double precision,
  *		and the error bounds that src/quant/README states.
  */
+/* covers: code8 edge rotate sketch */
 #include <math.h>
 
 #include "quant/quant.h"

@@ -3,6 +3,7 @@
  *		Values, codes and distances of each space against the operator's distance in
  *		double precision.
  */
+/* covers: vecspace */
 #include <math.h>
 
 #include "quant/vecspace.h"
