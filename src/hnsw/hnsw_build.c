@@ -439,7 +439,7 @@ pgr_hnsw_build_empty(Relation index)
 	 */
 	PgrHnswIndex *ix = pgr_hnsw_new(index);
 
-	ix->meta.lists = ix->filters != NULL;
+	ix->meta.lists.n = ix->filters != NULL;
 	pgr_hnsw_write_head(ix, INIT_FORKNUM, 0);
 	pgr_wal_log_build(index, INIT_FORKNUM);
 }

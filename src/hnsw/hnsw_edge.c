@@ -40,8 +40,10 @@ cos_pi(float x)
 }
 
 /*
- * Squared distance of two neighbours from what the node's page knows: their
- * lengths, and the angle that the share of differing sign bits stands for.
+ * Squared distance of two neighbours from what the node's page knows: their lengths, and the
+ * angle that the share of differing sign bits stands for. A callback of pgr_graph_select; a
+ * and b are places in the order by length. Reads no page, so it may be called under the node's
+ * lock.
  */
 static double
 edge_pair(const void *arg, uint32 a, uint32 b, float bound)
@@ -80,8 +82,9 @@ list_edges(EdgeList *l, const PgrHnswMeta *meta, const char *edges, uint32 n)
 }
 
 /*
- * Which of n edges (the last is the new one) to drop so that n - 1 are left:
- * the one that selection by diversity does not choose.
+ * Which of n edges (the last is the new one) to drop so that n - 1 are left: the one that
+ * selection by diversity does not choose. All on the stack: it runs under the node's exclusive
+ * lock.
  */
 static uint32
 edge_to_drop(const PgrHnswMeta *meta, const char *edges, uint32 n)
@@ -97,7 +100,10 @@ edge_to_drop(const PgrHnswMeta *meta, const char *edges, uint32 n)
 	return l.order[drop];
 }
 
-/* Makes the best of n edges, all of them if there is room, those of a node. */
+/*
+ * Makes the best of n edges, all of them if there is room, those of a node: a copy of its
+ * record. edges must not lie in that record, which is overwritten.
+ */
 static void
 keep_best_edges(const PgrHnswMeta *meta, const char *edges, uint32 n, PgrHnswNode *node)
 {

@@ -51,8 +51,9 @@ pgr_hnsw_make_entry(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, u
 }
 
 /*
- * Writes an entry behind the last of an entry page, or if there is no room at a place, over
- * what is there. Locks the page, exclusively.
+ * Writes an entry at a place of an entry page, or behind the last if there is room, in one WAL
+ * record. Locks the page exclusively and releases it. What stood there is forgotten: its node
+ * stays reachable by edges.
  */
 static void
 write_entry(const PgrHnswIndex *ix, uint32 page_no, uint32 at, const PgrHnswEdge *entry)

@@ -207,7 +207,7 @@ double
 pgr_hnsw_list_pages(const PgrHnswIndex *ix)
 {
 	return Max(pgr_hnsw_count_estimate(ix) / PGR_HNSW_LIST_PER_PAGE(&ix->meta) + 1,
-			   ix->meta.lists);
+			   ix->meta.lists.n);
 }
 
 /* ----------
@@ -315,7 +315,7 @@ set_insert_page(const PgrHnswIndex *ix, BlockNumber first, BlockNumber room)
 void
 pgr_hnsw_list_prune(const PgrHnswIndex *ix, IndexBulkDeleteCallback callback, void *state)
 {
-	for (uint32 k = 0; k < ix->meta.lists; k++)
+	for (uint32 k = 0; k < ix->meta.lists.n; k++)
 	{
 		BlockNumber first = PGR_HNSW_LIST_FIRST(&ix->meta, k);
 		BlockNumber block = first;

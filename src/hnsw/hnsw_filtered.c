@@ -2,6 +2,14 @@
  * hnsw_filtered.c
  *		Searches with conditions that the lists of filter values lead: README, "Filter
  *		columns". The walk of the graph turns to them where they are cheaper.
+ *
+ * Lists are read nearest first. What they name and passes becomes pending, by the estimate of
+ * its digest, and a node is visited when it may be among the nearest: its code gives the
+ * distance, and rows in TIDS slots are looked at. Without digests there is one list, all of
+ * whose matches are visited in the order of their pages.
+ *
+ * No page is locked on entry or exit of any function here; what grows is in the hits' context
+ * and counts for their budget, which is looked at before each list and each visit.
  */
 #include "postgres.h"
 
@@ -121,7 +129,7 @@ static void
 read_lists(PgrHnswFiltered *f, uint32 ef)
 {
 	PgrHnswHits *h = f->hits;
-	double		patience = pgr_hnsw_match_patience(h->ix->meta.lists);
+	double		patience = pgr_hnsw_match_patience(h->ix->meta.lists.n);
 	double		least = RESUME_LISTS * f->lists_read;
 	bool		gain;
 
@@ -249,7 +257,7 @@ pgr_hnsw_filtered_more(PgrHnswFiltered *f, uint32 ef)
 {
 	PgrHnswHits *h = f->hits;
 
-	if (h->ix->meta.digest_dims == 0)
+	if (h->ix->meta.lists.digest_dims == 0)
 	{
 		visit_all(f);
 		return !h->complete;
@@ -258,7 +266,7 @@ pgr_hnsw_filtered_more(PgrHnswFiltered *f, uint32 ef)
 	ef = Min(ef, PG_INT32_MAX / LISTS_EF);
 	read_lists(f, LISTS_EF * ef);
 	visit_pending(f, (uint32) (VISITED_EF * ef));
-	h->complete = f->pending.n == 0 && f->lists_read == h->ix->meta.lists;
+	h->complete = f->pending.n == 0 && f->lists_read == h->ix->meta.lists.n;
 	return !h->complete;
 }
 
@@ -266,7 +274,7 @@ bool
 pgr_hnsw_lists_are_cheaper(const PgrHnswFiltered *f, uint32 ef)
 {
 	const PgrHnswHits *h = f->hits;
-	bool		digests = h->ix->meta.digest_dims > 0;
+	bool		digests = h->ix->meta.lists.digest_dims > 0;
 	double		share = Min((h->n + 1.5) / Max(h->nvisited, 1), 1);
 	double		to_come = Max(VISITS_PER_PASSED * ef / share - h->nvisited, h->nvisited);
 
@@ -283,6 +291,6 @@ pgr_hnsw_filtered_expected(const PgrHnswFiltered *f)
 	const PgrHnswHits *h = f->hits;
 
 	if (f->matches != NULL)
-		return (h->n + (double) f->pending.n) * h->ix->meta.lists / Max(f->lists_read, 1);
+		return (h->n + (double) f->pending.n) * h->ix->meta.lists.n / Max(f->lists_read, 1);
 	return f->nodes * Min((h->n + 1.5) / Max(h->nvisited, 1), 1);
 }

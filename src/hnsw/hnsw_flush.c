@@ -57,10 +57,10 @@ pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
 	for (uint32 i = 0; i < meta->entry_pages; i++)
 		meta->entry_block[i] = PGR_META_BLOCK + 1 + i;
 	meta->frame_block = PGR_META_BLOCK + 1 + meta->entry_pages;
-	meta->list_block = meta->frame_block + Max(1, (meta->nframes * meta->dim +
+	meta->lists.block = meta->frame_block + Max(1, (meta->nframes * meta->dim +
 												   PGR_HNSW_FLOATS_PER_PAGE - 1) /
 											   PGR_HNSW_FLOATS_PER_PAGE);
-	meta->node_block = meta->list_block + meta->lists;
+	meta->node_block = meta->lists.block + meta->lists.n;
 	memcpy(PgrPageGetData(BufferGetPage(buffer)), meta, sizeof(PgrHnswMeta));
 	UnlockReleaseBuffer(buffer);
 	for (uint32 i = 0; i < meta->entry_pages; i++)

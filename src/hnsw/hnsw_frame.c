@@ -63,10 +63,10 @@ pgr_hnsw_refresh(PgrHnswIndex *ix)
 	 * The old floats are left to their context and not freed: views that were made from a
 	 * frame's origin point into them.
 	 */
-	PgrHnswMeta known = ix->meta;
+	PgrHnswListsMeta known = ix->meta.lists;
 
 	pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &ix->meta, sizeof(PgrHnswMeta));
-	pgr_hnsw_copy_list_place(&ix->meta, &known);
+	ix->meta.lists = known;
 	pgr_hnsw_check_meta(ix->rel, &ix->meta);
 	ix->frames = MemoryContextAllocHuge(GetMemoryChunkContext(ix),
 										PGR_HNSW_FRAMES_SIZE(&ix->meta));

@@ -48,6 +48,10 @@ pgr_hnsw_hits_memory(const PgrHnswHits *h)
  * ----------
  */
 
+/*
+ * A heap of its own, not one of candidates: only the distances count, it is asked for its
+ * worst at each estimate, and it never outgrows ef.
+ */
 void
 pgr_hnsw_kept_push(PgrHnswHits *h, uint32 ef, float distance)
 {
@@ -106,7 +110,10 @@ pgr_hnsw_kept_reset(PgrHnswHits *h, uint32 ef)
  * ----------
  */
 
-/* Not under a lock; in the hits' context. */
+/*
+ * Room for more hits, their codes and heads too. Arrays double, so that a search allocates a
+ * few times whatever it finds. Not under a lock; in the hits' context.
+ */
 static void
 reserve_hits(PgrHnswHits *h, uint32 more)
 {
@@ -138,6 +145,7 @@ pgr_hnsw_hits_room(PgrHnswHits *h, uint32 hits, PgrHnswCandidates *candidates, u
 {
 	Assert(CritSectionCount == 0);
 	reserve_hits(h, hits);
+	/* an insert would grow the set at its threshold, wherever it then is */
 	while (h->visited->grow_threshold - h->visited->members < met)
 		pgr_hnsw_visited_grow(h->visited, h->visited->size * 2);
 	if (candidates != NULL)
@@ -151,6 +159,7 @@ pgr_hnsw_hits_add(PgrHnswHits *h, PgrHnswId id, const PgrHnswView *view, const P
 	PgrHnswHit *hit = &h->at[h->n];
 	const PgrHnswMeta *meta = &h->ix->meta;
 
+	/* also of a dead node, whose edges the caller follows from that distance */
 	*distance = pgr_code8_distance(&view->head, view->code, &node->head,
 								   PGR_HNSW_CODE(meta, node), meta->padded);
 	if (node->flags & PGR_HNSW_DEAD)

@@ -188,7 +188,7 @@ fill_cache(Relation rel, const PgrHnswMeta *meta)
 	read = palloc_extended(size, MCXT_ALLOC_HUGE);
 	memcpy(read, meta, sizeof(PgrHnswMeta));
 	pgr_hnsw_read_frames(rel, meta, (float *) (read + sizeof(PgrHnswMeta)));
-	copy_pages(rel, meta->list_block, read + sizeof(PgrHnswMeta) + frames, directory);
+	copy_pages(rel, meta->lists.block, read + sizeof(PgrHnswMeta) + frames, directory);
 	cache = MemoryContextAllocHuge(rel->rd_indexcxt, size);
 	memcpy(cache, read, size);
 	pfree(read);

@@ -52,7 +52,7 @@
 
 /*
  * Codes of some of the rows, evenly spaced by their numbers: every step-th row until there are
- * `size`. n of them are there already. The codes are relative to frame meta.list_frame.
+ * `size`. n of them are there already. The codes are relative to frame meta.lists.frame.
  */
 struct PgrHnswListSample
 {
@@ -82,19 +82,19 @@ lists_at(const PgrHnswMeta *meta, char *directory)
 
 	l->directory = directory;
 	l->map.dim = meta->padded;
-	l->map.n = meta->digest_dims;
+	l->map.n = meta->lists.digest_dims;
 	l->map.scale = at;
-	l->map.step = at += meta->digest_dims;
-	l->norm2 = at += meta->digest_dims;
-	l->shift = at += meta->lists;
-	l->centres = at += meta->lists;
-	l->group_first = (uint32 *) (at += (Size) meta->lists * meta->digest_dims);
+	l->map.step = at += meta->lists.digest_dims;
+	l->norm2 = at += meta->lists.digest_dims;
+	l->shift = at += meta->lists.n;
+	l->centres = at += meta->lists.n;
+	l->group_first = (uint32 *) (at += (Size) meta->lists.n * meta->lists.digest_dims);
 	l->group_norm2 = at += groups;
 	l->group_centres = at += groups;
-	l->map.axes = (int8 *) (at + (Size) groups * meta->digest_dims);
-	l->z = palloc(Max(meta->digest_dims, 1) * sizeof(float));
-	l->near = palloc_extended(mul_size(meta->lists, sizeof(uint32)), MCXT_ALLOC_HUGE);
-	l->distances = palloc_extended(mul_size(meta->lists, sizeof(float)), MCXT_ALLOC_HUGE);
+	l->map.axes = (int8 *) (at + (Size) groups * meta->lists.digest_dims);
+	l->z = palloc(Max(meta->lists.digest_dims, 1) * sizeof(float));
+	l->near = palloc_extended(mul_size(meta->lists.n, sizeof(uint32)), MCXT_ALLOC_HUGE);
+	l->distances = palloc_extended(mul_size(meta->lists.n, sizeof(float)), MCXT_ALLOC_HUGE);
 	l->group_distances = palloc_extended(mul_size(groups, sizeof(float)), MCXT_ALLOC_HUGE);
 	return l;
 }
@@ -106,7 +106,7 @@ error_directory(const PgrHnswIndex *ix)
 	ereport(ERROR,
 			(errcode(ERRCODE_INDEX_CORRUPTED),
 			 errmsg("index \"%s\" has an invalid directory of lists at block %u",
-					RelationGetRelationName(ix->rel), ix->meta.list_block),
+					RelationGetRelationName(ix->rel), ix->meta.lists.block),
 			 errhint("Please REINDEX it.")));
 	pg_unreachable();
 }
@@ -122,10 +122,10 @@ check_groups(const PgrHnswIndex *ix, const PgrHnswLists *l)
 {
 	uint32		at = 0;
 
-	if (ix->meta.digest_dims > 0 && l->group_first[0] != 0)
+	if (ix->meta.lists.digest_dims > 0 && l->group_first[0] != 0)
 		error_directory(ix);
 	for (uint32 g = 0; g < PGR_HNSW_LIST_GROUPS(&ix->meta); at = l->group_first[g++])
-		if (l->group_first[g] < at || l->group_first[g] > ix->meta.lists)
+		if (l->group_first[g] < at || l->group_first[g] > ix->meta.lists.n)
 			error_directory(ix);
 }
 
@@ -190,8 +190,8 @@ pgr_hnsw_rank_lists(const PgrHnswIndex *ix, const float *z, float *keys)
 {
 	PgrHnswLists *l = pgr_hnsw_lists(ix);
 
-	products(l, z, l->centres, ix->meta.lists, keys);
-	for (uint32 k = 0; k < ix->meta.lists; k++)
+	products(l, z, l->centres, ix->meta.lists.n, keys);
+	for (uint32 k = 0; k < ix->meta.lists.n; k++)
 		keys[k] = l->shift[k] - 2 * keys[k];
 }
 
@@ -202,7 +202,8 @@ pgr_hnsw_rank_lists(const PgrHnswIndex *ix, const float *z, float *keys)
 static uint32
 group_end(const PgrHnswIndex *ix, const PgrHnswLists *l, uint32 group)
 {
-	return group + 1 < PGR_HNSW_LIST_GROUPS(&ix->meta) ? l->group_first[group + 1] : ix->meta.lists;
+	return group + 1 < PGR_HNSW_LIST_GROUPS(&ix->meta) ? l->group_first[group + 1]
+		: ix->meta.lists.n;
 }
 
 /*
@@ -239,7 +240,7 @@ find_near(const PgrHnswIndex *ix, PgrHnswLists *l, const float *z)
 void
 pgr_hnsw_list_digest(const PgrHnswIndex *ix, PgrHnswPoint *point, uint8 *digest)
 {
-	const PgrHnswView *view = pgr_hnsw_view(point, ix->meta.list_frame);
+	const PgrHnswView *view = pgr_hnsw_view(point, ix->meta.lists.frame);
 	PgrHnswLists *l = pgr_hnsw_lists(ix);
 
 	pgr_digest_project(&l->map, &view->head, view->code, l->z);
@@ -295,7 +296,7 @@ pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, c
 	uint8		digest[PGR_HNSW_MAX_DIGEST];
 	PgrHnswLists *l;
 
-	if (ix->meta.digest_dims == 0)
+	if (ix->meta.lists.digest_dims == 0)
 	{
 		pgr_hnsw_list_add(ix, 0, id, item, NULL, true);
 		return;
@@ -326,7 +327,7 @@ current_lists(const PgrHnswIndex *ix)
 	PgrHnswMeta meta;
 
 	pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &meta, sizeof(meta));
-	return meta.list_block == ix->meta.list_block ? ix : pgr_hnsw_open(ix->rel);
+	return meta.lists.block == ix->meta.lists.block ? ix : pgr_hnsw_open(ix->rel);
 }
 
 void
@@ -355,12 +356,12 @@ pgr_hnsw_enter_row(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, co
 static void
 choose_lists(PgrHnswMeta *meta, uint64 rows)
 {
-	meta->lists = 1;
-	meta->digest_dims = 0;
+	meta->lists.n = 1;
+	meta->lists.digest_dims = 0;
 	if (rows <= PGR_HNSW_LIST_PER_PAGE(meta))
 		return;
-	meta->digest_dims = Min(2 * (PGR_HNSW_MAX_DIGEST - 2), TYPEALIGN(2, meta->dim));
-	meta->lists = (uint32) ceil(LIST_ROOM * rows / PGR_HNSW_LIST_PER_PAGE(meta));
+	meta->lists.digest_dims = Min(2 * (PGR_HNSW_MAX_DIGEST - 2), TYPEALIGN(2, meta->dim));
+	meta->lists.n = (uint32) ceil(LIST_ROOM * rows / PGR_HNSW_LIST_PER_PAGE(meta));
 }
 
 PgrHnswListSample *
@@ -375,8 +376,8 @@ pgr_hnsw_list_sample(PgrHnswIndex *ix, uint64 rows)
 		return NULL;
 	choose_lists(&ix->meta, rows);
 	s = palloc0(sizeof(PgrHnswListSample));
-	s->size = ix->meta.digest_dims == 0 ? 0
-		: (uint32) Min(Min(rows, most), (uint64) SAMPLE_PER_LIST * ix->meta.lists);
+	s->size = ix->meta.lists.digest_dims == 0 ? 0
+		: (uint32) Min(Min(rows, most), (uint64) SAMPLE_PER_LIST * ix->meta.lists.n);
 	s->step = rows / Max(s->size, 1);
 	s->heads = palloc_extended(Max(s->size, 1) * sizeof(PgrCode8), MCXT_ALLOC_HUGE);
 	s->codes = palloc_extended((Size) Max(s->size, 1) * ix->meta.padded, MCXT_ALLOC_HUGE);
@@ -556,7 +557,7 @@ find_centres(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s
 		   unconstify(float *, l->group_norm2), nearest);
 	sort_by_group(nearest, s->n, groups, rows, first_row);
 	for (uint32 g = 0; g < groups; g++)
-		first[g] = (uint32) ((uint64) ix->meta.lists * first_row[g] / s->n);
+		first[g] = (uint32) ((uint64) ix->meta.lists.n * first_row[g] / s->n);
 	for (uint32 g = 0; g < groups; g++)
 	{
 		uint32		k = group_end(ix, l, g) - first[g];
@@ -593,7 +594,7 @@ pgr_hnsw_make_directory(PgrHnswIndex *ix, const PgrHnswListSample *s)
 						   z + (Size) i * l->map.n);
 	pgr_digest_steps(z, s->n, l->map.n, unconstify(float *, l->map.step));
 	find_centres(ix, l, s, z);
-	l->filled = palloc_extended(meta->lists * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	l->filled = palloc_extended(meta->lists.n * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ix->lists = l;
 	pfree(z);
 	return true;
@@ -621,7 +622,7 @@ pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork)
 		memcpy(PgrPageGetData(BufferGetPage(buffer)), ix->lists->directory + done, n);
 		UnlockReleaseBuffer(buffer);
 	}
-	for (uint32 k = 0; k < meta->lists; k++)
+	for (uint32 k = 0; k < meta->lists.n; k++)
 	{
 		Buffer		buffer = pgr_hnsw_append_page(ix, fork, PGR_PAGE_HNSW_FILTER,
 												  sizeof(PgrHnswListHead));
@@ -644,8 +645,8 @@ pgr_hnsw_create_lists(PgrHnswIndex *ix, PgrHnswListSample *s)
 
 	if (s == NULL)
 		return;
-	meta->list_block = RelationGetNumberOfBlocks(ix->rel);
-	if (meta->digest_dims > 0)
+	meta->lists.block = RelationGetNumberOfBlocks(ix->rel);
+	if (meta->lists.digest_dims > 0)
 		pgr_hnsw_make_directory(ix, s);
 	pgr_hnsw_write_lists(ix, MAIN_FORKNUM);
 	meta->node_block = RelationGetNumberOfBlocks(ix->rel);

@@ -74,9 +74,9 @@ pgr_hnsw_matches_begin(const PgrHnswIndex *ix, PgrHnswPoint *query, const PgrFil
 
 	m->ix = ix;
 	m->filter = filter;
-	m->lists = palloc_extended(mul_size(meta->lists, sizeof(RankedList)),
+	m->lists = palloc_extended(mul_size(meta->lists.n, sizeof(RankedList)),
 							   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	if (meta->digest_dims > 0)
+	if (meta->lists.digest_dims > 0)
 	{
 		/*
 		 * The view may read pages of frames, and the directory those of its own, when they are
@@ -84,20 +84,20 @@ pgr_hnsw_matches_begin(const PgrHnswIndex *ix, PgrHnswPoint *query, const PgrFil
 		 * pgr_hnsw_rank_lists, digests are scored by a table of the query, 256 sums for each
 		 * two coordinates.
 		 */
-		const PgrHnswView *view = pgr_hnsw_view(query, meta->list_frame);
+		const PgrHnswView *view = pgr_hnsw_view(query, meta->lists.frame);
 		PgrHnswLists *l = pgr_hnsw_lists(ix);
-		float	   *keys = palloc_extended(meta->lists * sizeof(float), MCXT_ALLOC_HUGE);
+		float	   *keys = palloc_extended(meta->lists.n * sizeof(float), MCXT_ALLOC_HUGE);
 
-		m->table = palloc(PGR_DIGEST_TABLE(meta->digest_dims) * sizeof(float));
+		m->table = palloc(PGR_DIGEST_TABLE(meta->lists.digest_dims) * sizeof(float));
 		m->norm2 = view->head.norm2;
 		pgr_digest_project(&l->map, &view->head, view->code, l->z);
 		pgr_digest_query(&l->map, l->z, m->table);
 		pgr_hnsw_rank_lists(ix, l->z, keys);
-		for (uint32 k = 0; k < meta->lists; k++)
+		for (uint32 k = 0; k < meta->lists.n; k++)
 			m->lists[k] = (RankedList) {keys[k], k};
-		qsort(m->lists, meta->lists, sizeof(RankedList), compare_lists);
+		qsort(m->lists, meta->lists.n, sizeof(RankedList), compare_lists);
 		pfree(keys);
-		ix->counters->codes += meta->lists;
+		ix->counters->codes += meta->lists.n;
 	}
 	m->size = PGR_HNSW_LIST_PER_PAGE(meta);
 	m->at = palloc(m->size * sizeof(PgrHnswMatch));
@@ -146,12 +146,12 @@ match_page(PgrHnswMatches *m, PgrChain *chain, BlockNumber block)
 		if (!pgr_filter_match(m->filter, PGR_HNSW_ITEM_FILTER(PGR_HNSW_LIST_ITEM(entry))))
 			continue;
 		memcpy(&match->id, entry, sizeof(PgrHnswId));
-		if (meta->digest_dims > 0)
-			match->estimate = pgr_digest_estimate(m->table, meta->digest_dims, m->norm2,
+		if (meta->lists.digest_dims > 0)
+			match->estimate = pgr_digest_estimate(m->table, meta->lists.digest_dims, m->norm2,
 												  PGR_HNSW_LIST_DIGEST(meta, entry));
 		m->n++;
 	}
-	if (meta->digest_dims > 0)
+	if (meta->lists.digest_dims > 0)
 		m->ix->counters->codes += m->n - first;
 	return next;
 }
@@ -162,7 +162,7 @@ pgr_hnsw_matches_next(PgrHnswMatches *m, const PgrHnswMatch **matches, uint32 *n
 	PgrChain	chain = {0};
 	BlockNumber block;
 
-	if (m->next >= m->ix->meta.lists)
+	if (m->next >= m->ix->meta.lists.n)
 		return false;
 	block = PGR_HNSW_LIST_FIRST(&m->ix->meta, m->lists[m->next++].list);
 	m->n = 0;

@@ -184,7 +184,11 @@ typedef struct Part
 /* parts that one WAL record changes beside the first page */
 #define PARTS_AT_ONCE (PGR_WAL_MAX_PAGES - 1)
 
-/* Raises if a damaged chain leads back to a page that is locked: locking it would hang. */
+/*
+ * Raises if a damaged chain leads back to a page that is locked: locking it once more would
+ * hang, and no timeout of a lock ends that wait. first: the node's first page, parts: n of its
+ * further ones, all locked by this process.
+ */
 static void
 check_chain(const PgrHnswIndex *ix, BlockNumber next, Buffer first, const Part *parts, int n)
 {
@@ -202,8 +206,9 @@ check_chain(const PgrHnswIndex *ix, BlockNumber next, Buffer first, const Part *
 
 /*
  * Locks parts that differ from the record, those from *offset on, whose page is *next, and
- * appends them to the n there are, until there is one too many for a WAL record. False if
- * the node ended before. first: the node's first page, locked.
+ * appends them to the n there are, until there is one too many for a WAL record. False if the
+ * node ended before. first: the node's first page, locked. Parts are locked in the order of
+ * the chain and only by whoever has the first one, so nobody waits for another's.
  */
 static bool
 lock_changed(const PgrHnswIndex *ix, const PgrHnswNode *record, Buffer first, BlockNumber *next,
@@ -227,6 +232,10 @@ lock_changed(const PgrHnswIndex *ix, const PgrHnswNode *record, Buffer first, Bl
 	return *n > PARTS_AT_ONCE;
 }
 
+/*
+ * Registers n locked parts with a WAL batch and copies into each its piece of the record; the
+ * lock is released with the batch.
+ */
 static void
 add_parts(const PgrHnswIndex *ix, PgrWalBatch *batch, const PgrHnswNode *record,
 		  const Part *parts, int n)
@@ -237,7 +246,11 @@ add_parts(const PgrHnswIndex *ix, PgrWalBatch *batch, const PgrHnswNode *record,
 			   Min(ix->meta.node_size - parts[i].offset, PGR_PAGE_CAPACITY));
 }
 
-/* Stores parts in a WAL record without the first page. */
+/*
+ * Stores n parts in a WAL record without the first page, and unlocks them. A crash between two
+ * such records leaves a node of old and new parts; README, "WAL" says what that may do. The
+ * debug point lets a test stop there.
+ */
 static void
 store_parts(const PgrHnswIndex *ix, const PgrHnswNode *record, const Part *parts, int n)
 {
@@ -280,13 +293,20 @@ pgr_hnsw_node_store(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswNode *rec
 	pgr_wal_commit(&batch);
 }
 
-/* bytes of a page's content that slots take */
+/*
+ * Bytes of a page's content that slots take, the same for each node page and further part, so
+ * that a page image leaves the rest out.
+ */
 static uint32
 page_used(const PgrHnswMeta *meta)
 {
 	return Min(meta->nodes_per_page * meta->node_size, PGR_PAGE_CAPACITY);
 }
 
+/*
+ * Formats a page of zeros, as a node page or a further part, which is chained to next. The
+ * caller has it locked exclusively and marks it changed, or registers it with WAL.
+ */
 static void
 init_node_page(const PgrHnswIndex *ix, Page page, PgrPageKind kind, BlockNumber next)
 {
@@ -309,7 +329,12 @@ pgr_hnsw_append_page(const PgrHnswIndex *ix, ForkNumber fork, PgrPageKind kind, 
 	return buffer;
 }
 
-/* New pages for all parts but the first; the block of the first of them. */
+/*
+ * New pages for all parts but the first; the block of the first of them. From the last to the
+ * first, so that each is logged with its chain complete. Each is locked while it is made, and
+ * released. Until a node page names them they are lost to a crash: the relation keeps them,
+ * nobody reads them.
+ */
 static BlockNumber
 extend_parts(const PgrHnswIndex *ix)
 {
@@ -329,7 +354,10 @@ extend_parts(const PgrHnswIndex *ix)
 	return next;
 }
 
-/* Makes a new page, locked, one of nodes; it is released. */
+/*
+ * Makes a new page, locked exclusively, one of nodes; it is unlocked and released. Build only:
+ * nothing is logged here.
+ */
 static void
 format_node_page(const PgrHnswIndex *ix, Buffer buffer, BlockNumber next)
 {
@@ -338,7 +366,10 @@ format_node_page(const PgrHnswIndex *ix, Buffer buffer, BlockNumber next)
 	UnlockReleaseBuffer(buffer);
 }
 
-/* Appends up to n node pages, none of which has parts. */
+/*
+ * Appends up to n node pages, none of which has parts. Build only, under the extension lock:
+ * pages come in one piece, locked and released one by one.
+ */
 static void
 extend_many(const PgrHnswIndex *ix, uint32 n)
 {
@@ -391,7 +422,10 @@ pgr_hnsw_node_free(const PgrHnswIndex *ix, PgrHnswId id)
 	RecordFreeIndexPage(ix->rel, PGR_HNSW_BLOCK(&ix->meta, id));
 }
 
-/* A free slot of a node page that the caller has locked, or PGR_HNSW_NO_ID. */
+/*
+ * A free slot of a node page that the caller has locked, or PGR_HNSW_NO_ID. Which one does not
+ * matter: all slots of a page cost the same to read.
+ */
 static PgrHnswId
 free_slot(const PgrHnswIndex *ix, BlockNumber block, Page page)
 {
@@ -406,8 +440,10 @@ free_slot(const PgrHnswIndex *ix, BlockNumber block, Page page)
 }
 
 /*
- * Makes another page the one where inserts look: one with free slots, or a new
- * one. Under the metapage's lock, so that one process does it for all.
+ * Makes another page the one where inserts look: one with free slots, or a new one. Under the
+ * metapage's exclusive lock, so that one process does it for all; it extends the relation
+ * under that lock, as core's indexes do, and others wait. Returns at once if someone else was
+ * faster: full is no longer the page that inserts look at. Raises where ids would not suffice.
  */
 static void
 next_insert_page(const PgrHnswIndex *ix, BlockNumber full)

@@ -29,10 +29,19 @@ typedef struct PgrHnswGraphOptions
 	uint16		ef_construction;
 } PgrHnswGraphOptions;
 
+/* The lists of filter values: README, "Filter columns". */
+typedef struct PgrHnswListsMeta
+{
+	BlockNumber block;			/* their directory, if there are any */
+	uint32		n;				/* number of lists; their first pages follow the directory */
+	uint16		digest_dims;	/* coordinates of an entry's digest; 0: there are none */
+	uint16		frame;			/* that digests are relative to */
+} PgrHnswListsMeta;
+
 /* Pages for new lists, that a VACUUM is making or did not finish: README, "New lists". */
 typedef struct PgrHnswFresh
 {
-	BlockNumber block;			/* as list_block */
+	BlockNumber block;			/* as in PgrHnswListsMeta */
 	uint32		lists;			/* 0: there are none */
 } PgrHnswFresh;
 
@@ -63,10 +72,7 @@ typedef struct PgrHnswMeta
 	BlockNumber frame_block;	/* the frames' floats: the first page of a chain */
 	uint32		entry_pages;
 	BlockNumber node_block;		/* the first node page; nodes are all behind it */
-	BlockNumber list_block;		/* the directory of lists of filter values, if there are any */
-	uint32		lists;			/* number of lists; their first pages follow the directory */
-	uint16		digest_dims;	/* coordinates of an entry's digest; 0: there are none */
-	uint16		list_frame;		/* that digests are relative to */
+	PgrHnswListsMeta lists;
 	uint32		value_size;		/* bytes of the value kept in a node, a multiple of 4 */
 	BlockNumber entry_block[PGR_HNSW_MAX_ENTRY_PAGES];
 	uint8		entry_frame[PGR_HNSW_MAX_ENTRY_PAGES];	/* whose origin a page's edges lead from */
@@ -74,6 +80,10 @@ typedef struct PgrHnswMeta
 } PgrHnswMeta;
 
 StaticAssertDecl(sizeof(PgrHnswMeta) == 256, "hnsw metapage content is 256 bytes");
+StaticAssertDecl(offsetof(PgrHnswMeta, graph) == 32 && offsetof(PgrHnswMeta, lists) == 68 &&
+				 offsetof(PgrHnswMeta, value_size) == 80 &&
+				 offsetof(PgrHnswMeta, fresh) == 244,
+				 "groups of fields lie where the fields did");
 
 /*
  * A node's number: block * nodes_per_page + slot of its first page.
@@ -193,29 +203,19 @@ typedef struct PgrHnswEntryHead
  *	 int8	axes[digest_dims][padded]
  * Nothing without digests: then there is one list.
  */
-#define PGR_HNSW_LIST_GROUPS(meta) ((uint32) ceil(sqrt((meta)->lists)))
+#define PGR_HNSW_LIST_GROUPS(meta) ((uint32) ceil(sqrt((meta)->lists.n)))
 #define PGR_HNSW_DIRECTORY_FLOATS(meta) \
-	(2 * (Size) (meta)->digest_dims + \
-	 ((Size) (meta)->lists + PGR_HNSW_LIST_GROUPS(meta)) * (2 + (meta)->digest_dims))
+	(2 * (Size) (meta)->lists.digest_dims + \
+	 ((Size) (meta)->lists.n + PGR_HNSW_LIST_GROUPS(meta)) * (2 + (meta)->lists.digest_dims))
 #define PGR_HNSW_DIRECTORY_SIZE(meta) \
-	((meta)->digest_dims == 0 ? 0 : PGR_HNSW_DIRECTORY_FLOATS(meta) * sizeof(float) + \
-	 (Size) (meta)->digest_dims * (meta)->padded)
+	((meta)->lists.digest_dims == 0 ? 0 : PGR_HNSW_DIRECTORY_FLOATS(meta) * sizeof(float) + \
+	 (Size) (meta)->lists.digest_dims * (meta)->padded)
 #define PGR_HNSW_DIRECTORY_PAGES(meta) \
 	((BlockNumber) ((PGR_HNSW_DIRECTORY_SIZE(meta) + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY))
 
-/* Takes over where the lists are, and what their entries are. */
-static inline void
-pgr_hnsw_copy_list_place(PgrHnswMeta *to, const PgrHnswMeta *from)
-{
-	to->list_block = from->list_block;
-	to->lists = from->lists;
-	to->digest_dims = from->digest_dims;
-	to->list_frame = from->list_frame;
-}
-
 /* the first page of a list */
 #define PGR_HNSW_LIST_FIRST(meta, list) \
-	((meta)->list_block + PGR_HNSW_DIRECTORY_PAGES(meta) + (list))
+	((meta)->lists.block + PGR_HNSW_DIRECTORY_PAGES(meta) + (list))
 
 /*
  * A page of a list: this head, then for each row the number of its node, its item and
@@ -230,7 +230,7 @@ typedef struct PgrHnswListHead
 StaticAssertDecl(sizeof(PgrHnswListHead) == 8, "hnsw list head is 8 bytes");
 
 #define PGR_HNSW_DIGEST_SIZE(meta) \
-	((meta)->digest_dims > 0 ? TYPEALIGN(2, PGR_DIGEST_BYTES((meta)->digest_dims)) : 0)
+	((meta)->lists.digest_dims > 0 ? TYPEALIGN(2, PGR_DIGEST_BYTES((meta)->lists.digest_dims)) : 0)
 #define PGR_HNSW_LIST_ENTRY_SIZE(meta) \
 	(sizeof(PgrHnswId) + PGR_HNSW_ITEM_SIZE(meta) + PGR_HNSW_DIGEST_SIZE(meta))
 #define PGR_HNSW_LIST_PER_PAGE(meta) \

@@ -92,7 +92,7 @@ for_each_page(Relist *r, PageFn fn)
 {
 	uint64		sum = 0;
 
-	for (uint32 k = 0; k < r->from->meta.lists; k++)
+	for (uint32 k = 0; k < r->from->meta.lists.n; k++)
 	{
 		BlockNumber block = PGR_HNSW_LIST_FIRST(&r->from->meta, k);
 		PgrChain	chain = {0};
@@ -139,7 +139,7 @@ sample_page(Relist *r, BlockNumber block, const char *page, uint32 n)
 		if (!pgr_hnsw_list_sample_wants(r->sample, number) ||
 			!read_point(r, PGR_HNSW_LIST_ENTRY(&r->from->meta, page, i), &point))
 			continue;
-		view = pgr_hnsw_view(&point, r->to->meta.list_frame);
+		view = pgr_hnsw_view(&point, r->to->meta.lists.frame);
 		pgr_hnsw_list_sample_row(r->to, r->sample, number, &view->head, view->code);
 		MemoryContextReset(r->context);
 	}
@@ -260,7 +260,7 @@ static void
 write_directory(const PgrHnswIndex *to)
 {
 	Size		size = PGR_HNSW_DIRECTORY_SIZE(&to->meta);
-	BlockNumber block = to->meta.list_block;
+	BlockNumber block = to->meta.lists.block;
 
 	for (Size done = 0; done < size; done += PGR_PAGE_CAPACITY)
 		write_page(to->rel, block++, PGR_PAGE_HNSW_AUX, to->lists->directory + done,
@@ -285,11 +285,11 @@ change_meta(const PgrHnswIndex *to, bool publish)
 	meta = (PgrHnswMeta *) PgrPageGetData(page);
 	if (publish)
 	{
-		pgr_hnsw_copy_list_place(meta, &to->meta);
+		meta->lists = to->meta.lists;
 		meta->fresh = (PgrHnswFresh) {0};
 	}
 	else
-		meta->fresh = (PgrHnswFresh) {to->meta.list_block, to->meta.lists};
+		meta->fresh = (PgrHnswFresh) {to->meta.lists.block, to->meta.lists.n};
 	/* a release before 1.1 has written less of it */
 	pgr_page_set_used(page, sizeof(PgrHnswMeta));
 	pgr_wal_commit(&batch);
@@ -305,10 +305,10 @@ place_anew(Relist *r)
 	PgrHnswIndex *to = r->to;
 	BlockNumber ndirectory = PGR_HNSW_DIRECTORY_PAGES(&to->meta);
 
-	to->meta.list_block = append_blocks(to->rel, ndirectory + to->meta.lists);
+	to->meta.lists.block = append_blocks(to->rel, ndirectory + to->meta.lists.n);
 	HOLD_INTERRUPTS();
 	write_directory(to);
-	for (uint32 k = 0; k < to->meta.lists; k++)
+	for (uint32 k = 0; k < to->meta.lists.n; k++)
 	{
 		PgrHnswListHead head = {0, PGR_HNSW_LIST_FIRST(&to->meta, k)};
 
@@ -337,8 +337,8 @@ static void
 place_again(Relist *r)
 {
 	for (BlockNumber i = 0; i < PGR_HNSW_DIRECTORY_PAGES(&r->to->meta); i++)
-		check_directory_page(r->to, r->to->meta.list_block + i);
-	for (uint32 k = 0; k < r->to->meta.lists; k++)
+		check_directory_page(r->to, r->to->meta.lists.block + i);
+	for (uint32 k = 0; k < r->to->meta.lists.n; k++)
 	{
 		pgr_vacuum_delay();
 		pgr_hnsw_list_clear(r->to, k);
@@ -356,10 +356,10 @@ find_left(PgrHnswIndex *to)
 {
 	uint32		lists = to->meta.fresh.lists;
 
-	if (lists < to->meta.lists / 2 || lists / 2 > to->meta.lists)
+	if (lists < to->meta.lists.n / 2 || lists / 2 > to->meta.lists.n)
 		return false;
-	to->meta.lists = lists;
-	to->meta.list_block = to->meta.fresh.block;
+	to->meta.lists.n = lists;
+	to->meta.lists.block = to->meta.fresh.block;
 	to->meta.fresh = (PgrHnswFresh) {0};
 	pgr_hnsw_check_meta(to->rel, &to->meta);
 	return true;
@@ -403,8 +403,8 @@ choose_lists(Relist *r, uint64 rows)
 	PgrHnswIndex *to = r->to;
 
 	r->sample = pgr_hnsw_list_sample(to, rows);
-	to->meta.list_frame = to->meta.main_frame == PGR_HNSW_NO_FRAME ? 0 : to->meta.main_frame;
-	return to->meta.digest_dims > 0 && to->meta.lists / GROWN >= r->from->meta.lists;
+	to->meta.lists.frame = to->meta.main_frame == PGR_HNSW_NO_FRAME ? 0 : to->meta.main_frame;
+	return to->meta.lists.digest_dims > 0 && to->meta.lists.n / GROWN >= r->from->meta.lists.n;
 }
 
 /*
@@ -450,7 +450,7 @@ pgr_hnsw_relist(Relation index, double rows)
 
 	rows = Max(rows, pgr_hnsw_count_estimate(ix));
 	if (ix->filters != NULL &&
-		rows / PGR_HNSW_LIST_PER_PAGE(&ix->meta) >= GROWN / 2 * (double) ix->meta.lists)
+		rows / PGR_HNSW_LIST_PER_PAGE(&ix->meta) >= GROWN / 2 * (double) ix->meta.lists.n)
 		make_lists(&r);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

@@ -270,7 +270,10 @@ lower_bound(const HnswScan *s, const PgrHnswHit *hit)
 		pgr_vecspace_lower_bound(&s->ix->space, hit->distance, s->deviations * hit->error);
 }
 
-/* Makes candidates of the hits that the search has added, in memory. */
+/*
+ * Makes candidates of the hits that the search has added, in memory. They are named by their
+ * number, because the array of hits moves.
+ */
 static void
 take_hits(HnswScan *s)
 {
@@ -299,7 +302,10 @@ limit_memory(HnswScan *s)
 	s->search->hits.budget = budget;
 }
 
-/* Spills the hits that the search has added, and takes them away from it. */
+/*
+ * Spills the hits that the search has added, and takes them away from it. The sort keeps id
+ * and generation only; a hit is made again when its turn comes, if the node is still there.
+ */
 static void
 sort_hits(HnswScan *s)
 {

@@ -1,6 +1,11 @@
 /*
  * hnsw_search.c
  *		The driver of a search in pages: which of its ways it goes. See README, "Search".
+ *
+ * A search begins as a walk. With a filter it may turn to the lists, when they are the cheaper
+ * way to the ef nearest; neither knows of the other but for that question. The scan may give
+ * both up, for memory or because all rows are wanted: then the rest of the index is swept.
+ * Hits stay in their places through all of this, so the scan names them by their number.
  */
 #include "postgres.h"
 
@@ -24,6 +29,7 @@ pgr_hnsw_search_filter(PgrHnswSearch *s, const PgrFilter *filter)
 	h->filter = filter;
 	h->slot_tids = MemoryContextAlloc(h->context, PGR_HNSW_SLOT_TIDS(&h->ix->meta) *
 									  sizeof(ItemPointerData));
+	/* what no row can satisfy needs no search: the set of all that pass is complete */
 	h->complete = pgr_filter_never(filter);
 	pgr_hnsw_filtered_begin(&s->filtered, h);
 	s->walk.lists = &s->filtered;
@@ -101,6 +107,7 @@ pgr_hnsw_search_again(PgrHnswSearch *s, PgrHnswId id, uint16 generation)
 {
 	uint32		before = s->hits.n;
 
+	/* a frame that has no view yet gets it, with the page unlocked; then once more */
 	while (pgr_hnsw_hits_take(&s->hits, &id, 1, NULL) == 0)
 		;
 	if (s->hits.n > before && s->hits.at[before].generation != generation)

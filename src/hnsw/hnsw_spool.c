@@ -21,7 +21,10 @@
  * ----------
  */
 
-/* The files of rows, by participant. */
+/*
+ * The files of rows by participant. Each writes one, which holds what the graph had no room
+ * for when that participant read it.
+ */
 static PgrSpool
 rows_spool(const PgrHnswBuild *b)
 {
@@ -42,6 +45,7 @@ pgr_hnsw_spool_write(const PgrHnswBuild *b, BufFile *file, const PgrHnswSpoolRow
 	BufFileWrite(file, b->code, b->ix->meta.padded);
 }
 
+/* Reads one row to be the row at hand. Raises where the file is shorter than it should be. */
 static void
 read_row(PgrHnswBuild *b, BufFile *file, PgrHnswSpoolRow *row)
 {
@@ -77,7 +81,11 @@ pgr_hnsw_spool_finish(PgrHnswBuild *b)
  * ----------
  */
 
-/* Rows that had been inserted before the graph was found to be too small. */
+/*
+ * Calls a function for the rows that had been inserted before the graph was found to be too
+ * small, numbered from 0; returns how many. They are copied out, because the graph's memory is
+ * used for the first partition afterwards.
+ */
 static uint32
 each_graph_row(PgrHnswBuild *b, PgrHnswRowFn fn, void *arg)
 {

@@ -21,7 +21,10 @@
  * ----------
  */
 
-/* Adds the row at hand. */
+/*
+ * Adds the row at hand to the graph, or to this participant's file once one of them has met a
+ * full graph. Another may see that a little later: its rows in between fit, or do not.
+ */
 static void
 add_code(PgrHnswBuild *b, PgrCode8 *head)
 {

@@ -31,7 +31,8 @@ sizes_agree(const PgrHnswMeta *meta)
 		meta->nodes_per_page != Max(1, PGR_PAGE_CAPACITY / meta->node_size) ||
 		meta->parts != (meta->node_size + PGR_PAGE_CAPACITY - 1) / PGR_PAGE_CAPACITY)
 		return false;
-	return meta->digest_dims <= 2 * (PGR_HNSW_MAX_DIGEST - 2) && meta->digest_dims % 2 == 0 &&
+	return meta->lists.digest_dims <= 2 * (PGR_HNSW_MAX_DIGEST - 2) &&
+		meta->lists.digest_dims % 2 == 0 &&
 		!(meta->max_aux < 0) && !isnan(meta->max_aux);
 }
 
@@ -64,20 +65,20 @@ parts_exist(const PgrHnswMeta *meta, BlockNumber nblocks)
 		(meta->main_frame != PGR_HNSW_NO_FRAME && meta->main_frame >= meta->nframes))
 		return false;
 	if (meta->entry_pages == 0 || meta->entry_pages > PGR_HNSW_MAX_ENTRY_PAGES ||
-		meta->node_block > nblocks || meta->list_frame >= Max(meta->nframes, 1))
+		meta->node_block > nblocks || meta->lists.frame >= Max(meta->nframes, 1))
 		return false;
 	for (uint32 i = 0; i < meta->entry_pages; i++)
 		if (meta->entry_block[i] >= nblocks || meta->entry_frame[i] >= Max(meta->nframes, 1))
 			return false;
 	if (meta->filter_size == 0)
-		return meta->lists == 0 && meta->digest_dims == 0;
+		return meta->lists.n == 0 && meta->lists.digest_dims == 0;
 	/* a VACUUM would empty them */
 	if (meta->fresh.lists > 0 &&
-		(meta->fresh.block < meta->node_block || meta->fresh.block == meta->list_block))
+		(meta->fresh.block < meta->node_block || meta->fresh.block == meta->lists.block))
 		return false;
 	/* each list has a page, so this bounds the directory too */
-	return meta->lists > 0 && meta->lists <= nblocks && meta->list_block < nblocks &&
-		(uint64) meta->list_block + PGR_HNSW_DIRECTORY_PAGES(meta) + meta->lists <= nblocks;
+	return meta->lists.n > 0 && meta->lists.n <= nblocks && meta->lists.block < nblocks &&
+		(uint64) meta->lists.block + PGR_HNSW_DIRECTORY_PAGES(meta) + meta->lists.n <= nblocks;
 }
 
 void

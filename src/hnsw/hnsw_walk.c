@@ -355,6 +355,11 @@ start(PgrHnswWalk *w)
 	w->started = true;
 }
 
+/*
+ * Each round takes a candidate away, gives one its larger estimate or ends, and a node becomes
+ * a candidate again only for a lower one, so the walk ends on damaged pages too. Memory is
+ * asked for before each visit: one visit adds at most a node's degree.
+ */
 PgrHnswWalked
 pgr_hnsw_walk(PgrHnswWalk *w, uint32 ef)
 {

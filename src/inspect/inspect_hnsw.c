@@ -219,7 +219,7 @@ has_digest(const Check *c, PgrHnswPoint *point, const ListEntry *entry)
 	uint8		want[PGR_HNSW_MAX_DIGEST];
 
 	pgr_hnsw_list_digest(c->ix, point, want);
-	return same_digest(want, (uint8 *) entry->filter + meta->filter_size, meta->digest_dims);
+	return same_digest(want, (uint8 *) entry->filter + meta->filter_size, meta->lists.digest_dims);
 }
 
 /*
@@ -232,7 +232,7 @@ check_digest(Check *c, PgrHnswId id, PgrHnswPoint *point, const ListEntry *entry
 	const PgrHnswMeta *meta = &c->ix->meta;
 	PgrHnswPoint of_code;
 
-	if (meta->digest_dims == 0 || has_digest(c, point, entry))
+	if (meta->lists.digest_dims == 0 || has_digest(c, point, entry))
 		return;
 	pgr_hnsw_point_code(c->ix, c->node->frame, &c->node->head, PGR_HNSW_CODE(meta, c->node),
 						&of_code);
@@ -497,7 +497,7 @@ static void
 read_lists(Check *c)
 {
 	c->list = pgr_hnsw_listed_create(CurrentMemoryContext, 1024, NULL);
-	for (uint32 k = 0; k < c->ix->meta.lists; k++)
+	for (uint32 k = 0; k < c->ix->meta.lists.n; k++)
 		read_list(c, k);
 }
 
@@ -569,7 +569,7 @@ check_heap(Check *c)
 static void
 check_squares(Check *c, const float *centres, const float *norm2, uint32 n, const char *what)
 {
-	uint32		dims = c->ix->meta.digest_dims;
+	uint32		dims = c->ix->meta.lists.digest_dims;
 
 	for (uint32 k = 0; k < n; k++)
 	{
@@ -587,13 +587,13 @@ check_directory(Check *c)
 	const PgrHnswMeta *meta = &c->ix->meta;
 	PgrHnswLists *l;
 
-	if (meta->digest_dims == 0)
+	if (meta->lists.digest_dims == 0)
 		return;
 	l = pgr_hnsw_lists(c->ix);
-	check_squares(c, l->centres, l->norm2, meta->lists, "a list");
+	check_squares(c, l->centres, l->norm2, meta->lists.n, "a list");
 	check_squares(c, l->group_centres, l->group_norm2, PGR_HNSW_LIST_GROUPS(meta), "a group of lists");
 	/* where distances are those of points that is all which ranks them */
-	for (uint32 k = 0; k < meta->lists && pgr_vecspace_is_euclidean(&c->ix->space); k++)
+	for (uint32 k = 0; k < meta->lists.n && pgr_vecspace_is_euclidean(&c->ix->space); k++)
 		if (l->shift[k] != l->norm2[k])
 			report(c, k, "a list has a wrong centre");
 }
