@@ -26,7 +26,6 @@
 #include "common/hashfn.h"
 #include "inverted/bm25_pin_cache.h"
 #include "lib/ilist.h"
-#include "storage/proc.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -58,6 +57,43 @@ static Size pin_memory = 0;		/* of those in the list */
 static MemoryContext view_context = NULL;	/* of this transaction's views, or NULL */
 static HTAB *views = NULL;
 static Size view_memory = 0;
+
+/* --- keys --- */
+
+/* The active snapshot: there is one wherever an operator or a scan runs. */
+PgrPinKey
+pgr_pin_key(Relation index)
+{
+	return (PgrPinKey) {
+		.index = RelationGetRelid(index),
+		.filenumber = pgr_relfilenumber(index),
+		.snapshot = pgr_snapkey(GetActiveSnapshot())
+	};
+}
+
+/* Is it the same state of the same file, for the same rows? */
+static bool
+same_key(const PgrPinKey *a, const PgrPinKey *b)
+{
+	return a->index == b->index && a->filenumber == b->filenumber &&
+		pgr_snapkey_equal(&a->snapshot, &b->snapshot);
+}
+
+/* HashValueFunc of the table of views. */
+static uint32
+hash_key(const void *key, Size keysize)
+{
+	const PgrPinKey *k = key;
+
+	return hash_combine(murmurhash32(k->index), pgr_snapkey_hash(&k->snapshot));
+}
+
+/* HashCompareFunc of the table of views: 0 where two keys are equal. */
+static int
+compare_keys(const void *a, const void *b, Size keysize)
+{
+	return same_key(a, b) ? 0 : 1;
+}
 
 /* --- entries --- */
 
@@ -168,7 +204,7 @@ pgr_pins_find(const PgrPinKey *key, const PgrRankQuery *query)
 		PgrPinEntry *e = dlist_container(PgrPinEntry, node, it.cur);
 
 		if (e->query_hash != hash || e->query_size != size ||
-			memcmp(&e->key, key, sizeof(PgrPinKey)) != 0 ||
+			!same_key(&e->key, key) ||
 			memcmp(e->query, query, size) != 0)
 			continue;
 		dlist_move_head(&pins, &e->node);
@@ -190,6 +226,7 @@ pgr_pins_make(const PgrPinKey *key, const PgrRankQuery *query)
 
 	entry->context = context;
 	entry->key = *key;
+	entry->key.snapshot = pgr_snapkey_copy(context, &key->snapshot);
 	entry->query_size = VARSIZE_ANY(query);
 	entry->query_hash = hash_query(query, entry->query_size);
 	entry->query = MemoryContextAlloc(context, entry->query_size);
@@ -215,38 +252,6 @@ pgr_pins_enter(PgrPinEntry *entry)
 	return pinned;
 }
 
-/* --- keys --- */
-
-/*
- * Of the active snapshot: there is one wherever an operator or a scan runs. Two
- * snapshots with equal numbers show the same rows, within one command.
- */
-PgrPinKey
-pgr_pin_key(Relation index)
-{
-	Snapshot	snapshot = GetActiveSnapshot();
-	PgrPinKey	key;
-
-	key.index = RelationGetRelid(index);
-	key.filenumber = pgr_relfilenumber(index);
-	key.lxid = pgr_my_lxid();
-	key.xmin = snapshot->xmin;
-	key.xmax = snapshot->xmax;
-	key.xcnt = snapshot->xcnt;
-	key.subxcnt = snapshot->subxcnt;
-	key.curcid = snapshot->curcid;
-	return key;
-}
-
-/* Keys without index and file. */
-static bool
-same_snapshot(const PgrPinKey *a, const PgrPinKey *b)
-{
-	return memcmp((const char *) a + offsetof(PgrPinKey, lxid),
-				  (const char *) b + offsetof(PgrPinKey, lxid),
-				  sizeof(PgrPinKey) - offsetof(PgrPinKey, lxid)) == 0;
-}
-
 /* --- views --- */
 
 /* At the first view of a transaction; its context goes at the end. */
@@ -254,13 +259,15 @@ static void
 make_views(void)
 {
 	HASHCTL		ctl = {
-		.keysize = sizeof(PgrPinKey), .entrysize = sizeof(KeptView)
+		.keysize = sizeof(PgrPinKey), .entrysize = sizeof(KeptView),
+		.hash = hash_key, .match = compare_keys
 	};
 
 	view_context = AllocSetContextCreate(pin_context, "pgretrieve views",
 										 ALLOCSET_DEFAULT_SIZES);
 	ctl.hcxt = view_context;
-	views = hash_create("pgretrieve views", 16, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	views = hash_create("pgretrieve views", 16, &ctl,
+						HASH_ELEM | HASH_FUNCTION | HASH_COMPARE | HASH_CONTEXT);
 	view_memory = 0;
 }
 
@@ -270,13 +277,14 @@ view_needed(const KeptView *view, const PgrPinKey *key)
 {
 	dlist_iter	it;
 
-	if (same_snapshot(&view->key, key))
+	if (pgr_snapkey_equal(&view->key.snapshot, &key->snapshot))
 		return true;
 	dlist_foreach(it, &pins)
 	{
 		PgrPinEntry *e = dlist_container(PgrPinEntry, node, it.cur);
 
-		if (e->holders > 0 && same_snapshot(&view->key, &e->key))
+		if (e->holders > 0 &&
+			pgr_snapkey_equal(&view->key.snapshot, &e->key.snapshot))
 			return true;
 	}
 	return false;
@@ -288,6 +296,7 @@ trim_views(const PgrPinKey *key)
 {
 	HASH_SEQ_STATUS seq;
 	KeptView   *view;
+	PgrPinKey	key_of_view;
 
 	hash_seq_init(&seq, views);
 	while ((view = hash_seq_search(&seq)) != NULL)
@@ -296,23 +305,29 @@ trim_views(const PgrPinKey *key)
 			continue;
 		view_memory -= view->size;
 		pfree(view->state);
-		hash_search(views, &view->key, HASH_REMOVE, NULL);
+		key_of_view = view->key;
+		hash_search(views, &key_of_view, HASH_REMOVE, NULL);
+		pgr_snapkey_free(&key_of_view.snapshot);
 	}
 }
 
-/* Keeps what a view just opened is of. */
+/*
+ * Keeps what a view just opened is of, and the key: copies of both are made before
+ * anything is entered, so that an entry is complete or not there.
+ */
 static void
 keep_view(const PgrPinKey *key, const PgrInvView *view)
 {
 	MemoryContext old = MemoryContextSwitchTo(view_context);
 	Size		size;
 	PgrInvState *state = pgr_view_state(view, &size);
+	PgrPinKey	own = *key;
 	KeptView   *kept;
-	bool		found;
 
-	kept = hash_search(views, key, HASH_ENTER, &found);
+	own.snapshot = pgr_snapkey_copy(view_context, &key->snapshot);
+	kept = hash_search(views, &own, HASH_ENTER, NULL);
 	kept->state = state;
-	kept->size = size + sizeof(KeptView);
+	kept->size = size + sizeof(KeptView) + pgr_snapkey_memory(&own.snapshot);
 	view_memory += kept->size;
 	MemoryContextSwitchTo(old);
 	if (view_memory > VIEW_MEMORY)

@@ -6,22 +6,19 @@
 #ifndef PGR_BM25_PIN_CACHE_H
 #define PGR_BM25_PIN_CACHE_H
 
+#include "base/snapkey.h"
 #include "inverted/inverted.h"
 
-/* An index as a snapshot sees it. Compared as bytes: no padding. */
+/*
+ * An index as a snapshot sees it. The file too, since REINDEX or TRUNCATE in the same
+ * transaction puts other segments under the same OID and snapshot.
+ */
 typedef struct PgrPinKey
 {
 	Oid			index;
-	Oid			filenumber;		/* REINDEX in the same transaction */
-	uint32		lxid;
-	TransactionId xmin;			/* the snapshot's content */
-	TransactionId xmax;
-	uint32		xcnt;
-	int32		subxcnt;
-	CommandId	curcid;
+	Oid			filenumber;
+	PgrSnapKey	snapshot;
 } PgrPinKey;
-
-StaticAssertDecl(sizeof(PgrPinKey) == 32, "a pin's key has no padding");
 
 /* Statistics of a query, with all that they point to in a context of their own. */
 typedef struct PgrPinEntry
@@ -40,7 +37,10 @@ typedef struct PgrPinEntry
 
 extern void pgr_pins_init(void);
 
-/* The key of an index for the active snapshot. */
+/*
+ * The key of an index for the active snapshot, whose arrays it refers to: valid while
+ * that snapshot is.
+ */
 extern PgrPinKey pgr_pin_key(Relation index);
 
 /*

@@ -7,74 +7,33 @@
  * one next time). Statistics of an index are those of a snapshot: they are asked
  * for again when the active snapshot shows other rows, or the transaction is
  * another one.
+ *
+ * Memory: the state is in fn_mcxt, so it lives as long as the FmgrInfo (a plan's
+ * expression, a scan key), and goes with it. Below it three contexts: of the query,
+ * of its statistics, of one document. An error in the middle leaves a state without a
+ * query (image is NULL), and the next call begins anew.
+ *
+ * What is cached how long: the query while the argument's bytes are the same; the
+ * analyzer with it, for the index is locked to the end of the transaction; the current
+ * configuration until default_text_search_config is another; statistics as said.
+ *
+ * Errors: those of reading the query, of pgr_query_index (42501, 42704) and of the
+ * index behind pgr_statistics_hook.
  */
 #include "postgres.h"
 
 #include "base/argcache.h"
 #include "lexical/lex_query.h"
-#include "storage/proc.h"
 #include "tsearch/ts_cache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
-/* --- snapshots --- */
-
-/* All of a snapshot that decides which rows it shows. */
-typedef struct PgrSnapshotKey
-{
-	LocalTransactionId lxid;
-	TransactionId xmin;
-	TransactionId xmax;
-	CommandId	curcid;
-	uint32		xcnt;
-	int32		subxcnt;
-	TransactionId *xip;			/* [xcnt + subxcnt] */
-} PgrSnapshotKey;
-
-/* Snapshots have NULL for an empty array, which memcmp and memcpy must not see. */
-static bool
-same_xids(const TransactionId *a, const TransactionId *b, int64 n)
-{
-	return n == 0 || memcmp(a, b, sizeof(TransactionId) * n) == 0;
-}
-
-/*
- * Arrays as well as numbers: two snapshots may agree in all numbers and see different
- * transactions.
- */
-static bool
-same_snapshot(const PgrSnapshotKey *key, Snapshot s)
-{
-	return key->lxid == pgr_my_lxid() && key->xmin == s->xmin && key->xmax == s->xmax &&
-		key->curcid == s->curcid && key->xcnt == s->xcnt && key->subxcnt == s->subxcnt &&
-		same_xids(key->xip, s->xip, s->xcnt) &&
-		same_xids(key->xip + s->xcnt, s->subxip, s->subxcnt);
-}
-
-/* A copy in `context`: the snapshot itself may be gone when it is compared. */
-static PgrSnapshotKey *
-snapshot_key(MemoryContext context, Snapshot s)
-{
-	PgrSnapshotKey *key = MemoryContextAlloc(context, sizeof(PgrSnapshotKey));
-	Size		n = (Size) s->xcnt + (Size) s->subxcnt;
-
-	key->lxid = pgr_my_lxid();
-	key->xmin = s->xmin;
-	key->xmax = s->xmax;
-	key->curcid = s->curcid;
-	key->xcnt = s->xcnt;
-	key->subxcnt = s->subxcnt;
-	key->xip = MemoryContextAlloc(context, sizeof(TransactionId) * Max(n, 1));
-	if (s->xcnt > 0)
-		memcpy(key->xip, s->xip, sizeof(TransactionId) * s->xcnt);
-	if (s->subxcnt > 0)
-		memcpy(key->xip + s->xcnt, s->subxip, sizeof(TransactionId) * s->subxcnt);
-	return key;
-}
-
 /* --- the state --- */
 
-/* The most that documents of the type can have; an index says how many they do. */
+/*
+ * The most fields that documents of the type can have; an index says how many its
+ * documents do.
+ */
 static uint8
 content_fields(PgrContentType type)
 {
@@ -83,8 +42,10 @@ content_fields(PgrContentType type)
 }
 
 /*
- * Words are analysed as the documents of the index, or by the current configuration.
- * A query for an index that the caller names is bound to it, whatever it said.
+ * The query argument in its stored form, palloc'd in the current context, which is
+ * the state's. Words are analysed as the documents of the index that the caller
+ * names, or by the current configuration; sets state->analyzer for them. A rankquery
+ * is copied, for the argument may be gone at the next call.
  */
 static PgrRankQuery *
 read_argument(PgrQueryState *state, struct varlena *image, PgrQueryArg arg)
@@ -102,8 +63,10 @@ read_argument(PgrQueryState *state, struct varlena *image, PgrQueryArg arg)
 }
 
 /*
- * How documents are analysed: as the index does, if the query is bound; else by the
- * configuration of the query's words.
+ * Sets how documents are analysed: as the index does, if the query is bound; else by
+ * the configuration of the query's words, else by the current one. A tsvector needs
+ * no configuration. The hook takes AccessShareLock on the index, to the end of the
+ * transaction.
  */
 static void
 set_analyzer(PgrQueryState *state, PgrQueryArg arg)
@@ -159,7 +122,11 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 	MemoryContextSwitchTo(old);
 }
 
-/* Does an unbound query depend on a setting that has changed? */
+/*
+ * True if an unbound query depends on default_text_search_config and that has changed
+ * since. getTSCurrentConfig(false) reads a cache of the server's: cheap enough for
+ * each row.
+ */
 static bool
 config_changed(const PgrQueryState *state)
 {
@@ -168,8 +135,9 @@ config_changed(const PgrQueryState *state)
 }
 
 /*
- * Allocated in fn_mcxt at the first call of a query's operator. Most calls only
- * compare the argument's bytes.
+ * Contract in lex_query.h. Allocated in fn_mcxt at the first call of a query's
+ * operator. Most calls only compare the argument's bytes; toasted arguments are
+ * compared as they were passed, so they are not detoasted for it.
  */
 PgrQueryState *
 pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, Oid index)
@@ -197,8 +165,21 @@ pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, O
 }
 
 /*
- * Statistics are held by the memory context `statistics`, which is reset when others
- * are needed.
+ * True if the active snapshot shows what the key's snapshot showed, in the same
+ * transaction and command. There must be an active snapshot.
+ */
+static bool
+is_current(const PgrSnapKey *key)
+{
+	PgrSnapKey	active = pgr_snapkey(GetActiveSnapshot());
+
+	return pgr_snapkey_equal(key, &active);
+}
+
+/*
+ * Contract in lex_query.h. Statistics are held by the memory context `statistics`,
+ * whose reset lets go of the old ones (a callback of src/inverted's) before others
+ * are asked for. The key is copied first: asking may take and drop snapshots.
  */
 PgrPinned *
 pgr_query_pinned(PgrQueryState *state)
@@ -206,7 +187,7 @@ pgr_query_pinned(PgrQueryState *state)
 	bool		bound = OidIsValid(state->index) && pgr_statistics_hook != NULL;
 	MemoryContext old;
 
-	if (state->pinned != NULL && (!bound || same_snapshot(state->key, GetActiveSnapshot())))
+	if (state->pinned != NULL && (!bound || is_current(state->key)))
 		return state->pinned;
 	state->pinned = NULL;
 	state->key = NULL;
@@ -214,8 +195,10 @@ pgr_query_pinned(PgrQueryState *state)
 	old = MemoryContextSwitchTo(state->statistics);
 	if (bound)
 	{
-		PgrSnapshotKey *key = snapshot_key(state->statistics, GetActiveSnapshot());
+		PgrSnapKey *key = palloc(sizeof(PgrSnapKey));
+		PgrSnapKey	active = pgr_snapkey(GetActiveSnapshot());
 
+		*key = pgr_snapkey_copy(state->statistics, &active);
 		state->pinned = pgr_statistics_hook(state->index, state->rq);
 		state->key = key;
 	}

@@ -8,6 +8,7 @@
 
 #include "postgres.h"
 
+#include "base/snapkey.h"
 #include "lexical/rankquery.h"
 
 /* How an SQL function takes its query: (document, query [, index], ...) */
@@ -17,6 +18,11 @@ typedef enum PgrQueryArg
 	PGR_ARG_RANKQUERY
 } PgrQueryArg;
 
+/*
+ * What pgr_query_state keeps of a query in fn_extra. All of it is valid until the
+ * next call with the same FmgrInfo. Where image is NULL nothing else is valid but the
+ * contexts.
+ */
 typedef struct PgrQueryState
 {
 	MemoryContext context;		/* of what is below; reset for another query */
@@ -31,7 +37,7 @@ typedef struct PgrQueryState
 	bool		current_config; /* unbound, by default_text_search_config */
 	double		analysed;		/* words, for matches */
 	PgrPinned  *pinned;			/* NULL until a score is asked for */
-	struct PgrSnapshotKey *key; /* what pinned is of, if an index gave it */
+	PgrSnapKey *key;			/* snapshot that pinned is of, if an index gave it */
 } PgrQueryState;
 
 /*
@@ -41,7 +47,11 @@ typedef struct PgrQueryState
 extern PgrQueryState *pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type,
 									  PgrQueryArg arg, Oid index);
 
-/* Its statistics for the active snapshot. */
+/*
+ * Its statistics for the active snapshot, valid until the next call with this state.
+ * For a bound query these are the index's, whose lock is taken and stays to the end
+ * of the transaction; raises what that raises.
+ */
 extern PgrPinned *pgr_query_pinned(PgrQueryState *state);
 
 /* --- lex_kept.c --- */
