@@ -11,6 +11,20 @@
  * long texts are fed in chunks of 16 kB (chunk.c). Words are interned as they
  * come: a 50 MB document needs memory for its occurrences (8 bytes each, 12 while
  * it is analysed) and distinct terms, not for a ParsedWord and a palloc per word.
+ *
+ * Memory: a document and everything it refers to belong to the memory context that
+ * was current at the call, and go with it; nobody frees a document piece by piece.
+ * What the parser and dictionaries palloc beside that is in the same context for a
+ * short text, in one that is reset after each chunk for a long one.
+ *
+ * Called back into user code: a configuration's parser (prsstart, nexttoken, end) and
+ * dictionaries (lexize) are functions of the catalog, which a user may have written
+ * in any language. They may raise anything, run queries, call our operators. So
+ * nothing static is kept over such a call, and no lock or buffer is held.
+ *
+ * Errors that users see: 42704 for a configuration that was dropped, 54000 for a
+ * document of more than a billion words, and whatever parser and dictionaries raise.
+ * A word that is too long to be indexed is a NOTICE of the server's.
  */
 #include "postgres.h"
 
@@ -30,11 +44,21 @@
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
-/* Between elements that share a field, so that no phrase spans them (Lucene's). */
+/*
+ * Positions between two elements of a text[] that share a field, so that no phrase
+ * spans them: the position increment gap of engines built on Lucene. It exceeds any
+ * slop that is useful; a phrase with a slop of 100 and more may span them, as it does
+ * there.
+ */
 #define ELEMENT_GAP 100
 
 /* --- interned terms --- */
 
+/*
+ * A lexeme as the hash table knows it. The bytes are not the key's own: they are the
+ * dictionary's, or the document's once the term has been entered (builder_add). The
+ * hash is kept so that growing the table hashes no string again.
+ */
 typedef struct TermKey
 {
 	const char *bytes;
@@ -42,6 +66,11 @@ typedef struct TermKey
 	uint32		hash;
 } TermKey;
 
+/*
+ * A distinct term while its document is analysed. last_occ is its latest occurrence,
+ * packed as PGR_OCC, valid once tf > 0. Entries move when the table grows: nothing
+ * may point at one across an insertion, hence the number.
+ */
 typedef struct InternedTerm
 {
 	TermKey		key;
@@ -64,7 +93,12 @@ typedef struct InternedTerm
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* A document being analysed. */
+/*
+ * A document being analysed. Occurrences are two parallel arrays in the order of the
+ * text, field by field: 8 bytes for each, whatever the term. The distribution to
+ * terms happens once, at the end, when the number of each is known, so that no list
+ * per term has to grow.
+ */
 typedef struct Builder
 {
 	const PgrAnalyzer *analyzer;
@@ -79,7 +113,10 @@ typedef struct Builder
 	PgrLexDoc  *doc;
 } Builder;
 
-/* The document and all that is in it are allocated in the current memory context. */
+/*
+ * Begins a document. All that it will refer to is allocated in the current memory
+ * context, which b->context remembers: later on the current one may be a chunk's.
+ */
 static void
 builder_init(Builder *b, const PgrAnalyzer *analyzer, PgrLexDoc *doc)
 {
@@ -97,7 +134,7 @@ builder_init(Builder *b, const PgrAnalyzer *analyzer, PgrLexDoc *doc)
 
 /*
  * Doubles the arrays of occurrences, huge beyond 1 GB. Raises 54000 for a document of
- * a billion words.
+ * a billion words: frequencies and counts stay within 31 bits.
  */
 static void
 builder_grow(Builder *b)
@@ -112,9 +149,15 @@ builder_grow(Builder *b)
 }
 
 /*
- * One lexeme of the word at a position. A dictionary may give the same lexeme twice
- * for one word; it counts once. Where words live in a context that is reset (a chunk
- * of a long text) a new term's bytes are copied into the document's memory context.
+ * One lexeme of the word at a position (from 1 in its field). A dictionary may give
+ * the same lexeme twice for one word; it counts once. Positions beyond
+ * PGR_OCC_MAX_POS are all that greatest one, where every occurrence counts, since
+ * "the same position" no longer means "the same word"; phrases there are not told
+ * apart.
+ *
+ * Where words live in a context that is reset (a chunk of a long text) a new term's
+ * bytes are copied into the document's memory context; a term that is known already
+ * costs no memory but its occurrence.
  */
 static void
 builder_add(Builder *b, const char *word, uint32 len, uint32 field, uint64 pos)
@@ -148,7 +191,11 @@ builder_add(Builder *b, const char *word, uint32 len, uint32 field, uint64 pos)
 	b->nocc++;
 }
 
-/* A source word, however many lexemes it gave. */
+/*
+ * A source word counts once for the document's length, however many lexemes a
+ * dictionary made of it: synonyms must not make a document longer, which would lower
+ * the score of all its words.
+ */
 static void
 builder_count_word(Builder *b, uint32 field)
 {
@@ -190,10 +237,12 @@ add_chunk(Builder *b, const char *text, int len, uint32 field)
 }
 
 /*
- * Text of a language that the parser knows, in chunks. The last chunk's words may stay
- * where they are; of several chunks each is analysed in a memory context of its own,
- * so that memory grows with the terms, not with the text. Interruptible between
- * chunks.
+ * Text of a language that the parser knows, in chunks. A text of one chunk is
+ * analysed in the document's own context and its words stay where they are, which
+ * spares the copies for the common short document. Of several chunks each is analysed
+ * in a memory context of its own, so that memory grows with the terms, not with the
+ * text. Interruptible between chunks; an error leaves the chunk's context to its
+ * parent, the document's.
  */
 static void
 add_words(Builder *b, const char *text, int len, uint32 field)
@@ -227,7 +276,13 @@ add_words(Builder *b, const char *text, int len, uint32 field)
 	MemoryContextDelete(chunk_context);
 }
 
-/* A run of one script as overlapping bigrams; a lone character stays itself. */
+/*
+ * A run of one script as overlapping bigrams: "ABC" is AB, BC, at positions one after
+ * the other, so that a query of two or more characters is found as a phrase of its
+ * bigrams. A lone character stays itself, else it could not be found at all. Each
+ * bigram counts as a word of the length. len is above 0, and the text is valid UTF-8,
+ * as all text of the database.
+ */
 static void
 add_bigrams(Builder *b, const char *text, int len, uint32 field)
 {
@@ -249,7 +304,10 @@ add_bigrams(Builder *b, const char *text, int len, uint32 field)
 	} while (next < end);
 }
 
-/* A text, or the runs of it that are of different scripts. Positions go on. */
+/*
+ * A text of one field, or the runs of it that are of different scripts. Positions go
+ * on from one run to the next, so a phrase may cross the border between two scripts.
+ */
 static void
 add_text(Builder *b, const char *text, int len, uint32 field)
 {
@@ -273,8 +331,9 @@ add_text(Builder *b, const char *text, int len, uint32 field)
 
 /*
  * Elements of text[], field by field; elements beyond the last field belong to it,
- * ELEMENT_GAP positions apart. A null element is an empty field. Interruptible between
- * elements.
+ * ELEMENT_GAP positions apart. Positions begin anew with each field. A null element
+ * is an empty field: the others keep their numbers. Detoasted elements stay in the
+ * current memory context. Interruptible between elements.
  */
 static void
 add_array(Builder *b, ArrayType *array)
@@ -306,14 +365,21 @@ add_array(Builder *b, ArrayType *array)
 
 /* --- from the builder to the document --- */
 
-/* Terms are sorted by their first eight bytes as a number, the rest if need be. */
+/*
+ * A term in the sort: its first eight bytes as a number beside it, so that most
+ * comparisons touch no string and miss no cache line. The term points into the hash
+ * table, which no longer grows.
+ */
 typedef struct SortTerm
 {
 	uint64		prefix;
 	const InternedTerm *term;
 } SortTerm;
 
-/* Eight bytes at once; few terms share them all. */
+/*
+ * Order of pgr_lex_compare. Prefixes are padded with zero bytes, so equal ones settle
+ * nothing: a term may be shorter than eight bytes, or both longer.
+ */
 static inline int
 sort_term_compare(const SortTerm *a, const SortTerm *b)
 {
@@ -331,7 +397,10 @@ sort_term_compare(const SortTerm *a, const SortTerm *b)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* The first eight bytes as a number that compares as they do; missing ones are 0. */
+/*
+ * The first eight bytes as a number that compares as memcmp does them (big-endian);
+ * missing ones are 0, which is no byte of a lexeme.
+ */
 static uint64
 prefix_number(const char *bytes, uint32 len)
 {
@@ -364,7 +433,11 @@ sorted_terms(const Builder *b)
 	return sorted;
 }
 
-/* Frequencies of each field, where there are several. */
+/*
+ * Fills doc->field_tf, [nterms][nfields], from the fields that stand in the
+ * occurrences; palloc'd, zeroed. Not made for documents of one field, where it would
+ * repeat tf. Terms without positions are left at 0: vector_document sets them.
+ */
 static void
 count_fields(PgrLexDoc *doc)
 {
@@ -385,8 +458,10 @@ count_fields(PgrLexDoc *doc)
 }
 
 /*
- * Sorts terms and distributes the occurrences, which stay in their order: one array
- * for all terms, in the document's memory context. The builder's own arrays are freed.
+ * Sorts terms and distributes the occurrences, which stay in their order: ascending,
+ * since fields and positions only went up. One array for all terms, in the document's
+ * memory context. The builder's own arrays and its table are freed, so that a
+ * document that is kept takes no more than it needs.
  */
 static void
 builder_finish(Builder *b)
@@ -425,7 +500,13 @@ builder_finish(Builder *b)
 
 /* --- tsvector --- */
 
-/* Positions of one lexeme; weights D..A are 0..3 and become fields 3..0. */
+/*
+ * Positions of one lexeme of a tsvector. Weights D..A are 0..3 in its storage and
+ * become fields 3..0, A being the first as in setweight's and ts_rank's thinking;
+ * where the index has fewer fields the rest is the last one's. Within a tsvector
+ * positions ascend whatever their weights, so with several fields the packed
+ * occurrences are sorted again.
+ */
 static void
 vector_positions(const PgrAnalyzer *analyzer, TSVector vector, WordEntry *entry,
 				 PgrLexTerm *term, PgrLexDoc *doc)
@@ -448,8 +529,9 @@ vector_positions(const PgrAnalyzer *analyzer, TSVector vector, WordEntry *entry,
 
 /*
  * A tsvector is sorted as documents are, and its strings stay where they are: the
- * document refers to it, and the rest is palloc'd. A lexeme without positions counts
- * once, in the last field.
+ * document refers to the value, which must live as long, and the rest is palloc'd. A
+ * lexeme without positions counts once, in the last field, and has occ NULL: it is in
+ * no phrase.
  */
 static void
 vector_document(const PgrAnalyzer *analyzer, TSVector vector, PgrLexDoc *doc)
@@ -485,7 +567,11 @@ vector_document(const PgrAnalyzer *analyzer, TSVector vector, PgrLexDoc *doc)
 
 /* --- the entry --- */
 
-/* Not by collation: as bytes, so that an index does not depend on one. */
+/*
+ * The one order of terms, in documents, dictionaries of segments and queries: by
+ * bytes and then length. Not by collation: an index must not depend on one, whose
+ * order may change with a library's upgrade.
+ */
 int
 pgr_lex_compare(const char *a, uint32 alen, const char *b, uint32 blen)
 {
@@ -497,8 +583,9 @@ pgr_lex_compare(const char *a, uint32 alen, const char *b, uint32 blen)
 }
 
 /*
- * Of the bytes without their header, so that a value in line and one out of line
- * agree.
+ * 64-bit hash of the bytes without their header, so that a value in line, one with a
+ * short header and one that was compressed agree. Stored in segments: another hash
+ * function would need a new version of their format.
  */
 static uint64
 hash_varlena(const struct varlena *v)
@@ -514,7 +601,11 @@ pgr_lex_content_hash(Datum content)
 	return hash_varlena(PG_DETOAST_DATUM_PACKED(content));
 }
 
-/* parsetext would report a dropped configuration as an internal error. */
+/*
+ * 42704 for a configuration that is gone; parsetext would report it as an internal
+ * error (XX000) of a cache look-up. No lock is taken: a configuration that is dropped
+ * by someone else after this fails there.
+ */
 static void
 check_config(Oid config)
 {
@@ -525,8 +616,9 @@ check_config(Oid config)
 }
 
 /*
- * A detoasted copy of the value is in the current memory context, too. Of a tsvector
- * the document refers to it.
+ * Contract in lexical.h. A detoasted copy of the value, where one is made, stays in
+ * the current memory context, too, for terms refer to its bytes. doc->hash is of the
+ * content as it came, whatever the analyzer makes of it.
  */
 void
 pgr_lex_document(const PgrAnalyzer *analyzer, PgrContentType type, Datum content,
@@ -568,7 +660,10 @@ pgr_lex_document(const PgrAnalyzer *analyzer, PgrContentType type, Datum content
  */
 #define FREE_VALUES 24
 
-/* Of 2^31 and more as of 2^31 - 1. */
+/*
+ * Lengths of 2^31 and more count as 2^31 - 1. Monotone: a longer document never has
+ * the smaller byte, which bounds of blocks rely on.
+ */
 uint8
 pgr_norm_encode(uint32 length)
 {
@@ -584,7 +679,11 @@ pgr_norm_encode(uint32 length)
 	return (uint8) (FREE_VALUES + (((n >> shift) & 7) | ((uint32) (shift + 1) << 3)));
 }
 
-/* The least length that has this byte. */
+/*
+ * The least length that has this byte, so pgr_norm_encode(pgr_norm_decode(x)) = x.
+ * Scores are computed from it, never from the true length: the operator and the
+ * index, which stores the byte, agree to the bit.
+ */
 uint32
 pgr_norm_decode(uint8 norm)
 {

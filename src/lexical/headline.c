@@ -10,6 +10,17 @@
  * So the work is in proportion to the marks, times the logarithm of their number for
  * the tree that knows the best. The text is given back as it is: nothing is escaped,
  * tags are kept.
+ *
+ * Memory: everything is palloc'd in the current context, that of the SQL call, and
+ * left to it; the result alone is of use after the call. Arrays are huge where the
+ * text has many marks, up to some 40 bytes a mark.
+ *
+ * Errors: 22023 for an option that is unknown or out of range, with ts_headline's
+ * wording where it has one; 22P02 and 22003 of numbers that are none. The text search
+ * parser and dictionaries, user code perhaps, are called by pgr_highlight and raise
+ * what they raise. Cancellable throughout.
+ *
+ * Why not ts_headline: it takes a tsquery, which has no fuzzy words, boosts or slop.
  */
 #include "postgres.h"
 
@@ -30,6 +41,10 @@
 
 /* --- options --- */
 
+/*
+ * Options of one call: ts_headline's under its names, and Field. Strings point into
+ * the option list, which lives as long as the call.
+ */
 typedef struct Options
 {
 	const char *start_sel;
@@ -43,7 +58,10 @@ typedef struct Options
 	bool		all;
 } Options;
 
-/* "Field": 1 to 16, or a letter, as in a query. */
+/*
+ * "Field": 1 to 16, or a letter A to D, as in a query. Returns a mask of one bit;
+ * raises 22023 for anything else.
+ */
 static uint32
 field_option(const char *value)
 {
@@ -60,8 +78,10 @@ field_option(const char *value)
 }
 
 /*
- * One option of ts_headline, by its name in any case; strings are the list's. Raises
- * 22023 for a name that is none, and what reading a number raises.
+ * One option of ts_headline, by its name in any case; strings are not copied, they
+ * are the list's. Raises 22023 for a name that is none, and what reading a number
+ * raises (22P02, 22003). HighlightAll takes what ts_headline takes for true and
+ * counts all else as false.
  */
 static void
 set_option(Options *o, const char *name, char *value)
@@ -104,7 +124,7 @@ set_option(Options *o, const char *name, char *value)
 		pg_strcasecmp(value, "y") == 0 || pg_strcasecmp(value, "yes") == 0;
 }
 
-/* 22023 with ts_headline's message. */
+/* Raises 22023 with ts_headline's own message, which clients and people know. */
 static void
 check_option(bool ok, const char *message)
 {
@@ -113,8 +133,9 @@ check_option(bool ok, const char *message)
 }
 
 /*
- * Options of the list, the others as ts_headline has them. Raises 22023 for values
- * that do not go together.
+ * Reads the option list over ts_headline's defaults (35, 15 and 3 words, no fragments
+ * but the one). Raises 22023 for values that do not go together, and what
+ * deserialize_deflist raises for a malformed list (42601).
  */
 static Options
 read_options(text *list)
@@ -140,18 +161,35 @@ read_options(text *list)
 
 /* --- choosing fragments --- */
 
-/* Words first..last (inclusive) of the text. */
+/*
+ * Words first..last (inclusive, counted from 0) of the text. Fragments that are
+ * chosen are disjoint.
+ */
 typedef struct Fragment
 {
 	int			first;
 	int			last;
 } Fragment;
 
-/* What a window is worth for a leaf of no boost, and for each further mark of one. */
+/*
+ * What a window is worth for a leaf of boost 0, to which boost adds as much again for
+ * each 1, and for each further mark of a leaf that is in it already. So one more of
+ * the query's words outweighs 99 repetitions of others. Boost is capped, so that a
+ * sum over 1,000,000 leaves, 1e4 * 1e6 each, stays within an int64.
+ */
 #define LEAF_WORTH 10000
 #define REPEAT_WORTH 100
 #define MAX_WORTH_BOOST 1e6
 
+/*
+ * The choice of fragments. A window is a run of MaxWords words that begins with the
+ * word of a mark; there is one for each mark, and no others need be looked at, since
+ * moving a window's start to its first mark loses none.
+ *
+ * Invariant between calls: worth[i] is that of window i, cut off where the next taken
+ * word begins; 0 where mark i is in a fragment already. best[] is the tournament tree
+ * over worth[].
+ */
 typedef struct Chooser
 {
 	const PgrHighlight *h;
@@ -172,7 +210,10 @@ typedef struct Chooser
 #define ALLOC_ARRAY(type, n) \
 	((type *) palloc_extended(sizeof(type) * (Size) Max(n, 1), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO))
 
-/* Marks and words both go by start. */
+/*
+ * Finds for each mark the word that it begins in. Marks and words both go by start,
+ * so one pass does.
+ */
 static void
 place_marks(Chooser *c)
 {
@@ -187,7 +228,10 @@ place_marks(Chooser *c)
 	}
 }
 
-/* The better of two marks, the first of equals. */
+/*
+ * The better of two marks by their windows' worth, the first in the text of equals;
+ * -1 stands for "none" and loses.
+ */
 static int
 better(const Chooser *c, int a, int b)
 {
@@ -196,7 +240,10 @@ better(const Chooser *c, int a, int b)
 	return c->worth[b] > c->worth[a] ? b : a;
 }
 
-/* Into the tree, from the leaf to the root. */
+/*
+ * Changes the worth of one window and repairs the tree from its leaf to the root:
+ * log2 of the marks.
+ */
 static void
 set_worth(Chooser *c, int mark, int64 worth)
 {
@@ -240,9 +287,9 @@ weigh(Chooser *c, int from, int to, int stop, bool in_tree)
 }
 
 /*
- * The worth of every window, and the tree of the best. Arrays are allocated in the
- * current memory context, huge where a text has many marks; nothing is freed before
- * the call is over.
+ * Computes the worth of every window, and builds the tree of the best from the leaves
+ * up, which is linear. Arrays are allocated in the current memory context, huge where
+ * a text has many marks; nothing is freed before the call is over.
  */
 static void
 chooser_init(Chooser *c, const PgrQuery *query)
@@ -269,7 +316,11 @@ chooser_init(Chooser *c, const PgrQuery *query)
 		c->best[k] = better(c, c->best[2 * k], c->best[2 * k + 1]);
 }
 
-/* The marked words of the best window that is left; false if no mark is. */
+/*
+ * The best window that is left, from its first mark to its last mark before a taken
+ * word. *mark: the window's own. false: every mark is in a fragment, or there is
+ * none.
+ */
 static bool
 best_window(const Chooser *c, Fragment *best, int *mark)
 {
@@ -288,7 +339,12 @@ best_window(const Chooser *c, Fragment *best, int *mark)
 	return true;
 }
 
-/* Enters a fragment that holds a mark: windows end before it from now on. */
+/*
+ * Enters a fragment that holds a mark. Marks in it are worth nothing from now on;
+ * windows that reach into it are weighed again, cut off where it begins. Those are
+ * the ones that begin less than MaxWords before it, so the work of all fragments
+ * together is in proportion to the marks near them.
+ */
 static void
 take(Chooser *c, const Fragment *f, int mark)
 {
@@ -307,14 +363,14 @@ take(Chooser *c, const Fragment *f, int mark)
 	weigh(c, from, stop, stop, true);
 }
 
-/* Is the word in no fragment yet? */
+/* True if the word is in no fragment yet. word: a valid index into h->words. */
 static bool
 is_free(const Chooser *c, int word)
 {
 	return !c->taken[word];
 }
 
-/* ts_headline's ShortWord: such a word does not end a fragment. */
+/* ts_headline's ShortWord, in bytes as there: such a word does not end a fragment. */
 static bool
 is_short(const Chooser *c, int word)
 {
@@ -322,8 +378,9 @@ is_short(const Chooser *c, int word)
 }
 
 /*
- * Words around the marked ones, as many on either side, up to MaxWords and not
- * into another fragment; short words at the ends are left out.
+ * Adds words around the marked ones, one on either side in turn, up to MaxWords and
+ * not into another fragment. Then short words at the ends are left out again, down to
+ * MinWords, but never a marked one.
  */
 static void
 widen(Chooser *c, Fragment *f)
@@ -360,8 +417,9 @@ compare_fragments(const void *a, const void *b)
 }
 
 /*
- * The best windows, one after the other; without a mark the beginning of the text.
- * Interruptible.
+ * Chooses up to MaxFragments fragments (one if it is 0), the best first, and leaves
+ * them in the order of the text in c->chosen, palloc'd. Without any mark it is the
+ * beginning of the text, MinWords long, as ts_headline's. Interruptible.
  */
 static void
 choose_fragments(Chooser *c)
@@ -384,7 +442,12 @@ choose_fragments(Chooser *c)
 
 /* --- output --- */
 
-/* Bytes start..end of the text with marks; *mark: the first that may be in it. */
+/*
+ * Appends bytes start..end of the text with the selectors around its marks. *mark:
+ * the first mark that may be in the span, moved behind the last one that is, for the
+ * next fragment. Marks that touch or overlap become one. A mark that reaches over the
+ * end (a compound whose part is the last word) is cut there.
+ */
 static void
 append_marked(StringInfo buf, const char *text, PgrSpan span, const PgrHighlight *h,
 			  const Options *o, int *mark)
@@ -411,7 +474,12 @@ append_marked(StringInfo buf, const char *text, PgrSpan span, const PgrHighlight
 	appendBinaryStringInfo(buf, text + at, span.end - at);
 }
 
-/* The fragments of the text with marks, as a palloc'd text. Nothing is escaped. */
+/*
+ * The fragments of the text with marks, as a palloc'd text. Nothing of the text is
+ * escaped: whoever shows it as HTML escapes before or chooses selectors that survive
+ * escaping. A text without any word gives an empty headline, unless all of it is
+ * asked for.
+ */
 static text *
 make_headline(const char *text, int len, const PgrQuery *query, const PgrHighlight *h,
 			  const Options *o)
@@ -441,7 +509,12 @@ make_headline(const char *text, int len, const PgrQuery *query, const PgrHighlig
 
 /* --- SQL --- */
 
-/* The query argument: words by the configuration, or a rankquery. */
+/*
+ * The query argument number n, as a tree in the current context: words by the
+ * configuration in argument 0, with bigrams since a headline does not know of the
+ * index's option, or a rankquery as it is. An index that the query is bound to is not
+ * opened: no privileges are needed.
+ */
 static PgrQuery *
 query_arg(FunctionCallInfo fcinfo, int n, PgrQueryArg arg)
 {
@@ -452,7 +525,7 @@ query_arg(FunctionCallInfo fcinfo, int n, PgrQueryArg arg)
 	return pgr_query_unpack(pgr_query_from_text(&analyzer, PG_GETARG_TEXT_PP(n)));
 }
 
-/* (config, document, query, options) */
+/* (config, document, query, options) -> text. STRICT, so no argument is NULL. */
 static Datum
 headline(FunctionCallInfo fcinfo, PgrQueryArg arg)
 {
@@ -467,7 +540,10 @@ headline(FunctionCallInfo fcinfo, PgrQueryArg arg)
 								   query, &h, &o));
 }
 
-/* Characters start..end of the text, counted from 1, without the end. */
+/*
+ * An int4range of characters start..end of the text, counted from 1, without the end,
+ * as a palloc'd datum.
+ */
 static Datum
 character_range(TypeCacheEntry *type, int start, int end)
 {
@@ -478,9 +554,10 @@ character_range(TypeCacheEntry *type, int start, int end)
 }
 
 /*
- * (config, document, query): an int4range[] of characters. Characters are counted from
- * mark to mark, so the text is gone through once. Allocated in the current memory
- * context.
+ * (config, document, query) -> int4range[] of characters, in order, each place once
+ * though several leaves may want it. Characters are counted from mark to mark, so the
+ * text is gone through once; they ascend, since marks do. Allocated in the current
+ * memory context.
  */
 static Datum
 matches(FunctionCallInfo fcinfo, PgrQueryArg arg)

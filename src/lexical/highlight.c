@@ -7,6 +7,15 @@
  * parser gives the whole and then its parts; the lexemes of a token are those of
  * its first position, so that the smallest token that fits is marked. Positions
  * are counted as the analysis of documents counts them, for phrases.
+ *
+ * Memory: all in the current context; marks and words of the result are its arrays,
+ * the rest is left for the caller's context to free. Called back into user code: the
+ * configuration's parser and dictionaries, as in analyze.c; they may raise anything.
+ * No locks.
+ *
+ * A dictionary that looks at several words at once (thesaurus) sees one at a time
+ * here, and so finds none of its phrases: their words are not marked. The other way,
+ * asking parsetext for the whole text, tells no places.
  */
 #include "postgres.h"
 
@@ -17,7 +26,11 @@
 #include "tsearch/ts_cache.h"
 #include "tsearch/ts_utils.h"
 
-/* A lexeme, where it is and what position it has. */
+/*
+ * A lexeme of the text: the place of its token, in bytes, and the position (from 1)
+ * that the analysis of documents gives it. The lexeme is not copied, it is the
+ * dictionary's result or, of a bigram, a part of the text.
+ */
 typedef struct Found
 {
 	PgrSpan		span;
@@ -26,6 +39,11 @@ typedef struct Found
 	uint32		len;
 } Found;
 
+/*
+ * The state of one call. found[] is in the order of the text while the text is
+ * scanned; then order[] and positions[] are by lexeme and the rest refers to found[]
+ * by number. Positions ascend in found[], since they only go up.
+ */
 typedef struct Scanner
 {
 	TSConfigCacheEntry *config;
@@ -43,7 +61,10 @@ typedef struct Scanner
 	int			maxmarks;
 } Scanner;
 
-/* Room for one more in an array that is full. */
+/*
+ * Room for one more in an array that is full: 64 at first, then doubled, huge beyond
+ * 1 GB. In the context where the array was first allocated, which is the caller's.
+ */
 #define GROW(array, n, max) \
 	do { \
 		if ((n) == (max)) \
@@ -54,7 +75,10 @@ typedef struct Scanner
 		} \
 	} while (0)
 
-/* Arrays grow by doubling, huge beyond 1 GB, in the current memory context. */
+/*
+ * Enters a lexeme at the scanner's position. lexeme: must live as long as the
+ * scanner.
+ */
 static void
 add_found(Scanner *s, PgrSpan span, const char *lexeme, uint32 len)
 {
@@ -62,7 +86,11 @@ add_found(Scanner *s, PgrSpan span, const char *lexeme, uint32 len)
 	s->found[s->nfound++] = (Found) {span, s->pos, lexeme, len};
 }
 
-/* The token is a word of the text, unless it is a part of the last one. */
+/*
+ * Enters the token as a word of the text, unless it begins within the last one: the
+ * parser gives the whole of a compound first and then its parts, and headlines count
+ * the compound as one word.
+ */
 static void
 add_word(Scanner *s, PgrSpan span)
 {
@@ -106,8 +134,10 @@ add_token(Scanner *s, int type, char *token, int len)
 }
 
 /*
- * Tokens of a chunk with their places, in the order of the text. What the parser
- * allocates is in the current memory context.
+ * Tokens of a chunk with their places, in the order of the text, straight from the
+ * parser's functions as the server's ts_parse calls them. What the parser allocates
+ * is in the current memory context. A token that a parser has put into memory of its
+ * own has no place in the text and is passed over. Interruptible.
  */
 static void
 scan_chunk(Scanner *s, char *text, int len)
@@ -132,8 +162,9 @@ scan_chunk(Scanner *s, char *text, int len)
 }
 
 /*
- * A run of one script as the analysis makes bigrams of it: two characters are one
- * mark.
+ * A run of one script as the analysis makes bigrams of it (add_bigrams in analyze.c,
+ * whose positions these must equal): two characters are one mark, each character is a
+ * word of the text, so that a headline of such text can be cut anywhere.
  */
 static void
 scan_bigrams(Scanner *s, const char *text, int len)
@@ -158,7 +189,11 @@ scan_bigrams(Scanner *s, const char *text, int len)
 	}
 }
 
-/* Chunks are those of the analysis, so positions are, too. */
+/*
+ * The whole text, run by run and chunk by chunk. Chunks are those of the analysis, so
+ * positions are, too. Bigrams are made wherever the encoding allows: a query that was
+ * made without them finds none of its terms among them, and no harm is done.
+ */
 static void
 scan_text(Scanner *s, const char *text, int len)
 {
@@ -181,7 +216,10 @@ scan_text(Scanner *s, const char *text, int len)
 
 /* --- lexemes in order --- */
 
-/* qsort_arg: by lexeme, then by place. */
+/*
+ * qsort_arg: by lexeme, then by place. Interruptible, since a text may have a hundred
+ * million words; nothing is held during the sort.
+ */
 static int
 compare_lexemes(const void *a, const void *b, void *arg)
 {
@@ -198,8 +236,8 @@ compare_lexemes(const void *a, const void *b, void *arg)
 }
 
 /*
- * order and positions: by lexeme, then by place, so that a term's occurrences are a
- * range.
+ * Makes order[] and positions[] (by lexeme, then by place, so that a term's
+ * occurrences are one range of both) and first_at[]. All are huge where the text is.
  */
 static void
 sort_found(Scanner *s)
@@ -219,7 +257,9 @@ sort_found(Scanner *s)
 		s->positions[i] = s->found[s->order[i]].pos;
 }
 
-/* The first of the sorted lexemes that is not below these bytes. */
+/*
+ * The first of the sorted lexemes that is not below these bytes; nfound if all are.
+ */
 static int
 first_lexeme(const Scanner *s, const char *bytes, uint32 len)
 {
@@ -239,7 +279,11 @@ first_lexeme(const Scanner *s, const char *bytes, uint32 len)
 	return lo;
 }
 
-/* Where the lexemes equal to the one at `at` end. */
+/*
+ * Where the lexemes equal to the one at `at` end. Looks in doubling steps and then by
+ * halving: the cost is the logarithm of the run, and a run of one costs one
+ * comparison.
+ */
 static int
 end_of_equals(const Scanner *s, int at)
 {
@@ -271,7 +315,7 @@ end_of_equals(const Scanner *s, int at)
 
 /* --- marks --- */
 
-/* The array doubles in the current memory context. */
+/* Adds a mark for a leaf. The array doubles in the current memory context. */
 static void
 add_mark(Scanner *s, PgrSpan span, int leaf)
 {
@@ -281,13 +325,21 @@ add_mark(Scanner *s, PgrSpan span, int leaf)
 	r->marks[r->nmarks++] = (PgrMark) {span, leaf};
 }
 
+/*
+ * What mark_occurrence needs beside the positions: the scanner, and the leaf's number
+ * in the query.
+ */
 typedef struct PhraseMarks
 {
 	Scanner    *s;
 	int			leaf;
 } PhraseMarks;
 
-/* Marks what stands at each position of an occurrence, once. */
+/*
+ * PgrPhraseFound; arg: a PhraseMarks. Marks what stands at each position of an
+ * occurrence, once for each leaf though occurrences overlap. A position has been
+ * found in positions[], so first_at[] of it is set.
+ */
 static void
 mark_occurrence(void *arg, const uint32 *positions, int n)
 {
@@ -306,8 +358,9 @@ mark_occurrence(void *arg, const uint32 *positions, int n)
 }
 
 /*
- * A phrase's occurrences are found as in a document; what stands at each of its
- * positions is marked, once a phrase. Arrays for its words are scratch.
+ * Marks a phrase's words where the phrase occurs, by the same scan that matches
+ * documents, so that nothing is marked that does not match. The leaf's fields are
+ * ignored: a text by itself has none. Arrays for its words are scratch and freed.
  */
 static void
 mark_phrase(Scanner *s, const PgrQueryNode *leaf, int number)
@@ -333,7 +386,11 @@ mark_phrase(Scanner *s, const PgrQueryNode *leaf, int number)
 	pfree(nocc);
 }
 
-/* Lexeme by lexeme: all for a fuzzy one, else from where it or its prefix would be. */
+/*
+ * Marks a term's lexemes: all are tried for a fuzzy one, else those from where the
+ * term or its prefix would be. Interruptible, since a fuzzy word meets each distinct
+ * lexeme of the text.
+ */
 static void
 mark_term(Scanner *s, const PgrQueryNode *leaf, int number)
 {
@@ -356,7 +413,10 @@ mark_term(Scanner *s, const PgrQueryNode *leaf, int number)
 	}
 }
 
-/* qsort: by place; of one place in the order of the query's leaves. */
+/*
+ * qsort: by start, then by end; of one place in the order of the query's leaves,
+ * which makes headlines deterministic.
+ */
 static int
 compare_marks(const void *a, const void *b)
 {
@@ -370,7 +430,10 @@ compare_marks(const void *a, const void *b)
 	return x->leaf - y->leaf;
 }
 
-/* Leaves of fields that the text is not are passed over. Interruptible. */
+/*
+ * Contract in highlight.h. Leaves of fields that the text is not are passed over.
+ * Raises what parser and dictionaries raise; interruptible.
+ */
 void
 pgr_highlight(Oid config, const char *text, int len, const PgrQuery *query, uint32 fields,
 			  PgrHighlight *result)

@@ -5,6 +5,15 @@
  *
  * It is known again by its content's hash, as in the memo of scores, within one command:
  * what a configuration makes of words may change between two.
+ *
+ * Two lifetimes: one document at a time, one command at most, never beyond the
+ * transaction, whose context it is in. Invalidated by another command (ALTER TEXT
+ * SEARCH CONFIGURATION between two), by another content, type or analyzer, and by an
+ * error in the analysis. A hash of 64 bits stands for the content, as it does in the
+ * memo and in segments; two contents of one hash in one command are taken to be one.
+ *
+ * Dictionaries are user code: they may run queries that call these operators on other
+ * documents while this one is being analysed. `busy` sends such calls past the cache.
  */
 #include "postgres.h"
 
@@ -14,7 +23,11 @@
 #include "storage/proc.h"
 #include "utils/memutils.h"
 
-/* What is kept, below TopTransactionContext: gone when lxid is another one. */
+/*
+ * What is kept. lxid and cid say when: everything else is valid only if both are the
+ * present ones, and context only if lxid is. It lies below TopTransactionContext, so
+ * that the end of the transaction frees it whatever happens here.
+ */
 typedef struct Kept
 {
 	LocalTransactionId lxid;
@@ -30,10 +43,17 @@ typedef struct Kept
 
 static Kept kept;
 
-/* A larger document is not kept: what it takes would stay to the end of the transaction. */
+/*
+ * Bytes of a value, as it is passed, beyond which its document is not kept: what it
+ * takes, a multiple of that, would stay to the end of the transaction. Such documents
+ * are analysed once for each operator.
+ */
 #define MOST_KEPT (256 * 1024)
 
-/* Hash and type of the content, and all that its analysis depends on. */
+/*
+ * True if the document of this content and analysis is the kept one: hash and type of
+ * the content, and all that its analysis depends on, the time included.
+ */
 static bool
 is_kept(const PgrAnalyzer *a, PgrContentType type, uint64 hash)
 {
@@ -42,7 +62,11 @@ is_kept(const PgrAnalyzer *a, PgrContentType type, uint64 hash)
 		kept.analyzer.cjk_bigram == a->cjk_bigram && kept.analyzer.nfields == a->nfields;
 }
 
-/* An empty context for the next document, below the transaction's. */
+/*
+ * Leaves kept.context empty, below this transaction's, and nothing kept. Reset only
+ * where something substantial is in it: an AllocSet keeps its first block, and a
+ * reset for a few small documents would cost more than they take.
+ */
 static void
 make_room(void)
 {
@@ -61,7 +85,10 @@ make_room(void)
 		MemoryContextReset(kept.context);
 }
 
-/* Analyses into kept.doc; whatever is raised leaves nothing kept. */
+/*
+ * Analyses into kept.doc, whose memory is kept.context. Whatever is raised leaves
+ * nothing kept (valid is false) and the next call free to try again.
+ */
 static void
 analyse(const PgrAnalyzer *a, PgrContentType type, Datum content)
 {
@@ -80,7 +107,12 @@ analyse(const PgrAnalyzer *a, PgrContentType type, Datum content)
 	MemoryContextSwitchTo(old);
 }
 
-/* What is kept stays until another document comes, or the transaction ends. */
+/*
+ * Contract in lex_query.h. What is kept stays until another document comes, or the
+ * transaction ends. Not every content goes through the cache: a tsvector is analysed
+ * already, a large one would take memory for long, and a call from within an analysis
+ * would overwrite what that is filling.
+ */
 const PgrLexDoc *
 pgr_lex_analyse(const PgrAnalyzer *a, PgrContentType type, Datum content, bool *fresh)
 {

@@ -6,6 +6,18 @@
  * select list, in a sort and through an index. A document whose score the index has
  * told is found by its content's hash in the memo of the pinned statistics
  * (score_memo.c); all others are analysed here.
+ *
+ * Memory: what a call allocates is in state->row (lex_query.c), reset by the next
+ * call; explain's rows are in the executor's tuplestore. Results are by value.
+ *
+ * Errors: what the query argument raises (lex_query.c), what analysis raises
+ * (analyze.c; dictionaries are user code), what the index raises that statistics come
+ * from (XX002 for damage, with the hint to REINDEX). Locks: AccessShareLock on that
+ * index, to the end of the transaction; none for an unbound query.
+ *
+ * All are STRICT and STABLE (a snapshot's statistics and the current configuration
+ * decide), and PARALLEL RESTRICTED: statistics and their memo are a backend's own, and
+ * each worker would collect them anew.
  */
 #include "postgres.h"
 
@@ -20,7 +32,10 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-/* The document in argument 0, detoasted once. */
+/*
+ * The document in argument 0, detoasted once, in the current memory context. Text may
+ * keep a short header; arrays and tsvectors must be aligned, so theirs is expanded.
+ */
 static Datum
 document_arg(FunctionCallInfo fcinfo, PgrContentType type)
 {
@@ -30,8 +45,10 @@ document_arg(FunctionCallInfo fcinfo, PgrContentType type)
 }
 
 /*
- * A document's score; an unmatched one has 0. The value is detoasted into the memory
- * context state->row, which the next call resets.
+ * A document's score; an unmatched one has 0. By the memo, if it has the content,
+ * else by analysis. The value is detoasted into the memory context state->row, which
+ * the next call resets. An error leaves the current context switched, as errors may:
+ * the transaction's abort puts it right.
  */
 static double
 score(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
@@ -56,7 +73,10 @@ score(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 	return result;
 }
 
-/* no negative zero */
+/*
+ * What <@> returns: the score negated, for ascending order. 0.0 - x, since -x of an
+ * unmatched document would be a negative zero, which prints as "-0".
+ */
 static double
 distance(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 {
@@ -64,14 +84,16 @@ distance(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 }
 
 /*
- * Statistics are asked for, for their memo, once a query has cost so much, in words
- * analysed. (A match itself does not depend on them.)
+ * Words analysed for matches after which statistics are asked for, for the sake of
+ * their memo. A match does not depend on statistics, so a query of few rows never
+ * pins any.
  */
 #define MATCH_PATIENCE 1000
 
 /*
  * The statistics whose memo may tell matches; NULL as long as asking for them costs
- * more than analysing.
+ * more than analysing, for an unbound query, and where there is no snapshot to ask
+ * them for (a constraint checked outside of a query).
  */
 static PgrPinned *
 match_memo(PgrQueryState *state)
@@ -85,7 +107,10 @@ match_memo(PgrQueryState *state)
 	return pgr_memo_useful(pinned) ? pinned : NULL;
 }
 
-/* Does the document match? Memory as in score(). */
+/*
+ * Does the document match? Memory as in score(). What is analysed here counts towards
+ * a filling of the memo only when the memo was asked in vain.
+ */
 static bool
 match(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 {
@@ -112,7 +137,10 @@ match(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg)
 
 /* --- explain --- */
 
-/* The text of a leaf as a query of its own, without boost and fields. */
+/*
+ * The text of a leaf as a query of its own, without boost and fields, palloc'd: a
+ * plain term is its lexeme, anything else is shown as rankquery_out shows it.
+ */
 static Datum
 leaf_text(const PgrQueryNode *leaf)
 {
@@ -131,7 +159,7 @@ leaf_text(const PgrQueryNode *leaf)
 	return PointerGetDatum(cstring_to_text_with_len(buf.data, buf.len));
 }
 
-/* NAN as NULL. */
+/* A float8 column; NAN, which means "unknown", becomes NULL. */
 static void
 put_double(double x, Datum *value, bool *null)
 {
@@ -139,6 +167,10 @@ put_double(double x, Datum *value, bool *null)
 	*value = Float8GetDatum(x);
 }
 
+/*
+ * One document being explained; all of it outlives the call only in the tuplestore of
+ * rsinfo.
+ */
 typedef struct Explanation
 {
 	const PgrPinned *pinned;

@@ -3,6 +3,17 @@
  *		From an expression in a query to the table column or expression that it is:
  *		through views, subqueries, CTEs, joins and outer query levels; and the
  *		conditions that the rows of that table are under.
+ *
+ * Runs in the planner, from support functions and estimators, in the planner's memory
+ * context; nothing is freed by itself. Reads the trees of the query, which core has
+ * rewritten and perhaps partly planned (variables of subqueries already pulled up,
+ * joins flattened), and never changes them. No locks, no catalog access but syscache
+ * look-ups of functions, no user code but what eval_const_expressions evaluates.
+ * Raises what that raises, and 54001 for a stack that is too deep.
+ *
+ * Where tracing says no (`failed`) the query is only not bound by itself: false
+ * negatives cost a NOTICE, false positives would score rows by another column's
+ * index. So what is not understood fails.
  */
 #include "postgres.h"
 
@@ -29,7 +40,11 @@ typedef struct PgrLevel
 
 static Node *trace_mutator(Node *node, void *context);
 
-/* The level around; NULL at the outermost, or where the planner does not tell. */
+/*
+ * The level around; NULL at the outermost, or where the planner does not tell.
+ * palloc'd where it is not known yet: two calls may give two structs of one level, so
+ * levels are compared by their query.
+ */
 static PgrLevel *
 outer_level(PgrLevel *level)
 {
@@ -44,7 +59,7 @@ outer_level(PgrLevel *level)
 	return outer;
 }
 
-/* n levels further out. */
+/* The level n further out, as varlevelsup counts; NULL if there are not so many. */
 static PgrLevel *
 level_up(PgrLevel *level, int n)
 {
@@ -53,7 +68,7 @@ level_up(PgrLevel *level, int n)
 	return level;
 }
 
-/* Goes on in another level, and comes back. */
+/* Goes on tracing `node` in another level, and comes back to the present one. */
 static Node *
 trace_at(Node *node, PgrLevel *level, PgrTrace *t)
 {
@@ -66,8 +81,8 @@ trace_at(Node *node, PgrLevel *level, PgrTrace *t)
 }
 
 /*
- * The expression is none of a table's alone; the node is returned for the mutator's
- * sake.
+ * Notes that the expression is none of one table's alone; the node is returned for
+ * the mutator's sake.
  */
 static Node *
 trace_failed(PgrTrace *t, Node *node)
@@ -104,7 +119,10 @@ trace_subquery(Query *query, AttrNumber attno, PgrLevel *around, PgrTrace *t, No
 	return trace_failed(t, node);
 }
 
-/* A recursive one is not traced. */
+/*
+ * Column attno of a CTE, looked up by its name where it is defined. A recursive one
+ * is not traced: its rows come from two queries.
+ */
 static Node *
 trace_cte(RangeTblEntry *rte, AttrNumber attno, PgrLevel *level, PgrTrace *t, Node *node)
 {
@@ -123,7 +141,11 @@ trace_cte(RangeTblEntry *rte, AttrNumber attno, PgrLevel *level, PgrTrace *t, No
 	return trace_failed(t, node);
 }
 
-/* A table's column, as variable of varno 1 whatever its place in the query. */
+/*
+ * A table's column, as variable of varno 1 whatever its place in the query: that is
+ * how index expressions and predicates have it. A second table, a whole row and
+ * system columns fail.
+ */
 static Node *
 trace_table(RangeTblEntry *rte, const Var *var, PgrLevel *level, PgrTrace *t, Node *node)
 {
@@ -174,7 +196,11 @@ trace_var(Var *var, PgrTrace *t)
 	}
 }
 
-/* The expression with its variables replaced by those of one table. */
+/*
+ * expression_tree_mutator's callback: the expression with its variables replaced by
+ * those of one table. What makes a value of several rows or of another query
+ * (aggregates, window functions, subplans) fails.
+ */
 static Node *
 trace_mutator(Node *node, void *context)
 {
@@ -204,7 +230,10 @@ trace_mutator(Node *node, void *context)
 	}
 }
 
-/* Reads the query's trees and changes nothing of them. */
+/*
+ * Contract in lex_trace.h. RelabelTypes on top go, since an index on varchar has none
+ * or another.
+ */
 void
 pgr_trace(PlannerInfo *root, Node *expression, PgrTrace *t)
 {
@@ -218,7 +247,11 @@ pgr_trace(PlannerInfo *root, Node *expression, PgrTrace *t)
 		t->expression = (Node *) ((RelabelType *) t->expression)->arg;
 }
 
-/* The planner asks again for each partition and inheritance child. */
+/*
+ * True where the planner asks again, for a partition or inheritance child. An arm of
+ * a UNION ALL that was pulled up has a parent in append_rel_array, too, but that is
+ * no table (parent_reloid).
+ */
 bool
 pgr_trace_is_child(const PgrTrace *t)
 {
@@ -234,6 +267,10 @@ pgr_trace_is_child(const PgrTrace *t)
 
 /* --- the conditions of a table --- */
 
+/*
+ * The conditions being collected: `found` is a list of clauses that all hold, with
+ * variables of varno 1.
+ */
 typedef struct Conditions
 {
 	const PgrTrace *table;
@@ -242,7 +279,11 @@ typedef struct Conditions
 	List	   *found;
 } Conditions;
 
-/* Does a parameter of the statement have this very value? */
+/*
+ * True if a parameter of the statement has this very value, by bytes. Parameters of
+ * PL functions may be fetched by a hook (speculative: no error for one that is not
+ * set).
+ */
 static bool
 is_parameter(PlannerInfo *root, const Const *c)
 {
@@ -263,9 +304,10 @@ is_parameter(PlannerInfo *root, const Const *c)
 }
 
 /*
- * May a constant be a parameter's value? A generic plan does not know it, and must mean
- * the same as one that does. Where the planner has been, one cannot be told from the
- * other, so a constant that is equal to a parameter is taken for it.
+ * expression_tree_walker: may a constant in it be a parameter's value? A generic plan
+ * does not know it, and must mean the same as one that does. Where the planner has
+ * been, one cannot be told from the other, so a constant that is equal to a parameter
+ * is taken for it. The price is a partial index that is not chosen.
  */
 static bool
 may_be_parameter(Node *node, void *context)
@@ -301,7 +343,10 @@ has_support(Node *node, void *context)
 	return expression_tree_walker(node, has_support, context);
 }
 
-/* One of several conditions that all hold, if it is of the table alone. */
+/*
+ * Adds one of several conditions that all hold, if it is of the traced table alone
+ * and is not itself what is being bound.
+ */
 static void
 add_condition(Conditions *c, Node *condition)
 {
@@ -380,7 +425,11 @@ walk_jointree(Conditions *c, Node *node)
 	return here;
 }
 
-/* Constants are folded, so that predicate_implied_by sees them as it does predicates. */
+/*
+ * Contract in lex_trace.h. Constants are folded, so that predicate_implied_by sees
+ * them as it does predicates; without root, so that parameters are not replaced by
+ * values.
+ */
 List *
 pgr_trace_conditions(const PgrTrace *t, Oid support)
 {
@@ -393,6 +442,7 @@ pgr_trace_conditions(const PgrTrace *t, Oid support)
 
 /* --- the way back --- */
 
+/* The way back of one expression: from varno 1 to the variables of the original. */
 typedef struct Returning
 {
 	const PgrTrace *trace;
@@ -403,8 +453,9 @@ typedef struct Returning
 } Returning;
 
 /*
- * expression_tree_walker: a variable of the original expression that is the table's
- * column.
+ * expression_tree_walker: finds a variable of the original expression that is the
+ * table's column r->attno. Only a direct one: what came through a subquery's column
+ * has no variable of the table to return to.
  */
 static bool
 find_var(Node *node, void *context)
@@ -428,8 +479,8 @@ find_var(Node *node, void *context)
 }
 
 /*
- * Each variable of the table becomes the original's, so the expression can stand where
- * the original stood.
+ * expression_tree_mutator's callback: each variable of the table becomes the
+ * original's, so the expression can stand where the original stood.
  */
 static Node *
 return_mutator(Node *node, void *context)
@@ -448,7 +499,10 @@ return_mutator(Node *node, void *context)
 	return expression_tree_mutator(node, return_mutator, context);
 }
 
-/* NULL if the original has not all the columns that the expression needs. */
+/*
+ * NULL if the original has not all the columns that the expression needs. The result
+ * is a copy, in the planner's memory context.
+ */
 Node *
 pgr_trace_back(const PgrTrace *t, Node *original, Node *expression)
 {
@@ -460,13 +514,14 @@ pgr_trace_back(const PgrTrace *t, Node *original, Node *expression)
 
 /* --- where a call stands --- */
 
+/* A call that is looked for: an operator's function, and its first argument. */
 typedef struct Sought
 {
 	Oid			function;
 	Node	   *document;
 } Sought;
 
-/* expression_tree_walker: the operator or function on the document. */
+/* expression_tree_walker: true at the operator or function on the document. */
 static bool
 find_call(Node *node, void *context)
 {
@@ -483,7 +538,7 @@ find_call(Node *node, void *context)
 	return expression_tree_walker(node, find_call, context);
 }
 
-/* In the conditions of a join tree, at any depth of joins. */
+/* True if the call stands in the conditions of a join tree, at any depth of joins. */
 static bool
 find_in_quals(Node *node, Sought *s)
 {
@@ -503,7 +558,7 @@ find_in_quals(Node *node, Sought *s)
 	return find_call(((FromExpr *) node)->quals, s);
 }
 
-/* Of the level being planned. */
+/* Of the level being planned: its WHERE and ON, not its subqueries'. */
 bool
 pgr_trace_in_conditions(PlannerInfo *root, Oid function, Node *document)
 {

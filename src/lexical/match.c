@@ -8,6 +8,11 @@
  * query around a leaf matches, in the leaves' order. A prefix or fuzzy leaf
  * counts the frequencies of the terms it was expanded to (PgrLeafStats) as one
  * word's, but matches any term that it accepts.
+ *
+ * Memory: scratch only, freed before the return; results go to what the caller gives.
+ * No locks, no catalogs, no user code. Raises only for a stack that is too deep
+ * (54001): words are at most 2047 bytes, so the edit distance is computed without the
+ * server's limit on length. Cancellable in every loop over terms or leaves.
  */
 #include "postgres.h"
 
@@ -18,7 +23,10 @@
 
 /* --- leaves --- */
 
-/* index of the first term not below the given one */
+/*
+ * Index of the first of a document's terms that is not below the given one; nterms if
+ * all are below.
+ */
 static int
 lower_bound(const PgrLexDoc *doc, const char *bytes, uint32 len)
 {
@@ -37,7 +45,9 @@ lower_bound(const PgrLexDoc *doc, const char *bytes, uint32 len)
 	return lo;
 }
 
-/* A document's terms are sorted: a search by halving. */
+/*
+ * The document's term of these bytes, or NULL. Terms are sorted: a search by halving.
+ */
 static const PgrLexTerm *
 find_term(const PgrLexDoc *doc, const char *bytes, uint32 len)
 {
@@ -50,8 +60,9 @@ find_term(const PgrLexDoc *doc, const char *bytes, uint32 len)
 }
 
 /*
- * Edit distance in characters: insertions, deletions, substitutions. A character
- * has at most four bytes, so lengths far apart settle it.
+ * Edit distance in characters: insertions, deletions and substitutions cost 1 each, a
+ * swap of neighbours 2. A character has at most four bytes, so lengths far apart
+ * settle it without a look at the bytes.
  */
 static bool
 fuzzy_accepts(const PgrQueryNode *leaf, const char *term, uint32 len)
@@ -65,8 +76,9 @@ fuzzy_accepts(const PgrQueryNode *leaf, const char *term, uint32 len)
 }
 
 /*
- * The reference for prefixes and fuzzy words: dictionaries and documents are asked by
- * it.
+ * The reference for prefixes and fuzzy words: dictionaries of segments and documents
+ * are asked by it, so that an index and the operator accept the same terms. Fields
+ * are not looked at.
  */
 bool
 pgr_leaf_accepts(const PgrQueryNode *leaf, const char *term, uint32 len)
@@ -78,7 +90,11 @@ pgr_leaf_accepts(const PgrQueryNode *leaf, const char *term, uint32 len)
 	return memcmp(leaf->term, term, leaf->termlen) == 0;
 }
 
-/* Does a term count for the score of a prefix or fuzzy leaf? */
+/*
+ * True if a term counts for the score of a prefix or fuzzy leaf: one of those that
+ * its statistics name, at most PGR_LEX_MAX_EXPANDED, so a plain walk. Without
+ * statistics all count.
+ */
 static bool
 counts_for_score(const PgrLeafStats *stats, const PgrLexTerm *term)
 {
@@ -91,7 +107,10 @@ counts_for_score(const PgrLeafStats *stats, const PgrLexTerm *term)
 	return false;
 }
 
-/* Adds a term's frequencies in the leaf's fields; false if it has none there. */
+/*
+ * Adds a term's frequencies in the leaf's fields to *hit, if `scores`; false if it
+ * has none in those fields.
+ */
 static bool
 add_term(const PgrQueryNode *leaf, const PgrLexDoc *doc, const PgrLexTerm *term,
 		 bool scores, PgrLeafHit *hit)
@@ -117,7 +136,7 @@ add_term(const PgrQueryNode *leaf, const PgrLexDoc *doc, const PgrLexTerm *term,
 /*
  * Prefix and fuzzy leaves: any term that they accept is a match; what counts for the
  * score are the terms that the statistics say. A prefix's terms are neighbours, a
- * fuzzy word may be near any.
+ * fuzzy word may be near any, so all the document's terms are tried.
  */
 static bool
 expanded_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDoc *doc,
@@ -140,8 +159,8 @@ expanded_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDo
 }
 
 /*
- * Occurrences of a phrase in the document. A lexeme without positions (of a tsvector)
- * is in no phrase. Two small arrays are scratch.
+ * Occurrences of a phrase in the document, into *hit. A lexeme without positions (of
+ * a tsvector) is in no phrase. Two small arrays are scratch, freed.
  */
 static bool
 phrase_hit(const PgrQueryNode *leaf, const PgrLexDoc *doc, PgrLeafHit *hit)
@@ -166,7 +185,11 @@ phrase_hit(const PgrQueryNode *leaf, const PgrLexDoc *doc, PgrLeafHit *hit)
 	return hit->tf > 0;
 }
 
-/* What a document has of a leaf; stats may be NULL (matching only). */
+/*
+ * What a document has of a leaf; stats may be NULL (matching only). *hit is
+ * overwritten, also where the leaf does not match: a leaf whose accepted terms all do
+ * not count matches with a frequency of 0.
+ */
 bool
 pgr_leaf_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDoc *doc,
 			 PgrLeafHit *hit)
@@ -185,6 +208,10 @@ pgr_leaf_hit(const PgrQueryNode *leaf, const PgrLeafStats *stats, const PgrLexDo
 
 /* --- the tree --- */
 
+/*
+ * A document in a walk of the query's tree, and which leaves are known to match: NULL
+ * while nothing has been looked up.
+ */
 typedef struct Matcher
 {
 	const PgrLexDoc *doc;
@@ -193,8 +220,8 @@ typedef struct Matcher
 
 /*
  * Does the tree below the node match? Leaves are looked up at most once where their
- * hits are known already. As deep as the query is: the stack is checked.
- * Interruptible.
+ * hits are known already; those below a NOT have no number (leaf is -1) and are
+ * looked up here. As deep as the query is: the stack is checked. Interruptible.
  */
 static bool
 node_matches(const Matcher *m, const PgrQueryNode *node)
@@ -226,7 +253,10 @@ node_matches(const Matcher *m, const PgrQueryNode *node)
 	pg_unreachable();
 }
 
-/* The leaf of a long disjunction that is this term, or NULL. */
+/*
+ * The leaf of a long disjunction that is this term, or NULL. query->by_term must be
+ * there. Normal form has made its terms distinct, so there is one at most.
+ */
 static const PgrQueryNode *
 leaf_of_term(const PgrQuery *query, const PgrLexTerm *term)
 {
@@ -250,8 +280,8 @@ leaf_of_term(const PgrQuery *query, const PgrLexTerm *term)
 }
 
 /*
- * Of a long disjunction: the document's terms are looked up in the query, not the
- * reverse.
+ * Matches a long disjunction: the document's terms are looked up in the query, not
+ * the reverse, which costs the document's length times the logarithm of the query's.
  */
 static bool
 match_long(const PgrQuery *query, const PgrLexDoc *doc)
@@ -265,7 +295,7 @@ match_long(const PgrQuery *query, const PgrLexDoc *doc)
 	return false;
 }
 
-/* Nothing matches an empty query. */
+/* Contract in lexical.h. Nothing matches an empty query. */
 bool
 pgr_match_document(const PgrQuery *query, const PgrLexDoc *doc)
 {
@@ -276,7 +306,10 @@ pgr_match_document(const PgrQuery *query, const PgrLexDoc *doc)
 	return query->root != NULL && node_matches(&m, query->root);
 }
 
-/* A leaf's contribution to a document's score. */
+/*
+ * What a leaf that occurs adds to a document's score. hit: of that leaf and document;
+ * pinned: prepared. Lengths go through their byte, as in the index.
+ */
 double
 pgr_leaf_contribution(const PgrPinned *pinned, int leaf, const PgrLeafHit *hit,
 					  const PgrLexDoc *doc)
@@ -292,6 +325,7 @@ pgr_leaf_contribution(const PgrPinned *pinned, int leaf, const PgrLeafHit *hit,
 	return pgr_leaf_score_fields(s, hit->field_tf, norm, field_norm);
 }
 
+/* What one leaf of a long disjunction adds, kept until all can be added in order. */
 typedef struct Contribution
 {
 	int			leaf;
@@ -306,8 +340,10 @@ compare_contributions(const void *a, const void *b)
 }
 
 /*
- * As pgr_score_document: what is found is added in the order of leaves. One array of a
- * document's terms is scratch, huge where the document is.
+ * As pgr_score_document, for a long disjunction: leaves are found in the order of the
+ * document's terms, and added in the order of the query's, since floating-point sums
+ * depend on the order. One array of a document's terms is scratch, huge where the
+ * document is, freed.
  */
 static double
 score_long(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
@@ -339,8 +375,8 @@ score_long(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)
 }
 
 /*
- * All leaves are looked up, also those that do not matter to the match: each that
- * occurs counts.
+ * Contract in lexical.h. All leaves are looked up, also those that do not matter to
+ * the match: each that occurs counts. An array of a flag a leaf is scratch, freed.
  */
 double
 pgr_score_document(const PgrPinned *pinned, const PgrLexDoc *doc, bool *matches)

@@ -15,6 +15,13 @@
  * this never passes over an occurrence: it takes those that are left, and where
  * the cursors come to rest is the first occurrence, of all slots at once. Then
  * every cursor goes one further, and so on.
+ *
+ * To try every choice of positions would be exponential in the phrase's words; moving
+ * one cursor at a time takes at most slots times positions and misses nothing, for
+ * the reason above.
+ *
+ * Memory: slots on the stack up to eight, else palloc'd and freed, as are merged
+ * lists. No locks, no user code but the callback `found`. Cancellable.
  */
 #include "postgres.h"
 
@@ -22,6 +29,12 @@
 #include "lexical/rankquery.h"
 #include "miscadmin.h"
 
+/*
+ * One place of the phrase. at < nocc while the phrase is being settled. `words` and
+ * `nwords` are children of the phrase's node, which stand by ascending offset, so
+ * those of one slot are neighbours. Where nwords > 1, occ is a palloc'd list of the
+ * slot's own.
+ */
 typedef struct Slot
 {
 	const uint32 *occ;			/* ascending */
@@ -34,6 +47,10 @@ typedef struct Slot
 	bool		followed;		/* a slot has it as its before */
 } Slot;
 
+/*
+ * The cursors of all slots. greatest is the highest d of any of them, kept up to date
+ * as they move; it never falls within a settling.
+ */
 typedef struct Phrase
 {
 	Slot	   *slots;
@@ -45,7 +62,12 @@ typedef struct Phrase
 
 #define WORK_BETWEEN_CHECKS 16384
 
-/* Position less offset: equal in all slots of an exact occurrence. */
+/*
+ * Position less offset: equal in all slots of an exact occurrence. Of packed
+ * occurrences (PGR_OCC): two fields are 2^27 apart, which no slop spans, so an
+ * occurrence lies within one field without a test for it (but in a field of 134
+ * million words, whose last positions are near the next field's first).
+ */
 static inline int64
 slot_d(const Slot *s)
 {
@@ -53,8 +75,8 @@ slot_d(const Slot *s)
 }
 
 /*
- * Merges two ascending lists into one without doubles, palloc'd, huge where a document
- * is.
+ * Merges two ascending lists into one without doubles: *n entries, palloc'd, huge
+ * where a document is. The caller frees it.
  */
 static const uint32 *
 merge_occ(const uint32 *a, uint32 na, const uint32 *b, uint32 nb, uint32 *n)
@@ -80,7 +102,7 @@ merge_occ(const uint32 *a, uint32 na, const uint32 *b, uint32 nb, uint32 *n)
 
 /* --- slots of the same words --- */
 
-/* qsort: by the word. */
+/* qsort: TERM nodes by the term. */
 static int
 compare_nodes(const void *a, const void *b)
 {
@@ -90,13 +112,17 @@ compare_nodes(const void *a, const void *b)
 	return pgr_lex_compare(x->term, x->termlen, y->term, y->termlen);
 }
 
+/* What the sort of slots needs: the slots, and a copy of the phrase's children. */
 typedef struct SlotOrder
 {
 	const Slot *slots;
 	PgrQueryNode **words;		/* the phrase's children, those of a slot sorted */
 } SlotOrder;
 
-/* Their words: 0 where they are the same. */
+/*
+ * Compares two slots' lists of words: 0 where they are the same list. Lists are
+ * sorted and of one slot each.
+ */
 static int
 compare_words(const SlotOrder *o, const Slot *a, const Slot *b)
 {
@@ -126,7 +152,9 @@ compare_slots(const void *a, const void *b, void *arg)
 
 /*
  * Sets before and followed: slots of the same words must have different positions, in
- * their order. Sorts copies of the words and of the slots' numbers, which are scratch.
+ * their order. Slots that share only some of their words are not linked; see
+ * lexical.h. Sorts copies of the words and of the slots' numbers, which are scratch
+ * and freed.
  */
 static void
 link_slots(const PgrQueryNode *phrase, Slot *slots, int n)
@@ -154,7 +182,10 @@ link_slots(const PgrQueryNode *phrase, Slot *slots, int n)
 	pfree(order);
 }
 
-/* The positions of alternatives are a list of the slot's own. */
+/*
+ * Frees the positions of alternatives, which are a list of the slot's own; those of a
+ * single word belong to the document.
+ */
 static void
 free_merged(Slot *s)
 {
@@ -162,7 +193,10 @@ free_merged(Slot *s)
 		pfree(unconstify(uint32 *, s->occ));
 }
 
-/* Children to slots; returns how many. */
+/*
+ * Turns children into slots, those of one offset into one; returns how many. slots:
+ * room for as many as children. What it allocates is freed by free_merged.
+ */
 static int
 make_slots(const PgrQueryNode *phrase, const uint32 *const *occ, const uint32 *nocc,
 		   Slot *slots)
@@ -196,7 +230,10 @@ make_slots(const PgrQueryNode *phrase, const uint32 *const *occ, const uint32 *n
 
 /* --- moving --- */
 
-/* The first index from `at` on of an occurrence not below target, or n. */
+/*
+ * The first index from `at` on of an occurrence not below target, or n. In doubling
+ * steps, then by halving: the cost is the logarithm of how far the cursor moves.
+ */
 static uint32
 seek_occ(const uint32 *occ, uint32 n, uint32 at, int64 target)
 {
@@ -223,7 +260,8 @@ seek_occ(const uint32 *occ, uint32 n, uint32 at, int64 target)
 
 /*
  * Moves one cursor to the first position that it may have, as the others stand.
- * *moved: others may have to move after that. false: there is none.
+ * *moved: others may have to move after that, because the greatest d rose or a slot's
+ * `before` went on. false: the list is at its end.
  */
 static bool
 settle_slot(Phrase *p, Slot *s, bool *moved)
@@ -249,7 +287,10 @@ settle_slot(Phrase *p, Slot *s, bool *moved)
 	return true;
 }
 
-/* From where the cursors stand, to the next occurrence; false: there is none. */
+/*
+ * Moves cursors from where they stand to the next occurrence; false: there is none.
+ * It ends when a whole round has moved nothing, since every move is forwards.
+ */
 static bool
 settle(Phrase *p)
 {
@@ -275,7 +316,10 @@ settle(Phrase *p)
 	return true;
 }
 
-/* Positions in the order of slots; the array is scratch. */
+/*
+ * Calls `found` with the positions in the order of slots, packed as PGR_OCC; the
+ * array is scratch, valid during the call.
+ */
 static void
 report(const Phrase *p, PgrPhraseFound found, void *arg)
 {
@@ -288,8 +332,13 @@ report(const Phrase *p, PgrPhraseFound found, void *arg)
 }
 
 /*
- * Counts the phrase's occurrences by field (may be NULL) and in all, and calls
- * found (may be NULL) with the positions of each.
+ * Counts the phrase's occurrences in its fields, by field (field_freq, added to, may
+ * be NULL) and in all, and calls found (may be NULL) with the positions of each.
+ * occ[i], nocc[i]: ascending occurrences of child i; not changed. A child without
+ * occurrences has nocc 0, and its occ is not looked at.
+ *
+ * After an occurrence every cursor goes one further, so occurrences share no
+ * position: Lucene counts so, and the count is at most the rarest word's.
  */
 uint32
 pgr_phrase_scan(const PgrQueryNode *phrase, const uint32 *const *occ, const uint32 *nocc,
@@ -328,7 +377,7 @@ pgr_phrase_scan(const PgrQueryNode *phrase, const uint32 *const *occ, const uint
 	return count;
 }
 
-/* Counts only. */
+/* Contract in lexical.h: counts only, field_freq set to 0 first. */
 uint32
 pgr_phrase_fields(const PgrQueryNode *phrase, const uint32 *const *occ, const uint32 *nocc,
 				  uint32 *field_freq)

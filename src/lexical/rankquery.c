@@ -5,6 +5,11 @@
  * A stored query is in normal form (rankquery_normal.c) and within the limits of
  * rankquery.h, because pgr_query_pack is the only way to make one; text and
  * binary input come through it too.
+ *
+ * Memory: packed values are palloc'd in one piece, trees in a few arrays, all in the
+ * current context; a tree's strings point into the value. No locks. Catalogs are read
+ * only to name an index or configuration known by OID. Errors: 54000 for a query
+ * beyond the limits, XX001 for a value that is damaged.
  */
 #include "postgres.h"
 
@@ -16,6 +21,10 @@
 
 /* --- packing --- */
 
+/*
+ * A walk that adds up sizes (to is NULL) or writes. Both walks take the same way, so
+ * what is written is what was measured.
+ */
 typedef struct Packer
 {
 	char	   *to;				/* NULL while sizes are added up */
@@ -24,7 +33,10 @@ typedef struct Packer
 	int			deepest;
 } Packer;
 
-/* Counts them, or writes them. */
+/*
+ * Counts n bytes, or writes them. No overflow: the limit of nodes and of bytes of a
+ * term keep size far below SIZE_MAX.
+ */
 static void
 pack_bytes(Packer *p, const void *bytes, Size n)
 {
@@ -34,9 +46,10 @@ pack_bytes(Packer *p, const void *bytes, Size n)
 }
 
 /*
- * A node and those below it, in the order in which they are read back. Beyond the
- * greatest depth nothing is packed: check_limits raises then. Terms are padded, so
- * that nodes are aligned.
+ * Packs a node and those below it, in preorder. Beyond the greatest depth nothing is
+ * packed, which bounds the recursion: check_limits raises then. Terms are padded to
+ * eight bytes with zeros (the value is zeroed), so that nodes are aligned and equal
+ * queries are equal bytes.
  */
 static void
 pack_node(Packer *p, const PgrQueryNode *node, int depth)
@@ -66,7 +79,10 @@ pack_node(Packer *p, const PgrQueryNode *node, int depth)
 		pack_node(p, node->children[i], depth + 1);
 }
 
-/* 54000; softly where there is an escontext. */
+/*
+ * 54000 for a query too deep or too large; softly where there is an escontext, then
+ * false.
+ */
 static bool
 check_limits(const Packer *p, struct Node *escontext)
 {
@@ -84,7 +100,10 @@ check_limits(const Packer *p, struct Node *escontext)
 	return true;
 }
 
-/* The query after its header: nodes, then names. */
+/*
+ * Packs the query after its header: nodes, then the two names, terminated, empty if
+ * there is none.
+ */
 static void
 pack_body(Packer *p, const PgrQueryNode *root, const char *index, const char *config)
 {
@@ -94,7 +113,11 @@ pack_body(Packer *p, const PgrQueryNode *root, const char *index, const char *co
 	pack_bytes(p, config, strlen(config) + 1);
 }
 
-/* Packs twice: to know the size, then into it. palloc'd. */
+/*
+ * Contract in rankquery.h. Packs twice: to know the size, then into it. The result is
+ * palloc'd and zeroed; the tree is normalized in place, so it is not the caller's any
+ * more.
+ */
 PgrRankQuery *
 pgr_query_pack(const PgrQuery *query, struct Node *escontext)
 {
@@ -127,6 +150,10 @@ pgr_query_pack(const PgrQuery *query, struct Node *escontext)
 
 /* --- unpacking --- */
 
+/*
+ * Where a value is being read, and the arrays that its tree is made in: room for
+ * nnodes nodes and pointers, of which next and nchildren are taken.
+ */
 typedef struct Unpacker
 {
 	const char *at;
@@ -141,8 +168,8 @@ typedef struct Unpacker
 PGR_NORETURN static void damaged(void);
 
 /*
- * XX001. Values come through pgr_query_pack, so only damaged storage gets here, or a
- * forged value of a superuser's.
+ * Raises XX001. Values come through pgr_query_pack, so only damaged storage gets
+ * here, or a forged value of a superuser's.
  */
 static void
 damaged(void)
@@ -151,7 +178,7 @@ damaged(void)
 			(errcode(ERRCODE_DATA_CORRUPTED), errmsg("rankquery value is damaged")));
 }
 
-/* Bytes that must be there; not copied. */
+/* n bytes that must be there, not copied; raises XX001 if they are not. */
 static const char *
 unpack_bytes(Unpacker *u, Size n)
 {
@@ -165,8 +192,9 @@ unpack_bytes(Unpacker *u, Size n)
 
 /*
  * Reads a node and those below it. Nothing stored is believed: depth, number of nodes
- * and children, and lengths are checked before they are used. The tree refers to the
- * value's bytes.
+ * and children, and lengths are checked before they are used, so no damage leads out
+ * of the value or past the arrays. The tree refers to the value's bytes. Raises
+ * XX001.
  */
 static PgrQueryNode *
 unpack_node(Unpacker *u, int depth)
@@ -205,7 +233,10 @@ unpack_node(Unpacker *u, int depth)
 	return node;
 }
 
-/* Scoring leaves in the order of the query: those under NOT do not score. */
+/*
+ * Numbers scoring leaves in the order of the query, which is that in which
+ * contributions are added: those under NOT do not score.
+ */
 static void
 number_leaves(PgrQuery *query, PgrQueryNode *node)
 {
@@ -219,7 +250,10 @@ number_leaves(PgrQuery *query, PgrQueryNode *node)
 			number_leaves(query, node->children[i]);
 }
 
-/* What a disjunction of plain terms is made of. */
+/*
+ * True for what a disjunction is made of: a term in any field, neither prefix nor
+ * fuzzy.
+ */
 static bool
 is_plain_term(const PgrQueryNode *node)
 {
@@ -227,7 +261,7 @@ is_plain_term(const PgrQueryNode *node)
 		node->fields == 0;
 }
 
-/* May a search treat the query as a sum of terms? */
+/* True if a search may treat the query as a sum of terms, of which any matches. */
 static bool
 is_disjunction(const PgrQueryNode *root)
 {
@@ -239,7 +273,10 @@ is_disjunction(const PgrQueryNode *root)
 	return root->min_match == 1;
 }
 
-/* From here on a document's terms are looked up in the query, not the reverse. */
+/*
+ * Leaves from which on a document's terms are looked up in the query, not the
+ * reverse.
+ */
 #define LONG_DISJUNCTION 32
 
 /* qsort: by the term. */
@@ -253,8 +290,8 @@ compare_leaves(const void *a, const void *b)
 }
 
 /*
- * For looking terms of a document up; palloc'd, NULL for a query that is short or no
- * disjunction.
+ * The leaves of a long disjunction sorted, for looking terms of a document up:
+ * [nleaves], palloc'd; NULL for a query that is short or no disjunction.
  */
 static PgrQueryNode **
 leaves_by_term(const PgrQuery *query)
@@ -270,7 +307,10 @@ leaves_by_term(const PgrQuery *query)
 	return sorted;
 }
 
-/* Version 1 has the OID of an index that was chosen. */
+/*
+ * True if who wrote the query bound it. Version 1 has the OID of an index that was
+ * chosen.
+ */
 bool
 pgr_rankquery_chosen(const PgrRankQuery *rq)
 {
@@ -278,7 +318,7 @@ pgr_rankquery_chosen(const PgrRankQuery *rq)
 		(rq->flags & PGR_RQ_NAMED) != 0;
 }
 
-/* palloc'd. */
+/* A palloc'd copy, byte by byte. */
 static PgrRankQuery *
 copy_query(const PgrRankQuery *rq)
 {
@@ -288,7 +328,10 @@ copy_query(const PgrRankQuery *rq)
 	return copy;
 }
 
-/* The copy is one the planner's expression holds; nothing of it can be stored. */
+/*
+ * Contract in rankquery.h. The copy is one the planner's expression holds; nothing of
+ * it can be stored, since output and pgr_query_pack leave the planner's binding out.
+ */
 PgrRankQuery *
 pgr_rankquery_planned(const PgrRankQuery *rq, Oid index)
 {
@@ -302,7 +345,10 @@ pgr_rankquery_planned(const PgrRankQuery *rq, Oid index)
 	return copy;
 }
 
-/* What statistics depend on: without the binding and LIMIT of one call. */
+/*
+ * What statistics depend on: a palloc'd copy without the binding and LIMIT of one
+ * call, which the cache of statistics is looked up by.
+ */
 PgrRankQuery *
 pgr_query_plain(const PgrRankQuery *rq)
 {
@@ -314,7 +360,10 @@ pgr_query_plain(const PgrRankQuery *rq)
 	return plain;
 }
 
-/* A string of the names behind the nodes; NULL for an empty one. */
+/*
+ * The next of the names behind the nodes, in place; NULL for an empty one. XX001 if
+ * it does not end within the value.
+ */
 static const char *
 unpack_name(Unpacker *u)
 {
@@ -328,8 +377,9 @@ unpack_name(Unpacker *u)
 }
 
 /*
- * One array for all nodes and one for all pointers: a query of a million words needs
- * few pallocs.
+ * Reads nnodes (at most PGR_QUERY_MAX_NODES) into one array for all nodes and one for
+ * all pointers: a query of a million words needs few pallocs. 1,000,000 nodes take
+ * some 100 MB, below the limit of a palloc.
  */
 static void
 unpack_nodes(PgrQuery *query, Unpacker *u, uint32 nnodes)
@@ -344,7 +394,11 @@ unpack_nodes(PgrQuery *query, Unpacker *u, uint32 nnodes)
 	query->by_term = leaves_by_term(query);
 }
 
-/* In the current memory context; refers to rq, which must outlive it. */
+/*
+ * Contract in lexical.h. In the current memory context; refers to rq, which must
+ * outlive it and not be toasted. Raises XX001 for a value that is damaged or of a
+ * later version.
+ */
 PgrQuery *
 pgr_query_unpack(const PgrRankQuery *rq)
 {
@@ -376,7 +430,10 @@ pgr_query_unpack(const PgrRankQuery *rq)
 	return query;
 }
 
-/* As deep as the query is. */
+/*
+ * pgr_query_fit for a node and those below it. As deep as the query is. A mask of 0
+ * stays 0.
+ */
 static void
 fit_fields(PgrQueryNode *node, uint32 fields)
 {
@@ -387,7 +444,7 @@ fit_fields(PgrQueryNode *node, uint32 fields)
 		fit_fields(node->children[i], fields);
 }
 
-/* In place. */
+/* In place; contract in lexical.h. nfields: 1 to PGR_LEX_MAX_FIELDS. */
 void
 pgr_query_fit(PgrQuery *query, int nfields)
 {

@@ -2,6 +2,11 @@
  * rankquery_bound.c
  *		The index and the configuration that a query names: names, from and to
  *		OIDs, and who may use them.
+ *
+ * Names are looked up without a lock: between a look-up and the use of its OID the
+ * object may go, and whoever opens it finds out. Strings are palloc'd in the current
+ * context, or the query's own. Syscache references are released before the return; an
+ * error in between leaves them to the resource owner.
  */
 #include "postgres.h"
 
@@ -18,7 +23,10 @@
 
 /* --- OID to name --- */
 
-/* A name that finds the object whatever the search path, or its number. */
+/*
+ * A name that finds the object whatever the search path, quoted, palloc'd; or its
+ * number, for an object or schema that is gone.
+ */
 static const char *
 qualified(Oid oid, char *name, Oid namespace)
 {
@@ -28,8 +36,9 @@ qualified(Oid oid, char *name, Oid namespace)
 }
 
 /*
- * Of an index that is not there any more its number; "" for a query that is not bound,
- * or by the planner only. palloc'd.
+ * The index's qualified name as it is stored and shown; of an index that is not there
+ * any more its number; "" for a query that is not bound, or by the planner only.
+ * palloc'd, or the query's.
  */
 const char *
 pgr_query_index_name(const PgrQuery *query)
@@ -76,7 +85,10 @@ split_name(const char *name, char **object)
 	return list_length(names) == 2 ? get_namespace_oid(strVal(linitial(names)), true) : InvalidOid;
 }
 
-/* InvalidOid if there is none. */
+/*
+ * The OID of the relation of that qualified name, InvalidOid if there is none. That
+ * it is a bm25 index is checked by who opens it.
+ */
 static Oid
 index_named(const char *name)
 {
@@ -86,21 +98,27 @@ index_named(const char *name)
 	return OidIsValid(schema) ? get_relname_relid(object, schema) : InvalidOid;
 }
 
-/* By whoever. */
+/* True if the query is bound, by whoever. */
 static bool
 is_bound(const PgrQuery *query)
 {
 	return query->bound_name != NULL || OidIsValid(query->bound);
 }
 
-/* By its name, else its OID. */
+/*
+ * The index by its name, else by its OID, without a look at privileges; InvalidOid
+ * where the name finds nothing.
+ */
 static Oid
 chosen_index(const PgrQuery *query)
 {
 	return query->bound_name ? index_named(query->bound_name) : query->bound;
 }
 
-/* Each call looks the name up: an index may be made anew under it. */
+/*
+ * Contract in lexical.h. Each call looks the name up: an index may be made anew under
+ * it.
+ */
 Oid
 pgr_query_index(const PgrQuery *query)
 {
@@ -118,7 +136,10 @@ pgr_query_index(const PgrQuery *query)
 	return index;
 }
 
-/* For the planner's estimates, which must raise nothing. */
+/*
+ * Contract in lexical.h: for the planner's estimates, which must raise nothing, nor
+ * tell statistics to who may not see them.
+ */
 Oid
 pgr_query_index_if_allowed(const PgrQuery *query)
 {

@@ -6,6 +6,16 @@
  * Those that analyse words take the configuration as an argument and are
  * immutable, so that a query in FROM or in a parameter is folded to a constant
  * and an index can be used.
+ *
+ * Memory: results are palloc'd in the current context. Errors that users see: 22023
+ * for a number out of range or an unknown name, 22004 for a null in an array, 2202E
+ * for arrays of different lengths, 42809 for a relation that is no bm25 index, 42501
+ * for one that the caller may not ask, 54000 for a query beyond the limits; and what
+ * parser and dictionaries, perhaps user code, raise.
+ *
+ * Locks: only functions that take an index lock it (AccessShareLock, to the end of
+ * the transaction), after privileges have been checked; what the planner binds has
+ * the rights of its query.
  */
 #include "postgres.h"
 
@@ -27,7 +37,7 @@
 
 /* --- arguments --- */
 
-/* Items of a text[] as C strings; a null is an error. */
+/* Items of a text[] as palloc'd C strings, *n of them; a null is an error (22004). */
 static char **
 text_items(ArrayType *array, int *n)
 {
@@ -48,14 +58,14 @@ text_items(ArrayType *array, int *n)
 	return items;
 }
 
-/* Of words for one field. */
+/* An analyzer of words for one field, by a configuration, without bigrams. */
 static PgrAnalyzer
 config_analyzer(Oid config)
 {
 	return (PgrAnalyzer) {.config = config, .nfields = 1};
 }
 
-/* 22023 for another name. */
+/* The option cjk, by its name in any case; raises 22023 for another name. */
 static bool
 cjk_by_name(text *name)
 {
@@ -72,8 +82,8 @@ cjk_by_name(text *name)
 }
 
 /*
- * The stored form of a tree; its configuration is noted, so that documents are
- * analysed alike.
+ * Packs a tree (NULL: the empty query). The configuration is noted in the value, so
+ * that documents are analysed alike.
  */
 static Datum
 make_query(const PgrAnalyzer *analyzer, PgrQueryNode *root)
@@ -86,7 +96,10 @@ make_query(const PgrAnalyzer *analyzer, PgrQueryNode *root)
 	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
 }
 
-/* fields: names of the fields, in order, or NULL. */
+/*
+ * A query from what a person typed. fields: names of the fields, in order, or NULL;
+ * those beyond PGR_LEX_MAX_FIELDS are ignored.
+ */
 static Datum
 parse_query(const PgrAnalyzer *analyzer, text *words, ArrayType *fields)
 {
@@ -122,7 +135,11 @@ pgr_to_rankquery_default(PG_FUNCTION_ARGS)
 	return parse_query(&analyzer, PG_GETARG_TEXT_PP(0), NULL);
 }
 
-/* Locks of the index stay to the end of the transaction. */
+/*
+ * Contract in rankquery.h. Locks of the index stay to the end of the transaction.
+ * 42809 where the library's index part is not loaded, or the relation is no such
+ * index.
+ */
 PgrAnalyzer
 pgr_index_words(Oid index)
 {
@@ -142,7 +159,7 @@ pgr_index_words(Oid index)
 	return analyzer;
 }
 
-/* Bound by who wrote the query. */
+/* Packs a query as bound by who wrote it; the name is looked up when it is packed. */
 static PgrRankQuery *
 choose_index(PgrQuery *query, Oid index)
 {
@@ -170,8 +187,9 @@ pgr_bm25_query(PG_FUNCTION_ARGS)
 /* --- binding --- */
 
 /*
- * Did the planner put this call of bm25_bind there? It marks the call by a collation
- * of the result, which no call in SQL can have: see pgr_bm25_support.
+ * True if the planner put this call of bm25_bind there. It marks the call by a
+ * collation of the result, which no call in SQL can have: see pgr_bm25_support. So no
+ * user can claim the planner's rights.
  */
 static bool
 planned_call(FunctionCallInfo fcinfo)
@@ -181,7 +199,10 @@ planned_call(FunctionCallInfo fcinfo)
 	return call != NULL && IsA(call, FuncExpr) && ((FuncExpr *) call)->funccollid == PGR_PLANNED;
 }
 
-/* The third argument of bm25_bind, where there is one. */
+/*
+ * The third argument of bm25_bind, where there is one: rows that a scan does well to
+ * look for first. Negative is 0, "not said".
+ */
 static uint32
 top_argument(FunctionCallInfo fcinfo)
 {
@@ -207,7 +228,12 @@ pgr_bm25_bind_query(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(rq);
 }
 
-/* A text that was analysed for an index: what bm25_bind(text, regclass) keeps. */
+/*
+ * A text that was analysed for an index: what bm25_bind(text, regclass) keeps in
+ * fn_extra, in fn_mcxt. `bound` is valid for `words` and `analyzer`; the analyzer was
+ * asked for in the command (lxid, cid), and is asked for again in the next one, in
+ * which the index may have been made anew.
+ */
 typedef struct BoundText
 {
 	Oid			index;
@@ -218,14 +244,17 @@ typedef struct BoundText
 	struct varlena *bound;
 } BoundText;
 
-/* Header and all. */
+/*
+ * True if both are the same, header and all. A packed value and its plain form count
+ * as different, which only costs an analysis.
+ */
 static bool
 same_bytes(const struct varlena *a, const struct varlena *b)
 {
 	return VARSIZE_ANY(a) == VARSIZE_ANY(b) && memcmp(a, b, VARSIZE_ANY(a)) == 0;
 }
 
-/* Into `context`. */
+/* A copy allocated in `context`; the caller frees it. */
 static struct varlena *
 copy_bytes(MemoryContext context, const struct varlena *v)
 {
@@ -235,7 +264,10 @@ copy_bytes(MemoryContext context, const struct varlena *v)
 	return copy;
 }
 
-/* What is planned holds no name of an index; what is chosen does. */
+/*
+ * Words as a bound query, palloc'd. What is planned holds no name of an index; what
+ * is chosen does.
+ */
 static PgrRankQuery *
 bound_words(const PgrAnalyzer *analyzer, text *words, Oid index, bool planned)
 {
@@ -299,7 +331,10 @@ pgr_bm25_bind_text(PG_FUNCTION_ARGS)
 
 /* --- builders --- */
 
-/* Words, each analysed on its own, under one node. */
+/*
+ * (config, words[]): words, each analysed on its own, under one node. A word of which
+ * no lexeme comes is left out. Interruptible.
+ */
 static Datum
 words_query(FunctionCallInfo fcinfo, PgrNodeKind kind)
 {
@@ -357,7 +392,11 @@ pgr_phrase_of(PG_FUNCTION_ARGS)
 	return make_query(&analyzer, node);
 }
 
-/* What both queries say is the left one's; what one does not say, the other's. */
+/*
+ * Two queries under one node. What both say (index, configuration, statistics,
+ * parameters) is the left one's; what one does not say, the other's. The values must
+ * outlive the packing only.
+ */
 static Datum
 combine(FunctionCallInfo fcinfo, PgrNodeKind kind)
 {
@@ -422,7 +461,7 @@ pgr_rankquery_not(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(pgr_query_pack(query, NULL));
 }
 
-/* 22023. */
+/* Raises 22023 for a number outside of 0 to max, NaN included. */
 static void
 check_range(const char *what, double x, double max)
 {
@@ -432,7 +471,7 @@ check_range(const char *what, double x, double max)
 				 errmsg("%s must be from 0 to %g", what, max)));
 }
 
-/* Within the limit, whatever is multiplied. */
+/* pgr_node_each_leaf; arg: a double. Within the limit, whatever is multiplied. */
 static void
 multiply_boost(PgrQueryNode *leaf, void *arg)
 {
@@ -484,6 +523,7 @@ pgr_min_should_match(PG_FUNCTION_ARGS)
 
 /* --- statistics and parameters --- */
 
+/* Document frequencies given by hand: n terms, terminated, and as many numbers. */
 typedef struct GivenDf
 {
 	char	  **terms;
@@ -491,7 +531,10 @@ typedef struct GivenDf
 	int			n;
 } GivenDf;
 
-/* A leaf's df, if it is given, and those of a phrase's words. */
+/*
+ * pgr_node_each_leaf; arg: GivenDf. Sets a leaf's df, if it is given, and those of a
+ * phrase's words. Terms are compared as lexemes, by bytes.
+ */
 static void
 give_df(PgrQueryNode *leaf, void *arg)
 {
@@ -507,7 +550,10 @@ give_df(PgrQueryNode *leaf, void *arg)
 			leaf->given_df = given->df[i];
 }
 
-/* The array's own data, not a copy. */
+/*
+ * The array's own data, not a copy: a float8[] without nulls of `expected` items.
+ * Raises 2202E or 22004 otherwise.
+ */
 static float8 *
 float_items(ArrayType *array, int expected)
 {

@@ -20,20 +20,32 @@
 
 #define NORMS 256
 
-/* An unindexed query: a plain BM25 of no statistics. */
+/*
+ * BM25's parameters for a query without an index: Lucene's and Elasticsearch's
+ * defaults. b does nothing there, since no average length is known, unless the query
+ * gives one.
+ */
 #define DEFAULT_K1 1.2
 #define DEFAULT_B 0.75
 
 /* --- a leaf's score --- */
 
-/* Never below 0: a word that occurs adds to a score. */
+/*
+ * Zhai & Lafferty's formula for one leaf, norm_k being ln(mu / (length + mu)).
+ * Clipped at 0: a word that occurs never takes from a score, so that bounds of blocks
+ * and of leaves left out are valid.
+ */
 static double
 dirichlet_score(const PgrLeafScorer *s, uint32 tf, uint8 norm)
 {
 	return s->weight * Max(0.0, log(1.0 + tf * s->tf_scale) + s->norm_k[norm]);
 }
 
-/* pgr_leaf_score for the kinds that it does not compute itself; tf > 0 */
+/*
+ * pgr_leaf_score for the kinds that it does not compute inline; tf > 0. BM25F comes
+ * here only with documents of one field, whose norms are the first 256 of
+ * field_norm_k.
+ */
 double
 pgr_leaf_score_other(const PgrLeafScorer *s, uint32 tf, uint8 norm)
 {
@@ -43,14 +55,18 @@ pgr_leaf_score_other(const PgrLeafScorer *s, uint32 tf, uint8 norm)
 	return pgr_saturate(s->weight, tf * s->field_norm_k[norm]);
 }
 
-/* 0 is all. */
+/* True if a leaf's mask has the field (from 0). A mask of 0 means all fields. */
 static inline bool
 in_fields(uint32 mask, int field)
 {
 	return mask == 0 || (mask & (1u << field)) != 0;
 }
 
-/* BM25F combines fields before it saturates; the others add up frequencies. */
+/*
+ * BM25F combines the fields before it saturates, so that a word in title and body
+ * counts as one word; the others add up frequencies and score by the whole length.
+ * field_tf and field_norm have s->nfields entries.
+ */
 double
 pgr_leaf_score_fields(const PgrLeafScorer *s, const uint32 *field_tf, uint8 norm,
 					  const uint8 *field_norm)
@@ -72,9 +88,11 @@ pgr_leaf_score_fields(const PgrLeafScorer *s, const uint32 *field_tf, uint8 norm
 }
 
 /*
- * BM25F knows only the whole length of the bounding pair, which says nothing of
- * the field where the words are: its bound takes the best field at the shortest
- * length a field with a word has. Its sum, and libm's logarithm, may round up.
+ * BM25F knows only the whole length of the bounding pair, which says nothing of the
+ * field where the words are: its bound takes the best field at the shortest length a
+ * field with a word has. Its sum is rounded once a field, and libm's logarithm is not
+ * monotone to the last bit, so both have slack. tf may be PG_UINT32_MAX, for
+ * "unknown".
  */
 double
 pgr_leaf_bound(const PgrLeafScorer *s, uint32 tf, uint8 norm)
@@ -92,7 +110,11 @@ pgr_leaf_bound(const PgrLeafScorer *s, uint32 tf, uint8 norm)
 	pg_unreachable();
 }
 
-/* Never negative: a word that all documents have counts little, not against. */
+/*
+ * Lucene's form of Robertson and Sparck Jones' weight. Never negative: a word that
+ * all documents have counts little, not against. df may exceed ndocs where statistics
+ * were given by hand or deletions are counted unevenly, hence the clamp.
+ */
 double
 pgr_idf(double ndocs, double df)
 {
@@ -104,7 +126,10 @@ pgr_idf(double ndocs, double df)
 
 /* --- preparation --- */
 
-/* The statistics in force: given with the query, else pinned. */
+/*
+ * The statistics in force: given with the query (rankquery_stats, rankquery_params),
+ * else pinned. NAN stands for "unknown" in each.
+ */
 typedef struct Statistics
 {
 	double		ndocs;
@@ -114,14 +139,18 @@ typedef struct Statistics
 	double		b;
 } Statistics;
 
-/* NAN: not given. */
+/* What was given, unless that is NAN. */
 static double
 given_or(double given, double otherwise)
 {
 	return isnan(given) ? otherwise : given;
 }
 
-/* An average that is no positive number is as good as none. */
+/*
+ * An average that is no positive finite number (an empty collection, 0 documents
+ * given) is as good as none: every document then counts as average, and nothing
+ * divides by 0.
+ */
 static Statistics
 statistics_in_force(const PgrPinned *p)
 {
@@ -138,7 +167,10 @@ statistics_in_force(const PgrPinned *p)
 	return s;
 }
 
-/* B = 1 - b + b * length / average, of each length byte */
+/*
+ * B = 1 - b + b * length / average, of a length byte (0 to 255); 1 where there is no
+ * average. At least 1 - b, so 0 only for b = 1 and an empty document.
+ */
 static double
 length_factor(double b, double average, int norm)
 {
@@ -147,7 +179,10 @@ length_factor(double b, double average, int norm)
 	return (1.0 - b) + b * (pgr_norm_decode((uint8) norm) / average);
 }
 
-/* 1 / (k1 B); of k1 = 0 infinity, which saturates at once */
+/*
+ * 1 / (k1 B) for each length byte: [256], palloc'd with the statistics. For k1 = 0 it
+ * is infinity, with which a score saturates at once: weight - weight / inf = weight.
+ */
 static double *
 bm25_norms(const Statistics *s)
 {
@@ -158,7 +193,10 @@ bm25_norms(const Statistics *s)
 	return norm_k;
 }
 
-/* By the length byte, as BM25's: lengths are rounded alike. */
+/*
+ * ln(mu / (length + mu)) for each length byte: [256], palloc'd. By the byte as
+ * BM25's, though the formula could take any length: the index stores no more.
+ */
 static double *
 dirichlet_norms(double mu)
 {
@@ -170,9 +208,10 @@ dirichlet_norms(double mu)
 }
 
 /*
- * For each field and length byte, palloc'd with the statistics. *best: the highest of
- * a length of 1 or more, for bounds. An empty field has no average: its words count as
- * of average length.
+ * weight_f / (k1 B_f) for each field and length byte: [nfields][256], palloc'd with
+ * the statistics. *best: the highest of a length of 1 or more, for bounds; shorter
+ * lengths have higher norms, and a field that has the word is not empty. An empty
+ * field has no average: its words count as of average length.
  */
 static double *
 bm25f_norms(const PgrPinned *p, const Statistics *s, double *best)
@@ -195,6 +234,11 @@ bm25f_norms(const PgrPinned *p, const Statistics *s, double *best)
 	return norm_k;
 }
 
+/*
+ * Contract in lexical.h. Alternatives have one offset and stand one after the other:
+ * sum holds the best of those so far, which is taken out again when a better one may
+ * follow.
+ */
 double
 pgr_phrase_idf(const PgrQueryNode *phrase, double ndocs, const double *df)
 {
@@ -215,7 +259,10 @@ pgr_phrase_idf(const PgrQueryNode *phrase, double ndocs, const double *df)
 	return sum;
 }
 
-/* A phrase's idf: of the words' given df where all are given, else the index's. */
+/*
+ * A phrase's idf: of the words' given df where all are given, else the index's. Some
+ * given and some not would mix two collections, so those are ignored.
+ */
 static double
 phrase_idf(const PgrQueryNode *phrase, const PgrLeafStats *stats, double ndocs)
 {
@@ -226,7 +273,11 @@ phrase_idf(const PgrQueryNode *phrase, const PgrLeafStats *stats, double ndocs)
 	return given || isnan(stats->idf_sum) ? pgr_phrase_idf(phrase, ndocs, NULL) : stats->idf_sum;
 }
 
-/* One leaf's constants: what need not be computed for each posting. */
+/*
+ * Computes one leaf's constants: weight = boost * idf, or Dirichlet's weight and 1 /
+ * (mu p) with p = (cf + 1) / (words + 1), the 1 being Lucene's, without which a word
+ * that the collection lacks divides by 0. Allocates nothing.
+ */
 static void
 prepare_leaf(const PgrPinned *p, const Statistics *s, const PgrQueryNode *leaf,
 			 const PgrLeafStats *stats, PgrLeafScorer *scorer)
@@ -246,7 +297,11 @@ prepare_leaf(const PgrPinned *p, const Statistics *s, const PgrQueryNode *leaf,
 			(p->scoring.mu * (given_or(stats->cf, 0) + 1.0));
 }
 
-/* Arrays by length byte are shared by all leaves of the query. */
+/*
+ * Contract in lexical.h. Arrays by length byte are shared by all leaves of the query:
+ * 2 kB, and 2 kB a field for BM25F. They and the scorers are as long-lived as *p must
+ * be.
+ */
 void
 pgr_pinned_prepare(PgrPinned *p)
 {
@@ -270,7 +325,12 @@ pgr_pinned_prepare(PgrPinned *p)
 	p->memo = pgr_memo_create();
 }
 
-/* A query without an index: idf 1, every document of average length. */
+/*
+ * Statistics of a query without an index: idf 1, every document of average length,
+ * BM25. In the current memory context, with a query unpacked of its own that refers
+ * to rq, which must live as long. No catalog is read, nothing locked, and only damage
+ * of rq raises (XX001).
+ */
 PgrPinned *
 pgr_pinned_unbound(const PgrRankQuery *rq, const PgrAnalyzer *analyzer)
 {

@@ -13,6 +13,14 @@
  *
  * Bounded: when it is full it starts over, since rows are asked for soon after they
  * are entered or not at all.
+ *
+ * Memory: a context of its own below that of the statistics, some 3 MB when full;
+ * gone with them, or earlier by pgr_memo_forget. A 64-bit hash stands for a content:
+ * of 110,000 contents two share one with a probability of 3e-10, and one of those
+ * rows would then show the other's score.
+ *
+ * No locks; only pgr_memo_fill_hook, in find, reads the index, takes its locks and
+ * raises its errors.
  */
 #include "postgres.h"
 
@@ -20,6 +28,11 @@
 #include "lexical/lexical.h"
 #include "lexical/rankquery.h"
 
+/*
+ * What is known of one content: its score, with the sign of bm25_score, and whether
+ * it matches. A score of 0 does not tell: a matching document may score 0 (boost 0, a
+ * word in every document).
+ */
 typedef struct MemoEntry
 {
 	uint64		hash;
@@ -39,6 +52,7 @@ typedef struct MemoEntry
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
+/* The memo of one set of statistics. table and context are both there or both not. */
 struct PgrScoreMemo
 {
 	MemoryContext parent;
@@ -60,8 +74,9 @@ pgr_memo_create(void)
 }
 
 /*
- * The table is a memory context of its own: forgetting it is one delete. What is
- * unknown of a match does not replace what is known.
+ * Enters or replaces what is known of a content. The table is a memory context of its
+ * own: forgetting it is one delete. What is unknown of a match does not replace what
+ * is known. At PGR_MEMO_MAX entries the memo starts over.
  */
 void
 pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score, PgrMemoMatch match)
@@ -84,21 +99,28 @@ pgr_memo_put(PgrPinned *pinned, uint64 content_hash, double score, PgrMemoMatch 
 		entry->match = match;
 }
 
-/* NULL: not there. */
+/* The entry of a hash, or NULL. It is valid until the next pgr_memo_put. */
 static MemoEntry *
 lookup(const struct PgrScoreMemo *memo, uint64 content_hash)
 {
 	return memo->table == NULL ? NULL : memo_lookup(memo->table, content_hash);
 }
 
-/* Is the hash of a content worth computing? */
+/*
+ * True if the hash of a content is worth computing: something is known, or the index
+ * could be asked.
+ */
 bool
 pgr_memo_useful(const PgrPinned *pinned)
 {
 	return pgr_reuse_scores && (pinned->memo->table != NULL || pinned->fill.may);
 }
 
-/* Is it known, perhaps after the index has been asked? */
+/*
+ * The entry of a hash with a score, and, if `match`, with a known match; else NULL.
+ * Asks the index to fill the memo first if what was analysed in vain has cost as much
+ * as that; the hook sets the next cost, so that it is not asked for each row.
+ */
 static MemoEntry *
 find(PgrPinned *pinned, uint64 content_hash, bool match)
 {
@@ -116,7 +138,10 @@ find(PgrPinned *pinned, uint64 content_hash, bool match)
 	return entry == NULL || (match && entry->match == PGR_MEMO_UNKNOWN) ? NULL : entry;
 }
 
-/* false: analyse the document. */
+/*
+ * *score: of the content, if the result is true. false: the caller analyses the
+ * document.
+ */
 bool
 pgr_memo_score(PgrPinned *pinned, uint64 content_hash, double *score)
 {
@@ -127,7 +152,10 @@ pgr_memo_score(PgrPinned *pinned, uint64 content_hash, double *score)
 	return entry != NULL;
 }
 
-/* false: analyse the document. */
+/*
+ * *match: of the content, if the result is true. false: the caller analyses the
+ * document.
+ */
 bool
 pgr_memo_match(PgrPinned *pinned, uint64 content_hash, bool *match)
 {
@@ -138,14 +166,20 @@ pgr_memo_match(PgrPinned *pinned, uint64 content_hash, bool *match)
 	return entry != NULL;
 }
 
-/* A document has been analysed for want of a score. */
+/*
+ * Counts the cost of a document that was analysed for want of an entry: its words,
+ * and 1 for the call.
+ */
 void
 pgr_memo_analysed(PgrPinned *pinned, const PgrLexDoc *doc)
 {
 	pinned->fill.analysed += 1.0 + doc->length;
 }
 
-/* Gives its memory back. */
+/*
+ * Gives the memo's memory back; what it knew is learned again if need be. Statistics
+ * stay valid.
+ */
 void
 pgr_memo_forget(PgrPinned *pinned)
 {
@@ -157,7 +191,7 @@ pgr_memo_forget(PgrPinned *pinned)
 	MemoryContextDelete(memo->context);
 }
 
-/* Is there nothing to look up? */
+/* True if there is nothing to look up, and nothing to give back. */
 bool
 pgr_memo_empty(const PgrPinned *pinned)
 {
