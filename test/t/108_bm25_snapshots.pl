@@ -3,6 +3,7 @@
 # kept by the snapshot all the same: scans and operators give what they gave before.
 # Transactions stand in the server's list in an order that is its own, so there is one
 # with few subtransactions on either side. They are prepared, which needs no session.
+# covers: snapkey lex_query bm25_pin_cache
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
