@@ -46,7 +46,10 @@ extern bool pgr_parallel_begin(PgrParallelBuild *b, Relation heap, Relation inde
 							   IndexInfo *info, int workers, const char *function,
 							   Size area_size);
 
-/* Leader: starts workers; b->scan is the leader's own share. */
+/*
+ * Leader: starts workers, perhaps fewer than asked for or none; b->scan is the leader's own
+ * share of the table. From here on the area may be changed by others.
+ */
 extern void pgr_parallel_launch(PgrParallelBuild *b);
 
 /*
@@ -55,10 +58,23 @@ extern void pgr_parallel_launch(PgrParallelBuild *b);
  */
 extern void pgr_parallel_wait(PgrParallelBuild *b, double *heap_tuples, double *index_tuples);
 
+/*
+ * Leader: frees the shared memory with the files in it, and leaves parallel mode. b->area is
+ * gone. After an error it is not called: the transaction's abort does the same.
+ */
 extern void pgr_parallel_end(PgrParallelBuild *b);
 
-/* Worker. */
+/*
+ * Worker, first of all: opens both relations, with the leader's locks (group locking lets it
+ * have them), and begins its share of the scan. b->info is built anew, in the current context.
+ * From here on what it uses is counted.
+ */
 extern void pgr_parallel_attach(PgrParallelBuild *b, dsm_segment *seg, shm_toc *toc);
+
+/*
+ * Worker, last: adds its counts to the sums, reports what it used and closes the relations. An
+ * error before goes to the leader, which raises it in pgr_parallel_wait.
+ */
 extern void pgr_parallel_detach(PgrParallelBuild *b, double heap_tuples, double index_tuples);
 
 #endif							/* PGR_AM_PARALLEL_H */

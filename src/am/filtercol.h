@@ -25,6 +25,10 @@
 #define PGR_FILTER_CONTAINS 7
 #define PGR_FILTER_STRATEGIES 7
 
+/*
+ * One filter column of an open index. Points into the type cache (hash) and to static rows
+ * (cls), so it may be kept as long as the index is open.
+ */
 typedef struct PgrFilterColumn PgrFilterColumn;
 
 /* What an operator class says of its type. */
@@ -59,6 +63,11 @@ struct PgrFilterColumn
 	Oid			elem_type;
 };
 
+/*
+ * The filter columns of an open index, in one piece. size counts a bit a column for NULL,
+ * rounded up to bytes, then the columns' images, at most 8 bytes each: with 31 columns 252
+ * bytes.
+ */
 typedef struct PgrFilterColumns
 {
 	int			n;
@@ -83,15 +92,24 @@ extern PgrFilterColumns *pgr_filter_columns(Relation index);
 extern void pgr_filter_image(const PgrFilterColumns *f, const Datum *values, const bool *isnull,
 							 char *image);
 
-/* The conjunction of scan keys, in the current memory context. */
+/*
+ * The conjunction of scan keys (of filter columns, and IS [NOT] NULL of the first column), in
+ * the current memory context. f may be NULL only where there are none of filter columns. The
+ * filter points to nothing of the keys. Raises what conversions of a key raise, such as a
+ * timestamp out of range.
+ */
 extern PgrFilter *pgr_filter_compile(const PgrFilterColumns *f, const ScanKeyData *keys, int nkeys);
 
-/* No row can pass. */
+/* Whether no row can pass, whatever it is: the scan need not begin. */
 extern bool pgr_filter_never(const PgrFilter *filter);
 
 /* A row may pass that the condition does not hold for. */
 extern bool pgr_filter_is_lossy(const PgrFilter *filter);
 
+/*
+ * Whether a row whose image (f->size bytes, any alignment) is given passes all tests. Neither
+ * allocates nor raises, so it may be called under a buffer lock, once for each row of a page.
+ */
 extern bool pgr_filter_match(const PgrFilter *filter, const char *image);
 
 #endif							/* PGR_FILTERCOL_H */

@@ -45,6 +45,10 @@ pgr_heapvalue_begin(IndexScanDesc scan)
 {
 	PgrHeapValue *hv = palloc0(sizeof(PgrHeapValue));
 
+	/*
+	 * A dirty snapshot or SnapshotAny would show rows whose TOAST VACUUM may have removed
+	 * already. No statement scans an index of ours so; contrib modules may.
+	 */
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -60,6 +64,7 @@ pgr_heapvalue_begin(IndexScanDesc scan)
 	hv->toast = pgr_toast_begin(scan->heapRelation, false);
 	if (hv->info->ii_Expressions != NIL)
 	{
+		/* freed by hand at the end: expression contexts may have callbacks */
 		pull_varattnos((Node *) hv->info->ii_Expressions, 1, &hv->used);
 		hv->estate = CreateExecutorState();
 		GetPerTupleExprContext(hv->estate)->ecxt_scantuple = hv->slot;

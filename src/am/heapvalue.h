@@ -21,6 +21,11 @@ typedef struct PgrHeapValue PgrHeapValue;
  * holds their tids must be invisible to it.
  */
 extern PgrHeapValue *pgr_heapvalue_begin(IndexScanDesc scan);
+
+/*
+ * Frees all but the struct itself, which goes with its context; closes the TOAST table and
+ * unpins.
+ */
 extern void pgr_heapvalue_end(PgrHeapValue *hv);
 
 /*

@@ -23,10 +23,18 @@
  */
 extern Path *pgr_radius_path(PlannerInfo *root, RelOptInfo *rel, IndexPath *path);
 
-/* Whether a condition of a path is such a radius, and the share of rows within it. */
+/* Whether a condition of a path is such a radius: the operator ~<= on the first column. */
 extern bool pgr_is_radius(const IndexClause *clause);
+
+/*
+ * Of such a condition, the share of the table's rows that are within it, for the cost
+ * function.
+ */
 extern Selectivity pgr_radius_selectivity(const IndexClause *clause);
 
+/*
+ * What the conditions on the distance of one scan come to: several radii count as the least.
+ */
 typedef struct PgrRadius
 {
 	double		at_most;		/* rounded outwards; infinite: no bound */

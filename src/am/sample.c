@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 #include "utils/sampling.h"
 
+/* The same blocks for the same table, so that a build can be repeated. Any number would do. */
 #define SAMPLE_SEED 20261124
 
 /*

@@ -101,6 +101,7 @@ pgr_validate_vector_class(Oid opclass, const char *am)
 	functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(form->opcfamily));
 	kind = validate_functions(functions, am);
 	result = kind == FAMILY_VECTOR || kind == FAMILY_FILTER;
+	/* the first that does not belong is told, as with functions */
 	for (int i = 0; result && i < operators->n_members; i++)
 	{
 		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);

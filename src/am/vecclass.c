@@ -111,7 +111,10 @@ jaccard_floats(const struct varlena *value, int *dim)
 	return bit_elements(value, dim, 0, 1);
 }
 
-/* of bit, for messages and the dimension limit: that of a node in pages */
+/*
+ * Of bit, which is core's type: for messages and the limit of dimensions, which is that of a
+ * node in pages. It has no elements of ours (NULL).
+ */
 static const PgrTypeInfo bit_type = {"bit", NULL, 64000, false};
 
 /* What the classes of a type share: type, size, zero_is_value, sketched, dim, floats. */
@@ -180,6 +183,7 @@ pgr_vecclass(Relation index, AttrNumber column)
 int
 pgr_vecclass_dim(Relation index, AttrNumber column, const PgrVecClass *cls)
 {
+	/* texts are pgvector's; the dimension of an expression index is that of its cast */
 	int			typmod = TupleDescAttr(RelationGetDescr(index), column - 1)->atttypmod;
 
 	if (typmod < 0)
@@ -212,6 +216,7 @@ is_rounded(const PgrVecClass *cls, PgrVecStorage storage)
 void
 pgr_vecclass_error_dim(const PgrVecClass *cls, int dim, int got)
 {
+	/* bit strings have lengths, not dimensions: core's operators on them speak so */
 	if (PGR_METRICS_OF_BITS & PGR_METRIC_BIT(cls->metric))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),

@@ -58,10 +58,18 @@ typedef struct PgrHnswView PgrHnswView;
 
 /* --- hnsw_index.c: format, opening --- */
 
-/* Fills meta's sizes for a dimension and degree 2m: README, "Pages". */
+/*
+ * Fills meta's degree, node_size, nodes_per_page and parts from its dim, padded, m, edge_bits,
+ * filter_size and value_size: README, "Pages".
+ */
 extern void pgr_hnsw_geometry(PgrHnswMeta *meta);
 
-/* The index as its metapage describes it, in the current context. */
+/*
+ * The index as its metapage describes it, palloc'd in the current context, for as long as rel
+ * is open. Share-locks the metapage for a copy, and pages of frames and lists one at a time if
+ * the relation's cache entry does not have them. Raises where these are damaged or of another
+ * version.
+ */
 extern PgrHnswIndex *pgr_hnsw_open(Relation rel);
 
 /*
@@ -70,13 +78,23 @@ extern PgrHnswIndex *pgr_hnsw_open(Relation rel);
  */
 extern PgrHnswIndex *pgr_hnsw_open_for_rows(Relation rel, IndexInfo *info, MemoryContext *row);
 
-/* Copies the directory of lists, PGR_HNSW_DIRECTORY_SIZE bytes, of an open index. */
+/*
+ * Copies the directory of lists, PGR_HNSW_DIRECTORY_SIZE bytes, of an open index: the one that
+ * its metapage named when it was opened. May read pages: not under a lock.
+ */
 extern void pgr_hnsw_copy_directory(const PgrHnswIndex *ix, char *directory);
 
-/* estimated number of nodes */
+/*
+ * How many nodes there are about: the slots behind the first node page, free ones and pages of
+ * lists and frames among them included. Reads no page, but asks for the file's length.
+ */
 extern double pgr_hnsw_count_estimate(const PgrHnswIndex *ix);
 
-/* An index about to be built, with the options of rel; has no frames yet. */
+/*
+ * An index about to be built, with the options of rel, in the current context; has no frames
+ * yet. Changes made through it are not logged (building). Raises where options or the column
+ * do not fit.
+ */
 extern PgrHnswIndex *pgr_hnsw_new(Relation rel);
 
 /*
@@ -89,7 +107,10 @@ extern void pgr_hnsw_make_row(const PgrHnswIndex *ix, ItemPointer tid,
 
 /* --- hnsw_verify.c: numbers on damaged pages --- */
 
-/* Raise unless what the metapage says, or the frames, can be. */
+/*
+ * Raise XX002 unless what the metapage says, or the frames (meta->nframes of dim floats), can
+ * be. Neither reads a page; the first reads catalog caches.
+ */
 extern void pgr_hnsw_check_meta(Relation rel, const PgrHnswMeta *meta);
 extern void pgr_hnsw_check_frames(Relation rel, const PgrHnswMeta *meta, const float *frames);
 

@@ -19,6 +19,10 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 
+/*
+ * The settings. Their names are pgvector's but for hnsw.rerank; values are read when a scan
+ * starts.
+ */
 int			pgr_hnsw_ef_search;
 int			pgr_hnsw_iterative_scan;
 int			pgr_hnsw_max_scan_tuples;

@@ -109,9 +109,14 @@ extern void pgr_hnsw_build_init_shared(PgrHnswBuildShared *shared, const PgrHnsw
 /* a participant's scratch memory, in the current context */
 extern PgrGraphScratch *pgr_hnsw_build_scratch(const PgrGraph *g);
 
+/*
+ * A participant's part of a task; the build is the argument (PgrTaskFn). Holds no lock at its
+ * end. A task other than those of PgrHnswTask does nothing.
+ */
 /* A participant's part of a task; the build is the argument (PgrTaskFn). */
 extern void pgr_hnsw_build_do(int task, void *arg);
 
+/* Tells the progress view of a phase. The leader's to call; a worker's is not shown. */
 extern void pgr_hnsw_report_phase(PgrHnswPhase phase);
 
 /* Leader, or alone: does a task with all participants. */

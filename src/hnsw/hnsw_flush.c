@@ -53,6 +53,10 @@ pgr_hnsw_write_head(PgrHnswIndex *ix, ForkNumber fork, double rows)
 	PgrHnswMeta *meta = &ix->meta;
 	Buffer		buffer = pgr_hnsw_append_page(ix, fork, PGR_PAGE_META, sizeof(PgrHnswMeta));
 
+	/*
+	 * Blocks are known before they are there: nobody else extends a file that is being built.
+	 * The lists are one or none here; those of a build come later (pgr_hnsw_create_lists).
+	 */
 	meta->entry_pages = (uint32) pgr_hnsw_entry_pages(meta, rows);
 	for (uint32 i = 0; i < meta->entry_pages; i++)
 		meta->entry_block[i] = PGR_META_BLOCK + 1 + i;
@@ -522,6 +526,7 @@ pgr_hnsw_flush_end(PgrHnswIndex *ix, const PgrGraph *g, PgrHnswWritten *written,
 {
 	PgrHnswId	last = last_slot(&ix->meta, g, 0, pgr_graph_count(g));
 
+	/* all participants have written by now: the barrier is between */
 	if (last != PGR_HNSW_NO_ID)
 		set_insert_block(ix, PGR_HNSW_BLOCK(&ix->meta, last));
 	FOREACH_NODE(g, i)

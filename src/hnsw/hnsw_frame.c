@@ -37,6 +37,10 @@
 void
 pgr_hnsw_read_frames(Relation rel, const PgrHnswMeta *meta, float *frames)
 {
+	/*
+	 * Frames never change once the metapage counts them, so their pages need no lock of the
+	 * metapage.
+	 */
 	Size		left = (Size) meta->nframes * meta->dim;
 	BlockNumber block = meta->frame_block;
 	float	   *at = frames;
@@ -95,6 +99,10 @@ pgr_hnsw_frame_distance(const PgrHnswIndex *ix, const float *x, uint32 frame)
 uint32
 pgr_hnsw_frame_for(const PgrHnswIndex *ix, const float *x)
 {
+	/*
+	 * Square distances: another frame serves where its origin is nearer than half as far.
+	 * Before there is a main frame (PGR_HNSW_NO_FRAME) none is preferred.
+	 */
 	uint32		best = 0;
 	double		least = INFINITY;
 
@@ -234,6 +242,10 @@ pgr_hnsw_frame_add(PgrHnswIndex *ix, const float *x)
 	PgrHnswMeta *meta;
 	PgrWalBatch batch;
 
+	/*
+	 * the frames that there are must do: codes are coarser there, rows are still found by
+	 * values
+	 */
 	if (n >= most_frames(&ix->meta))
 		return false;
 	/* computed before the lock is taken, from frames that never change */

@@ -111,6 +111,10 @@ pgr_hnsw_new(Relation rel)
 	PgrHnswOptions options = get_options(rel);
 	int			typmod = TupleDescAttr(RelationGetDescr(rel), 0)->atttypmod;
 
+	/*
+	 * All that can be wrong with options and the column is told here, before anything is
+	 * written.
+	 */
 	if (options.ef_construction < 2 * options.m)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -140,6 +144,7 @@ pgr_hnsw_new(Relation rel)
 	if (ix->meta.storage == PGR_VEC_F16 &&
 		ix->meta.value_size == pgr_vecclass_kept_size(ix->cls, PGR_VEC_FULL, typmod))
 		ix->meta.storage = PGR_VEC_FULL;
+	/* the degree needs all that makes the size of a node, so it comes last */
 	ix->building = true;
 	pgr_hnsw_geometry(&ix->meta);
 	open_space(ix);
@@ -244,6 +249,7 @@ pgr_hnsw_open(Relation rel)
 
 	pgr_meta_copy(rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &ix->meta, sizeof(PgrHnswMeta));
 	check_cache(rel, &ix->meta);
+	/* a copy: what the relation's cache entry has goes with the next invalidation */
 	if (ix->meta.nframes > 0)
 	{
 		ix->frames = palloc_extended(PGR_HNSW_FRAMES_SIZE(&ix->meta), MCXT_ALLOC_HUGE);
@@ -290,6 +296,9 @@ pgr_hnsw_open_for_rows(Relation rel, IndexInfo *info, MemoryContext *row)
 
 	if (state == NULL)
 	{
+		/*
+		 * filled in before it is named, so that an error in between leaves nothing half made
+		 */
 		state = MemoryContextAllocZero(info->ii_Context, sizeof(InsertState));
 		state->opened = AllocSetContextCreate(info->ii_Context, "hnsw index",
 											  ALLOCSET_DEFAULT_SIZES);
@@ -300,6 +309,10 @@ pgr_hnsw_open_for_rows(Relation rel, IndexInfo *info, MemoryContext *row)
 	*row = state->row;
 	if (state->ix != NULL && reread(state->ix))
 		return state->ix;
+	/*
+	 * if opening fails and the statement goes on (a subtransaction), the next row opens it
+	 * anew
+	 */
 	state->ix = NULL;
 	MemoryContextReset(state->opened);
 	old = MemoryContextSwitchTo(state->opened);

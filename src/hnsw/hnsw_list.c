@@ -296,6 +296,7 @@ pgr_hnsw_list_enter(const PgrHnswIndex *ix, PgrHnswId id, PgrHnswPoint *point, c
 	uint8		digest[PGR_HNSW_MAX_DIGEST];
 	PgrHnswLists *l;
 
+	/* in one list, nothing is near or far: there are no digests */
 	if (ix->meta.lists.digest_dims == 0)
 	{
 		pgr_hnsw_list_add(ix, 0, id, item, NULL, true);
@@ -594,6 +595,7 @@ pgr_hnsw_make_directory(PgrHnswIndex *ix, const PgrHnswListSample *s)
 						   z + (Size) i * l->map.n);
 	pgr_digest_steps(z, s->n, l->map.n, unconstify(float *, l->map.step));
 	find_centres(ix, l, s, z);
+	/* only who has just made the lists knows that they are empty; others ask the pages */
 	l->filled = palloc_extended(meta->lists.n * sizeof(uint32), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	ix->lists = l;
 	pfree(z);
@@ -645,6 +647,11 @@ pgr_hnsw_create_lists(PgrHnswIndex *ix, PgrHnswListSample *s)
 
 	if (s == NULL)
 		return;
+	/*
+	 * The lists and the directory behind the head that pgr_hnsw_write_head wrote, before any
+	 * node. The metapage was written without them, so it is written once more. Not logged, as
+	 * all of a build.
+	 */
 	meta->lists.block = RelationGetNumberOfBlocks(ix->rel);
 	if (meta->lists.digest_dims > 0)
 		pgr_hnsw_make_directory(ix, s);

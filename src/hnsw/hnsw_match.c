@@ -162,6 +162,10 @@ pgr_hnsw_matches_next(PgrHnswMatches *m, const PgrHnswMatch **matches, uint32 *n
 	PgrChain	chain = {0};
 	BlockNumber block;
 
+	/*
+	 * One list is read as a whole: its pages are in no order, and a row of any of them may be
+	 * nearest. Inserts may add to it meanwhile; their rows are invisible to this scan.
+	 */
 	if (m->next >= m->ix->meta.lists.n)
 		return false;
 	block = PGR_HNSW_LIST_FIRST(&m->ix->meta, m->lists[m->next++].list);
