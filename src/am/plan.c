@@ -22,8 +22,8 @@
 
 /*
  * The registered access methods, by their cost functions: an IndexOptInfo names its access
- * method by oid too, but that is a catalog's and would have to be looked up anew in each
- * database. Set while the library is loaded, never changed afterwards.
+ * method by oid too, but that is not known when the library is loaded. Never changed
+ * afterwards.
  */
 static amcostestimate_function methods[MAX_METHODS];
 static int	nmethods = 0;

@@ -167,7 +167,7 @@ pgr_hnsw_handler(PG_FUNCTION_ARGS)
 {
 	/*
 	 * palloc'd: the relation's cache entry keeps a copy. What is not set is false or NULL:
-	 *	amcanparallel	one search at a time finds its way; a scan has state of its own
+	 *	amcanparallel	a search is a walk: each step depends on the last
 	 *	ambuild...	see README, "Build"
 	 *	amgetbitmap	a bitmap has no order, and order is all that this index gives
 	 *	amcanreturn	codes are not the values

@@ -412,8 +412,8 @@ pgr_hnsw_list_sample_row(const PgrHnswIndex *ix, PgrHnswListSample *s, uint64 nu
  * 8-bit codes with one scale each in the directory. As many rows as AXES_FLOATS allows, evenly
  * spaced in the sample: axes need fewer rows than centres do. Floats of these rows, axes and
  * scratch are palloc'd, some 4 MB and 2 * n * dim floats, and freed before it returns. An
- * error leaves them to the context of the build. Not interruptible within pgr_digest_axes,
- * which is some .1 s.
+ * error leaves them to the context of the build. pgr_digest_axes, which is no part of the
+ * server, cannot be interrupted.
  */
 static void
 find_axes(const PgrHnswIndex *ix, PgrHnswLists *l, const PgrHnswListSample *s)

@@ -52,11 +52,10 @@ typedef struct Relist
  */
 
 /*
- * The point of an entry's node, which r holds until the next call; false if there is no such
- * node any more (its row was removed, or the slot freed, since the entry was read). A slot
- * that was reused meanwhile gives another row's point: that entry's row is dead, so where it
- * goes does not matter, and the next VACUUM removes it. Locks the node's page, shared, and
- * none on return. What the point allocates later is in the current context.
+ * The point of an entry's node, which r holds until the next call; false if the slot has no
+ * node, to which only damage leads: VACUUM takes entries out of lists before it frees nodes,
+ * and no other VACUUM runs meanwhile. Locks the node's page, shared, and none on return. What
+ * the point allocates later is in the current context.
  */
 static bool
 read_point(Relist *r, const char *entry, PgrHnswPoint *point)
@@ -348,8 +347,8 @@ place_again(Relist *r)
 
 /*
  * Whether an attempt has left pages that will do: half to twice as many lists as are wanted.
- * Then `to` is to have its lists there. Raises where that is not within the file, or on the
- * lists in use.
+ * Then `to` is to have its lists there. Raises where they are not within the file; that they
+ * are not those in use was checked when the index was opened.
  */
 static bool
 find_left(PgrHnswIndex *to)
@@ -371,12 +370,12 @@ find_left(PgrHnswIndex *to)
  */
 
 /*
- * Copies rounds over the lists that there are until few entries are new; then takes the lists
- * lock, exclusively, for the last round, and publishes. So inserts wait for one round over
- * list pages that are all in cache, with few entries to copy, once. With MOST_ROUNDS inserts
- * faster than the copy end in a longer last round, not in none. No lock on entry or exit;
- * cancelled at any point the old lists stay in use. The lock is released before the
- * transaction ends: the record of the metapage is what others see.
+ * Rounds over the lists that there are until few entries are new; then takes the lists lock,
+ * exclusively, for the last round, and publishes. So inserts wait once, for one round over
+ * list pages that were just read, with few entries to copy. After MOST_ROUNDS, where inserts
+ * are faster than the copy, the last round is longer. No lock on entry or exit; cancelled at
+ * any point the old lists stay in use. The lock is released before the transaction ends: the
+ * record of the metapage is what others see.
  */
 static void
 copy_entries(Relist *r)
