@@ -40,6 +40,7 @@
 
 /* --- NOTICEs, each once a session and table --- */
 
+/* Reasons for a NOTICE about which index a query uses. */
 typedef enum NoticeKind
 {
 	NOTICE_NO_INDEX,
@@ -47,6 +48,7 @@ typedef enum NoticeKind
 	NOTICE_CHILD
 } NoticeKind;
 
+/* A NOTICE that has been given in this session, about a table. */
 typedef struct Notice
 {
 	NoticeKind	kind;
@@ -57,7 +59,11 @@ typedef struct Notice
 static Notice notices[MAX_NOTICES];
 static int	nnotices = 0;
 
-/* Is this the first time? */
+/*
+ * True if this is the first time in the session, and then notes it. Kept in static
+ * memory; after MAX_NOTICES it forgets all, so some come again. OIDs may be reused,
+ * which costs a NOTICE.
+ */
 static bool
 first_notice(NoticeKind kind, Oid relid)
 {
@@ -75,7 +81,7 @@ first_notice(NoticeKind kind, Oid relid)
 
 /*
  * The table has bm25 indexes, so somebody will wonder why the query is slow and its
- * scores are bare.
+ * scores are bare. table: open.
  */
 static void
 notice_no_index(Relation table)
@@ -114,7 +120,7 @@ notice_child(Oid child, Relation index)
 
 /* --- indexes on a document --- */
 
-/* The types among which casts keep the words. */
+/* True for the types among which casts keep the words: text, varchar and char. */
 static bool
 is_string(Oid type)
 {
@@ -158,7 +164,10 @@ without_string_casts(Node *node, void *context)
 	return node;
 }
 
-/* What the index's one column is, over the relation (varno 1). */
+/*
+ * What the index's one column is, over the relation (varno 1), palloc'd in the
+ * current memory context. The table must be locked by the caller.
+ */
 static Node *
 index_expression(Relation index)
 {
@@ -176,7 +185,10 @@ index_expression(Relation index)
 	return (Node *) var;
 }
 
-/* Is the index's column this expression (varno 1), as the planner sees it? */
+/*
+ * True if the index's column is this expression (varno 1), as the planner sees it:
+ * constants folded, implicit coercions stripped.
+ */
 static bool
 same_expression(Relation index, Node *expression)
 {
@@ -191,7 +203,11 @@ same_expression(Relation index, Node *expression)
 	return equal(own, expression);
 }
 
-/* ... or one that differs in casts alone? Then *written is as the index has it. */
+/*
+ * True if the index's column is the expression, or one that differs in casts alone;
+ * then *written is as the index has it, else NULL. *plain caches the expression
+ * without casts from one index to the next.
+ */
 static bool
 matches(Relation index, Node *expression, Node **plain, Node **written)
 {
@@ -209,7 +225,10 @@ matches(Relation index, Node *expression, Node **plain, Node **written)
 	return true;
 }
 
-/* The conditions, once they have been asked for. */
+/*
+ * The conditions of a query on the table's rows, once they have been asked for: the
+ * first partial index asks, the others use the answer.
+ */
 typedef struct Asked
 {
 	PgrIndexSearch *search;
@@ -234,6 +253,10 @@ predicate_holds(Relation index, Asked *a)
 	return predicate_implied_by(predicate, a->conditions, false);
 }
 
+/*
+ * An index that a query may use: open, with AccessShareLock. `written`: see
+ * PgrIndexSearch.
+ */
 typedef struct Candidate
 {
 	Relation	index;
@@ -317,8 +340,9 @@ choose(Relation table, List *candidates)
 }
 
 /*
- * Locks are let go: the planner locks what it uses, and a bound index may be dropped
- * until then as any index of a query.
+ * Contract in inverted.h. Locks are let go: the planner locks what it uses, and a
+ * bound index may be dropped until then as any index of a query. Runs in the planner;
+ * raises only what opening relations raises.
  */
 void
 pgr_inv_find_index(PgrIndexSearch *search)
@@ -346,8 +370,8 @@ pgr_inv_find_index(PgrIndexSearch *search)
 /* --- collections --- */
 
 /*
- * An index being built concurrently has some of the rows only: statistics of it would
- * be wrong.
+ * Contract in inverted.h. An index being built concurrently has some of the rows
+ * only: statistics of it would be wrong, hence 55000.
  */
 Relation
 pgr_inv_open(Oid oid)
@@ -413,7 +437,10 @@ partition_indexes(Relation index)
 	return leaves;
 }
 
-/* An expression of a parent in a child's columns; NIL stays NIL. */
+/*
+ * An expression of a parent in a child's columns, by the map of attribute numbers;
+ * NIL stays NIL. Copied.
+ */
 static Node *
 for_child(Node *expression, const AttrMap *map)
 {
@@ -422,7 +449,11 @@ for_child(Node *expression, const AttrMap *map)
 	return map_variable_attnos(expression, 1, 0, map, InvalidOid, &whole_row);
 }
 
-/* A child's index like the parent's, or InvalidOid. */
+/*
+ * A child's index like the parent's (same expression, predicate and analysis, valid),
+ * the first in the order of OIDs, or InvalidOid. Indexes that are looked at are
+ * unlocked again, the one that is found as well: whoever opens it locks it.
+ */
 static Oid
 child_index(Relation index, Relation table, Relation child)
 {
@@ -477,7 +508,10 @@ inheritance_indexes(Relation index, Relation table)
 	return found;
 }
 
-/* Most tables have no children, which has_subclass tells without a lock or a scan. */
+/*
+ * Contract in inverted.h. Most tables have no children, which has_subclass tells
+ * without a lock or a scan; it may say yes of a table that had some.
+ */
 List *
 pgr_inv_collection(Relation index)
 {
@@ -495,7 +529,10 @@ pgr_inv_collection(Relation index)
 	return found;
 }
 
-/* Locks stay to the end of the transaction; one index is open at a time. */
+/*
+ * Contract in inverted.h. Locks stay to the end of the transaction; one index of the
+ * collection is open at a time.
+ */
 void
 pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
 {
@@ -516,8 +553,9 @@ pgr_inv_each_index(Oid oid, void (*each) (Relation index, void *arg), void *arg)
 /* --- may an index answer? --- */
 
 /*
- * An index of another analysis answers nothing, silently, unless it is a partition's
- * of the bound one: that one's statistics would be wrong.
+ * Contract in inverted.h. An index of another analysis answers nothing, silently,
+ * unless it is a partition's of the bound one: that one's statistics would be wrong,
+ * so it raises 55000. The lock on the bound index stays.
  */
 bool
 pgr_inv_serves(Relation index, Oid bound)
@@ -543,9 +581,10 @@ pgr_inv_serves(Relation index, Oid bound)
 }
 
 /*
- * The operator then analyses documents by the words' configuration, or the current
- * one, into as many fields as they have; of an index on text[] the last field may hold
- * several.
+ * Contract in inverted.h. The operator then analyses documents by the words'
+ * configuration, or the current one, into as many fields as they have; of an index on
+ * text[] the last field may hold several, so there only a plain disjunction is
+ * served.
  */
 bool
 pgr_inv_serves_unbound(Relation index, const PgrQuery *query)

@@ -18,6 +18,10 @@
  *
  * No locks: all of it is this backend's. Memory: contexts below TopMemoryContext, one
  * for each entry, so that an entry can go by itself.
+ *
+ * Invariants: npins and pin_memory are of the entries in the list, those that are
+ * held included; an entry that is stale is not in the list; a view is needed as long
+ * as statistics of its snapshot may have to be collected again.
  */
 #include "postgres.h"
 
@@ -30,11 +34,18 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+/*
+ * Entries and bytes that are kept though nobody holds them; bytes of views, beyond
+ * which those of snapshots without a holder go.
+ */
 #define MAX_PINS 256
 #define PIN_MEMORY (4 * 1024 * 1024)
 #define VIEW_MEMORY (1024 * 1024)
 
-/* The index's state when the snapshot first met it. */
+/*
+ * The index's state when a snapshot first met it. The key's arrays and the state are
+ * in view_context.
+ */
 typedef struct KeptView
 {
 	PgrPinKey	key;
@@ -42,7 +53,10 @@ typedef struct KeptView
 	Size		size;
 } KeptView;
 
-/* A holder; lives in the holder's context. */
+/*
+ * A holder of an entry: lives in the holder's memory context and is run when that is
+ * reset or deleted.
+ */
 typedef struct Hold
 {
 	MemoryContextCallback callback;
@@ -71,7 +85,7 @@ pgr_pin_key(Relation index)
 	};
 }
 
-/* Is it the same state of the same file, for the same rows? */
+/* True if both are the same file of the same index, for the same rows. */
 static bool
 same_key(const PgrPinKey *a, const PgrPinKey *b)
 {
@@ -97,7 +111,10 @@ compare_keys(const void *a, const void *b, Size keysize)
 
 /* --- entries --- */
 
-/* Statistics, memo and the entry itself are one context. Nobody may hold it. */
+/*
+ * Frees an entry: statistics, memo and the entry itself are one context. Nobody may
+ * hold it.
+ */
 static void
 delete_entry(PgrPinEntry *entry)
 {
@@ -110,7 +127,9 @@ delete_entry(PgrPinEntry *entry)
 	MemoryContextDelete(entry->context);
 }
 
-/* Looks again how much memory an entry of the list takes. */
+/*
+ * Looks again how much memory an entry of the list takes, which grows with its memo.
+ */
 static void
 measure_entry(PgrPinEntry *entry)
 {
@@ -119,7 +138,11 @@ measure_entry(PgrPinEntry *entry)
 	pin_memory += entry->memory;
 }
 
-/* Down to the limits, from what was used longest ago; nothing that is held. */
+/*
+ * Frees what goes beyond the limits, from what was used longest ago; nothing that is
+ * held. First the memos, which are large and can be learned again, then entries. May
+ * be run while a memory context is being reset: raises nothing, allocates nothing.
+ */
 static void
 trim_pins(void)
 {
@@ -167,7 +190,10 @@ release(void *arg)
 	trim_pins();
 }
 
-/* Holds it for the current memory context. */
+/*
+ * Holds an entry for the current memory context; the holder's record is allocated in
+ * that.
+ */
 static PgrPinned *
 hold(PgrPinEntry *entry)
 {
@@ -181,7 +207,7 @@ hold(PgrPinEntry *entry)
 	return entry->pinned;
 }
 
-/* Of a query in its plain form: equal queries are equal bytes. */
+/* Of a query in its plain form (pgr_query_plain): equal queries are equal bytes. */
 static uint64
 hash_query(const PgrRankQuery *query, Size size)
 {
@@ -254,7 +280,10 @@ pgr_pins_enter(PgrPinEntry *entry)
 
 /* --- views --- */
 
-/* At the first view of a transaction; its context goes at the end. */
+/*
+ * Makes the table of views at the first view of a transaction; its context goes at
+ * the end of it.
+ */
 static void
 make_views(void)
 {
@@ -271,7 +300,10 @@ make_views(void)
 	view_memory = 0;
 }
 
-/* Is it of the snapshot of `key` or of statistics that somebody holds? */
+/*
+ * True if the view is of the snapshot of `key`, or of one whose statistics somebody
+ * holds.
+ */
 static bool
 view_needed(const KeptView *view, const PgrPinKey *key)
 {

@@ -30,7 +30,10 @@
 
 /* --- collecting ------------------------------------------------------------------------- */
 
-/* Adds df and cf of a term in an index's segments. */
+/*
+ * Adds df and cf of a term in all of an index's segments, from their dictionaries.
+ * Dead documents count until a merge.
+ */
 static void
 add_segments(PgrInvView *view, const PgrQueryNode *term, double *df, double *cf)
 {
@@ -46,7 +49,10 @@ add_segments(PgrInvView *view, const PgrQueryNode *term, double *df, double *cf)
 	}
 }
 
-/* Numbers of each term of a phrase, [nterms]; of other leaves one pair. */
+/*
+ * Numbers of one leaf while they are added up: df[i], cf[i] of each word of a phrase,
+ * [nchildren]; of other leaves one pair. All in the scratch context.
+ */
 typedef struct LeafNumbers
 {
 	double	   *df;
@@ -56,6 +62,10 @@ typedef struct LeafNumbers
 
 /* --- prefix and fuzzy leaves: which terms, how frequent, over all sources ---------------- */
 
+/*
+ * A term that a prefix or fuzzy leaf stands for, with its numbers in one source, or,
+ * after expansion_combine, in all so far.
+ */
 typedef struct ExpandedTerm
 {
 	char	   *bytes;
@@ -64,6 +74,10 @@ typedef struct ExpandedTerm
 	double		cf;
 } ExpandedTerm;
 
+/*
+ * The terms of one leaf: n entries, with room for `size`, among them perhaps several
+ * of one term.
+ */
 typedef struct Expansion
 {
 	ExpandedTerm *terms;
@@ -71,7 +85,10 @@ typedef struct Expansion
 	int			size;
 } Expansion;
 
-/* entries that are added up before there is room for twice as many */
+/*
+ * Entries from which on equal terms are added up before there is room for twice as
+ * many.
+ */
 #define EXPANSION_ROOM 4096
 
 /* qsort: by the term's bytes. */
@@ -84,7 +101,10 @@ compare_bytes(const void *a, const void *b)
 	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
 }
 
-/* Adds up the entries of equal terms, and sorts them by their bytes. */
+/*
+ * Adds up the entries of equal terms, and sorts them by their bytes. Bytes of entries
+ * that go are freed.
+ */
 static void
 expansion_combine(Expansion *x)
 {
@@ -144,7 +164,10 @@ expansion_found(void *arg, const char *term, uint32 len, const PgrTermInfo *info
 	expansion_add(arg, term, len, info->df, info->cf);
 }
 
-/* highest df first, then by bytes, so that the choice is reproducible */
+/*
+ * qsort: highest df first, then by bytes, so that the choice is reproducible,
+ * whatever the order of segments.
+ */
 static int
 compare_df(const void *a, const void *b)
 {
@@ -156,7 +179,11 @@ compare_df(const void *a, const void *b)
 	return compare_bytes(a, b);
 }
 
-/* Adds up equal terms, keeps copies of the most frequent ones. */
+/*
+ * From the numbers to the leaf's statistics: copies, in the current memory context
+ * (the statistics'), of the PGR_LEX_MAX_EXPANDED most frequent terms; df is their
+ * highest, cf their sum.
+ */
 static void
 finish_expansion(Expansion *x, PgrLeafStats *stats)
 {
@@ -181,14 +208,16 @@ finish_expansion(Expansion *x, PgrLeafStats *stats)
 
 /* --- one index's contribution ----------------------------------------------------------- */
 
-/* Does the leaf stand for terms that the dictionary has to tell? */
+/*
+ * True if the leaf stands for terms that dictionaries have to tell: prefix or fuzzy.
+ */
 static bool
 is_expanded(const PgrQueryNode *leaf)
 {
 	return leaf->kind == PGR_NODE_TERM && (leaf->prefix || leaf->fuzzy > 0);
 }
 
-/* The words of a leaf: those of a phrase, or itself. */
+/* The number of words of a leaf: those of a phrase, or 1 for itself. */
 static int
 leaf_words(const PgrQueryNode *leaf)
 {
@@ -202,7 +231,7 @@ leaf_word(const PgrQueryNode *leaf, int i)
 	return leaf->kind == PGR_NODE_PHRASE ? leaf->children[i] : leaf;
 }
 
-/* What a term of a pending document adds to the numbers of a leaf. */
+/* Adds what a term of a pending document has for a leaf to the leaf's numbers. */
 static void
 add_pending_term(const PgrQueryNode *leaf, LeafNumbers *numbers, const PgrLexTerm *t)
 {
@@ -224,6 +253,7 @@ add_pending_term(const PgrQueryNode *leaf, LeafNumbers *numbers, const PgrLexTer
 	}
 }
 
+/* What add_pending_doc needs: the query, and [nleaves] numbers. */
 typedef struct PendingNumbers
 {
 	const PgrQuery *query;
@@ -243,7 +273,10 @@ add_pending_doc(void *arg, const PgrPendingDoc *d)
 	}
 }
 
-/* Adds what its segments have of a query's leaves. */
+/*
+ * Adds what an index's segments have of a query's leaves. The cost is a look-up for
+ * each word and segment, and for a prefix or fuzzy leaf a walk of the dictionary.
+ */
 static void
 add_leaves(PgrInvView *view, const PgrQuery *query, LeafNumbers *numbers)
 {
@@ -262,7 +295,10 @@ add_leaves(PgrInvView *view, const PgrQuery *query, LeafNumbers *numbers)
 	}
 }
 
-/* Adds how many documents an index has, and how long they are. */
+/*
+ * Adds how many documents an index has, and how long they are, the dead included.
+ * Field lengths are read from each segment, where there are several fields.
+ */
 static void
 add_collection(PgrInvView *view, PgrCollection *c)
 {
@@ -283,7 +319,10 @@ add_collection(PgrInvView *view, PgrCollection *c)
 	}
 }
 
-/* Adds its numbers; returns the view they are of, open, in the context `keep`. */
+/*
+ * Adds one index's numbers; returns the view they are of, open, in the context
+ * `keep`, which the caller closes. The current context is scratch.
+ */
 static PgrInvView *
 add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext keep)
 {
@@ -302,7 +341,7 @@ add_index(PgrPinned *pinned, LeafNumbers *numbers, Relation index, MemoryContext
 	return view;
 }
 
-/* Zeroed, in the current memory context. */
+/* [nleaves] zeroed numbers, in the current memory context. */
 static LeafNumbers *
 make_numbers(const PgrQuery *query)
 {
@@ -403,8 +442,9 @@ collect(Relation index, const PgrRankQuery *query, MemoryContext keep, PgrInvVie
 }
 
 /*
- * A failure while statistics are collected leaves nothing: the entry's context is the
- * current one's child until it is entered.
+ * Contract in inverted.h. A failure while statistics are collected leaves nothing:
+ * the entry's context is the current one's child until it is entered. Takes
+ * AccessShareLock on the indexes, to the end of the transaction.
  */
 PgrPinned *
 pgr_inv_pin_view(Oid oid, const PgrRankQuery *query, PgrInvView **view)
@@ -428,7 +468,7 @@ pgr_inv_pin_view(Oid oid, const PgrRankQuery *query, PgrInvView **view)
 	return pinned;
 }
 
-/* For operators, which have no use for the view. */
+/* Contract in inverted.h: for operators, which have no use for the view. */
 PgrPinned *
 pgr_inv_pin(Oid oid, const PgrRankQuery *query)
 {

@@ -11,6 +11,16 @@
  *
  * No locks, no pages: the segment's writer does all that. Interruptible once a term when
  * it is written; adding a document is bounded by the document.
+ *
+ * Memory: one context for the content, given back as a whole after each run; the
+ * accumulator itself is in its creator's. Errors: 54000 for a term too frequent,
+ * XX002 for a document that has a term twice, which only a damaged pending record can
+ * seem to have; and what writing raises (53100 for a full disk). After an error the
+ * creator's context goes, and the accumulator with it.
+ *
+ * Invariant: within a buffer document numbers ascend, because documents are added one
+ * by one, each with all its terms. So a term's postings need no sort when they are
+ * written.
  */
 #include "postgres.h"
 
@@ -20,6 +30,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+/*
+ * A term's bytes and their hash, computed once. The bytes of an entry are in the
+ * accumulator's context; those of a key that is looked up are the document's.
+ */
 typedef struct AccKey
 {
 	const char *bytes;
@@ -27,6 +41,11 @@ typedef struct AccKey
 	uint32		hash;
 } AccKey;
 
+/*
+ * A term's postings so far, encoded. Entries move when the table grows; buffers do
+ * not. next_doc is 0 for a term without postings, so the first distance is the
+ * document's number itself.
+ */
 typedef struct AccTerm
 {
 	AccKey		key;
@@ -69,6 +88,10 @@ typedef AccTerm *AccTermPtr;
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+/*
+ * Documents that make up one segment to be. Numbers of documents are their order of
+ * arrival; NULL rows have none until the segment is written.
+ */
 struct PgrAccumulator
 {
 	PgrSegShape shape;
@@ -83,7 +106,10 @@ struct PgrAccumulator
 	ItemPointerData *nulls;
 };
 
-/* All memory goes back: a run's terms are not the next one's. */
+/*
+ * Empties the accumulator. All memory goes back: a run's terms are not the next
+ * one's, and most are rare.
+ */
 static void
 acc_reset(PgrAccumulator *acc)
 {
@@ -94,7 +120,10 @@ acc_reset(PgrAccumulator *acc)
 	acc->nulls = NULL;
 }
 
-/* In the current memory context, with a context for its content below it. */
+/*
+ * An empty accumulator in the current memory context, with a context for its content
+ * below it. shape is copied; kind is static.
+ */
 PgrAccumulator *
 pgr_acc_create(const PgrSegShape *shape, const PgrInvKind *kind)
 {
@@ -108,7 +137,7 @@ pgr_acc_create(const PgrSegShape *shape, const PgrInvKind *kind)
 	return acc;
 }
 
-/* Its context goes. */
+/* Frees it with its content. Not needed where its creator's context goes. */
 void
 pgr_acc_free(PgrAccumulator *acc)
 {
@@ -116,21 +145,31 @@ pgr_acc_free(PgrAccumulator *acc)
 	pfree(acc);
 }
 
-/* The hash table and huge chunks included. */
+/*
+ * Bytes of the content's context, as the server counts them: the hash table and huge
+ * chunks included, and free room in blocks. Cheap enough for each document.
+ */
 Size
 pgr_acc_memory(PgrAccumulator *acc)
 {
 	return MemoryContextMemAllocated(acc->context, true);
 }
 
-/* So that a caller knows whether there is anything to write. */
+/*
+ * Rows so far, NULL ones included, so that a caller knows whether there is anything
+ * to write.
+ */
 uint32
 pgr_acc_ndocs(PgrAccumulator *acc)
 {
 	return acc->ndocs + acc->nnulls;
 }
 
-/* Doubles an array when it is full; huge allocations are fine here. */
+/*
+ * An array that has room for element n. Doubles it when it is full; the sizes are
+ * checked for overflow and may be huge. Document numbers are 32 bits, and a run ends
+ * long before by its memory.
+ */
 static void *
 acc_room(PgrAccumulator *acc, void *array, uint32 n, uint32 *size, Size element)
 {
@@ -142,7 +181,10 @@ acc_room(PgrAccumulator *acc, void *array, uint32 n, uint32 *size, Size element)
 	return repalloc_huge(array, mul_size(*size, element));
 }
 
-/* Notes a document, its length rounded as segments have it; returns its number. */
+/*
+ * Notes a document, its lengths rounded as segments have them beside the exact ones,
+ * of which the segment keeps sums. Returns its number.
+ */
 static uint32
 acc_add_doc(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 {
@@ -164,8 +206,8 @@ acc_add_doc(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 }
 
 /*
- * The term's entry, made with a copy of its bytes if it is new. It moves when the
- * table grows: valid until the next call.
+ * The term's entry, made with a copy of its bytes if it is new, so that the document
+ * can go. It moves when the table grows: valid until the next call.
  */
 static AccTerm *
 acc_find(PgrAccumulator *acc, const PgrLexTerm *t)
@@ -194,8 +236,8 @@ acc_find(PgrAccumulator *acc, const PgrLexTerm *t)
 
 /*
  * Where a term's buffer has room for `need` bytes. It doubles, in the accumulator's
- * context, up to 4 GB; beyond that 54000 with a hint, which only a word of billions of
- * occurrences meets.
+ * context, up to 4 GB, which `used` and `size` can count; beyond that 54000, which
+ * only a word of billions of occurrences meets.
  */
 static uint8 *
 term_room(PgrAccumulator *acc, AccTerm *term, Size need)
@@ -269,7 +311,11 @@ acc_add_posting(PgrAccumulator *acc, uint32 docno, const PgrLexDoc *doc, const P
 	term->used += p - start;
 }
 
-/* NULL rows are numbered behind the documents when all are there. */
+/*
+ * Adds a row; doc NULL: a row without a document. NULL rows are numbered behind the
+ * documents when all are there. Nothing of *doc is kept. An error leaves a document
+ * that is half there: nobody goes on after one.
+ */
 void
 pgr_acc_add(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 {
@@ -288,8 +334,10 @@ pgr_acc_add(PgrAccumulator *acc, ItemPointer tid, const PgrLexDoc *doc)
 }
 
 /*
- * Decodes a term's buffer into the segment, front to back. *occ, with room for
- * *occ_size occurrences, grows as it must and is the caller's to free.
+ * Decodes a term's buffer into the segment, front to back. The buffer is of this
+ * process, so it is not checked as a page would be. weight becomes what segments
+ * store (a tf, or an impact of eight bits by `scale`). *occ, with room for *occ_size
+ * occurrences, grows as it must and is the caller's to free.
  */
 static void
 write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float scale,
@@ -328,8 +376,11 @@ write_postings(PgrSegWriter *w, PgrAccumulator *acc, AccTerm *term, float scale,
 }
 
 /*
- * Documents, NULL rows, then terms by their bytes. Interruptible between terms. If it
- * fails the accumulator is as it was, but nobody goes on with it.
+ * Writes the content as a segment with the given generation, to the index's pages or
+ * to a temporary file (see pgr_seg_begin), and empties the accumulator. *desc, and
+ * *map for a file, say where it is. Documents first, NULL rows, then terms by their
+ * bytes, since the writer streams. Interruptible between terms. If it fails the
+ * accumulator is as it was, but nobody goes on with it.
  */
 void
 pgr_acc_write(PgrAccumulator *acc, Relation index, uint32 generation,

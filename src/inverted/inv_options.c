@@ -84,7 +84,7 @@ check_field_weights(const char *value)
 		parse_numbers("field_weights", value, 1000, numbers);
 }
 
-/* The same. */
+/* Validator of field_b; raises 22023. */
 static void
 check_field_b(const char *value)
 {
@@ -101,7 +101,10 @@ parse_pending_limit(const char *value, int *kb, const char **hint)
 	return parse_int(value, kb, GUC_UNIT_KB, hint);
 }
 
-/* The reloptions of core know no units. */
+/*
+ * Validator of pending_limit; raises 22023. It is a string since the reloptions of
+ * core know no units.
+ */
 static void
 check_pending_limit(const char *value)
 {
@@ -181,7 +184,7 @@ static const relopt_parse_elt inverted_table[] = {
 	{"pending_limit", RELOPT_TYPE_STRING, offsetof(PgrInvOptions, pending_limit_offset)},
 };
 
-/* Has a string option a value that is not empty? */
+/* True if a string option has a value that is not empty. */
 static bool
 given(const PgrInvOptions *options, int offset)
 {
@@ -190,7 +193,10 @@ given(const PgrInvOptions *options, int offset)
 	return value && value[0];
 }
 
-/* The options, with the size of the pending area as a number. */
+/*
+ * The options, palloc'd, with the size of the pending area as a number; NULL where
+ * reloptions are. Never raises for a stored value: validate is false then.
+ */
 static PgrInvOptions *
 build_options(Datum reloptions, bool validate, relopt_kind kind, const relopt_parse_elt *table,
 			  int n)
@@ -226,7 +232,7 @@ pgr_bm25_options(Datum reloptions, bool validate)
 	return (bytea *) options;
 }
 
-/* The same; it has but one option. */
+/* amoptions of inverted, as pgr_bm25_options; it has but one option. */
 bytea *
 pgr_inverted_options(Datum reloptions, bool validate)
 {
@@ -235,8 +241,8 @@ pgr_inverted_options(Datum reloptions, bool validate)
 }
 
 /*
- * By the function that reads its options: an access method has no other mark that
- * costs no catalog look.
+ * Contract in inverted.h. Told by the function that reads its options: an access
+ * method has no other mark that costs no catalog look.
  */
 bool
 pgr_inv_is_bm25(Relation index)
@@ -249,7 +255,10 @@ static const PgrInvOptions default_options = {
 	.scoring = PGR_SCORING_BM25, .pending_limit = DEFAULT_PENDING_LIMIT
 };
 
-/* Of an index without WITH the defaults, which are static. */
+/*
+ * Contract in inverted.h: a palloc'd copy; of an index without WITH the defaults,
+ * which are static. Nobody frees either.
+ */
 const PgrInvOptions *
 pgr_inv_options(Relation index)
 {
@@ -272,7 +281,10 @@ pgr_inv_pending_limit(Relation index)
 	return (options ? options->pending_limit : DEFAULT_PENDING_LIMIT) / (BLCKSZ / 1024);
 }
 
-/* Offsets are those of core's reloptions. */
+/*
+ * Contract in inverted.h. Offsets are those of core's reloptions: from the start of
+ * the struct.
+ */
 const char *
 pgr_inv_string_option(const PgrInvOptions *options, int offset)
 {
@@ -300,7 +312,10 @@ array_fields(Relation index)
 	return TSVECTOR_FIELDS;
 }
 
-/* What is stored with the index when it is built; the option may be altered later. */
+/*
+ * What is stored with the index when it is built; the option may be altered later. 1
+ * to PGR_LEX_MAX_FIELDS.
+ */
 int
 pgr_inv_nfields(Relation index, PgrContentType type)
 {
@@ -316,7 +331,11 @@ pgr_inv_nfields(Relation index, PgrContentType type)
 	return 1;
 }
 
-/* As the options are now: k1, b and weights are no part of what is stored. */
+/*
+ * Fills *scoring from the options as they are now: k1, b and weights are no part of
+ * what is stored. Lists shorter than nfields leave the rest at 1 and b. Raises 22023
+ * for a list that an earlier library took.
+ */
 void
 pgr_inv_scoring(Relation index, int nfields, PgrScoring *scoring)
 {

@@ -24,7 +24,11 @@
 #define PGR_INV_MAX_PENDING 32
 #define PGR_INV_CONFIG_LEN 136	/* quoted, qualified name of a text search configuration */
 
-/* An extent of the pending area; the last one is being filled. */
+/*
+ * An extent of the pending area, in the metapage's list; the last one is being
+ * filled. The generation is also in each of its pages, so that a reader who comes
+ * late to a page that has been given to something else finds out.
+ */
 typedef struct PgrPendingExtent
 {
 	uint32		generation;

@@ -35,7 +35,10 @@
 
 /* --- records ------------------------------------------------------------------ */
 
-/* A document on its way into pending pages, fragment by fragment. */
+/*
+ * A document on its way into pending pages, fragment by fragment: what of it has been
+ * put. Plain values, so that a copy taken before an attempt restores it.
+ */
 typedef struct Feeder
 {
 	const PgrSegShape *shape;
@@ -112,7 +115,10 @@ put_entry(const Feeder *f, uint8 *p, const PgrLexTerm *t, uint32 from, uint32 n)
 	return p;
 }
 
-/* A fragment's header; of the first one, what is known of the whole document. */
+/*
+ * A fragment's header. Length, hash and lengths of fields are the whole document's
+ * and stand in each fragment, since a reader may take up a document at a later one.
+ */
 static void
 put_header(const Feeder *f, PgrPendingRecord *r)
 {
@@ -185,7 +191,10 @@ feed(Feeder *f, char *dst, Size room)
 
 /* --- inserting ------------------------------------------------------------------ */
 
-/* Where a document goes next, and how much is there already. */
+/*
+ * Where a document goes next, and how much is there already, as the metapage said at
+ * one moment: others may have moved the tail since.
+ */
 typedef struct Tail
 {
 	BlockNumber block;			/* InvalidBlockNumber: there is none yet */
@@ -194,7 +203,9 @@ typedef struct Tail
 	PgrPendingSize size;
 } Tail;
 
-/* Pages in use and extents, as the metapage says. */
+/*
+ * Counts pages in use and extents, as the metapage (share-locked by the caller) says.
+ */
 static void
 measure(const PgrInvMetaPage *meta, PgrPendingSize *size)
 {
@@ -204,7 +215,10 @@ measure(const PgrInvMetaPage *meta, PgrPendingSize *size)
 		size->pages += meta->pending[i].used;
 }
 
-/* The extent that documents go to; NULL if it is yet to be added. */
+/*
+ * The extent that documents go to, within the metapage's image; NULL if it is yet to
+ * be added.
+ */
 static PgrPendingExtent *
 open_extent(PgrInvMetaPage *meta)
 {
@@ -218,7 +232,7 @@ tail_block(const PgrPendingExtent *e)
 	return e && e->used > 0 ? e->start + e->used - 1 : InvalidBlockNumber;
 }
 
-/* As the metapage says. */
+/* Fills *tail from the metapage, under its share lock, which is let go. */
 static void
 find_tail(Relation index, Tail *tail)
 {
@@ -233,7 +247,7 @@ find_tail(Relation index, Tail *tail)
 	UnlockReleaseBuffer(buffer);
 }
 
-/* Under a share lock of the metapage, for a moment. */
+/* How much is pending, as the metapage says, under its share lock for a moment. */
 void
 pgr_pending_size(Relation index, PgrPendingSize *size)
 {
@@ -243,7 +257,10 @@ pgr_pending_size(Relation index, PgrPendingSize *size)
 	*size = tail.size;
 }
 
-/* About how many pages the rest of a document takes, MAX_EXTENT_PAGES at most. */
+/*
+ * About how many pages the rest of a document takes, MAX_EXTENT_PAGES at most. An
+ * occurrence is counted as two bytes.
+ */
 static uint32
 pages_left(const Feeder *f)
 {
@@ -357,7 +374,13 @@ next_page(Relation index, BlockNumber old)
 	return true;
 }
 
-/* A tail with room, whatever it takes. */
+/*
+ * Sees to it that there is a tail with room, whatever it takes: the next page of the
+ * extent, else, under the space lock, another extent. Whoever waited for that lock
+ * looks again first, for another insert may have added one. Nothing else is locked on
+ * entry but the fragments lock. A full disk raises (53100), as does a full list of
+ * extents (54000); the space lock then goes with the transaction.
+ */
 static void
 make_room(Relation index, const Tail *tail, const Feeder *f)
 {

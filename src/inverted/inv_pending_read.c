@@ -24,7 +24,12 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-/* A document of which more fragments may come. */
+/*
+ * A document of which more fragments may come: its first fragment has been seen and
+ * its last has not. It is known by tid and by being dead or not, since VACUUM marks
+ * all fragments of a document that are there, and may free the tid for another row's
+ * document while those marked are still in the area.
+ */
 typedef struct OpenDoc
 {
 	ItemPointerData tid;
@@ -36,6 +41,12 @@ typedef struct OpenDoc
 
 #define NO_NUMBER PG_UINT32_MAX
 
+/*
+ * One pass over the area, which either collects documents (out is set) or hands them
+ * over (callback is set). All arrays are in the context that was current when the
+ * pass began, but for `open` while documents are collected, which goes with
+ * out->context.
+ */
 typedef struct Reader
 {
 	Relation	index;
@@ -60,7 +71,7 @@ typedef struct Reader
 	MemoryContext scratch;		/* of a document that is one fragment */
 } Reader;
 
-/* Raises XX002; the page is a copy, nothing is locked. */
+/* Raises XX002 with a hint to REINDEX. The page is a copy, nothing is locked. */
 PGR_NORETURN
 static void
 record_corrupt(Relation index, BlockNumber block)
@@ -72,7 +83,10 @@ record_corrupt(Relation index, BlockNumber block)
 			 errhint("Please REINDEX it.")));
 }
 
-/* Is one of the record's terms wanted, by its hash? */
+/*
+ * True if one of the record's terms may be wanted, by its hash; all are if the pass
+ * wants all. n hashes, all within the record.
+ */
 static bool
 record_wanted(const Reader *r, const uint32 *hashes, uint32 n)
 {
@@ -92,7 +106,10 @@ record_wanted(const Reader *r, const uint32 *hashes, uint32 n)
 	return false;
 }
 
-/* Is it one of the query's terms? Hashes first: most terms of a record are not. */
+/*
+ * True if it is one of the query's terms. Hashes first: most terms of a record are
+ * not. The bytes then decide, since two terms may share a 32-bit hash.
+ */
 static bool
 term_wanted(const Reader *r, const char *bytes, uint32 len, uint32 hash)
 {
@@ -108,8 +125,8 @@ term_wanted(const Reader *r, const char *bytes, uint32 len, uint32 hash)
 }
 
 /*
- * A document without terms, from its first fragment (or, where that held no wanted
- * term, a later one).
+ * Makes *d a document without terms, from its first fragment, or, where that held no
+ * wanted term, from a later one: lengths and hash stand in each. Allocates nothing.
  */
 static void
 init_doc(const Reader *r, PgrPendingDoc *d, const PgrPendingRecord *rec)
@@ -130,7 +147,11 @@ init_doc(const Reader *r, PgrPendingDoc *d, const PgrPendingRecord *rec)
 	}
 }
 
-/* One more document of those that are collected; returns its number. */
+/*
+ * One more document of those that are collected; returns its number in out->docs,
+ * which grows in out->context, the current one. Documents move when it grows, hence
+ * numbers.
+ */
 static uint32
 collect_doc(Reader *r, const PgrPendingRecord *rec)
 {
@@ -146,7 +167,11 @@ collect_doc(Reader *r, const PgrPendingRecord *rec)
 	return out->n++;
 }
 
-/* Every document of the area counts in the statistics, wanted or not, dead or not. */
+/*
+ * Counts a document by its first fragment. Every document of the area counts in the
+ * statistics, wanted or not, dead or not, as in segments, where the dead count until
+ * a merge: so a VACUUM during a transaction changes no score.
+ */
 static void
 count_doc(Reader *r, const PgrPendingRecord *rec)
 {
@@ -236,7 +261,10 @@ read_occurrences(Reader *r, PgrLexDoc *doc, PgrLexTerm *t, uint32 n,
 	return true;
 }
 
-/* Steps over an entry's occurrences. */
+/*
+ * Steps over n occurrences, or an entry's field frequencies; the byte behind them,
+ * NULL if they run over the end.
+ */
 static const uint8 *
 skip_occurrences(Reader *r, uint32 n, const uint8 *p, const uint8 *end)
 {
@@ -252,7 +280,10 @@ skip_occurrences(Reader *r, uint32 n, const uint8 *p, const uint8 *end)
 	return p;
 }
 
-/* Can a term have that many bytes, and such a weight or number of occurrences? */
+/*
+ * True if a term of that kind can have so many bytes, and such a weight or number of
+ * occurrences. What is stored is not believed.
+ */
 static inline bool
 entry_fits(const Reader *r, uint32 len, uint32 n)
 {
@@ -260,7 +291,10 @@ entry_fits(const Reader *r, uint32 len, uint32 n)
 		n > 0 && n <= r->kind->most_weight;
 }
 
-/* How many of a record's terms there are up to the last one that may be wanted. */
+/*
+ * How many of a record's n terms there are up to the last one that may be wanted:
+ * those behind it need not be decoded.
+ */
 static uint32
 terms_to_read(const Reader *r, const uint32 *hashes, uint32 n)
 {
@@ -277,7 +311,12 @@ terms_to_read(const Reader *r, const uint32 *hashes, uint32 n)
 	return 0;
 }
 
-/* The terms of one record into a document; the page is a private copy. */
+/*
+ * Reads the wanted terms of one record into a document, in the current memory
+ * context, which must be the document's. The page is a private copy; bytes of terms
+ * are copied out of it, since it is reused. false: malformed, with nothing read past
+ * the record's end; *d is then of no use.
+ */
 static bool
 read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 {
@@ -329,8 +368,9 @@ read_terms(Reader *r, const PgrPendingRecord *rec, PgrPendingDoc *d)
 }
 
 /*
- * The open document that a fragment belongs to: the last one with its tid. A tid that
- * vacuum condemned may be in use again.
+ * The open document that a fragment belongs to, or NULL: the last one with its tid,
+ * dead or not as it is. A tid that vacuum condemned may be in use again. A walk from
+ * the latest back: few are open at a time.
  */
 static OpenDoc *
 find_open(Reader *r, const PgrPendingRecord *rec)
@@ -348,7 +388,7 @@ find_open(Reader *r, const PgrPendingRecord *rec)
 
 /*
  * Notes a document of which more fragments will come. The array grows in the current
- * memory context.
+ * memory context; the result is valid until the next call.
  */
 static OpenDoc *
 add_open(Reader *r, const PgrPendingRecord *rec)
@@ -370,8 +410,8 @@ add_open(Reader *r, const PgrPendingRecord *rec)
 }
 
 /*
- * The document is whole: hands it over, frees its memory. The last open document takes
- * its place, so pointers to others are stale.
+ * The document is whole, or as whole as it gets: hands it over, frees its memory. The
+ * last open document takes its place, so pointers to others are stale.
  */
 static void
 close_open(Reader *r, OpenDoc *o)
@@ -383,7 +423,10 @@ close_open(Reader *r, OpenDoc *o)
 	*o = r->open[--r->nopen];
 }
 
-/* Has a fragment anything that is wanted? */
+/*
+ * True if a fragment may have anything that is wanted. A NULL row has no terms, and
+ * is wanted only by who wants all.
+ */
 static bool
 fragment_wanted(const Reader *r, const PgrPendingRecord *rec, const uint32 *hashes)
 {
@@ -392,7 +435,10 @@ fragment_wanted(const Reader *r, const PgrPendingRecord *rec, const uint32 *hash
 	return (rec->flags & PGR_PENDING_NULL) == 0 && record_wanted(r, hashes, rec->nterms);
 }
 
-/* Collects what is wanted of a fragment; o: its open document, NULL if it is whole. */
+/*
+ * Collects what is wanted of a fragment; o: its open document, NULL if it is whole.
+ * false: malformed.
+ */
 static bool
 collect_fragment(Reader *r, const PgrPendingRecord *rec, OpenDoc *o)
 {
@@ -406,7 +452,11 @@ collect_fragment(Reader *r, const PgrPendingRecord *rec, OpenDoc *o)
 	return read_terms(r, rec, &r->out->docs[number]);
 }
 
-/* Hands over a fragment's document, if it is whole, or adds to it in its own context. */
+/*
+ * Hands over a fragment's document, if it is whole, out of the scratch context, which
+ * is then reset; or adds to the open document in its own context, which close_open
+ * frees. The callback must copy what it keeps. false: malformed.
+ */
 static bool
 hand_over_fragment(Reader *r, const PgrPendingRecord *rec, OpenDoc *o)
 {
@@ -476,7 +526,14 @@ read_record(Reader *r, const PgrPendingRecord *rec)
 	return good;
 }
 
-/* last: of the area */
+/*
+ * Reads the records of one page, from a copy: the page is share-locked while it is
+ * copied and not while records are decoded, so callbacks may do as they like.
+ * generation: of its extent, which the page must have: pgr_page_copy raises where it
+ * has been recycled. last: it is the area's last page, where *r->end is set or
+ * obeyed, so that a view read twice sees the same records though others were added
+ * behind. Raises XX002 for a record that does not fit. Interruptible.
+ */
 static void
 read_page(Reader *r, BlockNumber block, uint32 generation, bool last)
 {
@@ -508,7 +565,10 @@ read_page(Reader *r, BlockNumber block, uint32 generation, bool last)
 	}
 }
 
-/* Hashes of the terms are computed once, in the current memory context. */
+/*
+ * Sets up a pass over an area. Hashes of the terms are computed once, in the current
+ * memory context.
+ */
 static void
 begin_reading(Reader *r, const PgrPendingArea *area)
 {
@@ -527,7 +587,10 @@ begin_reading(Reader *r, const PgrPendingArea *area)
 	}
 }
 
-/* Extents up to the last one with a page in use. */
+/*
+ * The number of extents up to the last one with a page in use; those behind it are
+ * empty.
+ */
 static int
 used_extents(const PgrPendingArea *area)
 {
@@ -538,7 +601,10 @@ used_extents(const PgrPendingArea *area)
 	return n;
 }
 
-/* From here on documents are counted only. */
+/*
+ * Frees all documents that were collected: from here on they are only counted. The
+ * hashes of terms, which are in another context, stay.
+ */
 static void
 give_up_holding(Reader *r)
 {
@@ -551,8 +617,9 @@ give_up_holding(Reader *r)
 }
 
 /*
- * Pages are copied one by one under a share lock. Beyond the budget documents are
- * given up and counting goes on.
+ * Contract in inverted.h. Pages are copied one by one under a share lock. Beyond the
+ * budget documents are given up and counting goes on, for statistics need the counts;
+ * who wants documents then streams them.
  */
 void
 pgr_pending_read(const PgrPendingArea *area, Size budget, PgrPendingDocs *out)
@@ -587,8 +654,9 @@ pgr_pending_read(const PgrPendingArea *area, Size budget, PgrPendingDocs *out)
 }
 
 /*
- * Goes on behind the first npages only as long as a document is open, and takes up no
- * new one there.
+ * Contract in inverted.h. Goes on behind the first npages only as long as a document
+ * is open, and takes up no new one there. What is allocated is freed before the
+ * return.
  */
 void
 pgr_pending_stream(const PgrPendingArea *area, uint32 npages,
@@ -626,8 +694,9 @@ pgr_pending_stream(const PgrPendingArea *area, uint32 npages,
 /* --- vacuum ---------------------------------------------------------------------- */
 
 /*
- * Does the page, a copy, have a record to mark? Counts documents left. Raises if records do
- * not fit the page.
+ * True if the page, a copy, has a record to mark. *live grows by the documents that
+ * stay. Asks callback(tid) of each record that is not marked yet. Raises XX002 if
+ * records do not fit the page.
  */
 static bool
 page_has_dead(Relation index, BlockNumber block, Page page, IndexBulkDeleteCallback callback,
@@ -657,9 +726,12 @@ page_has_dead(Relation index, BlockNumber block, Page page, IndexBulkDeleteCallb
 }
 
 /*
- * Marks condemned records of a page, which is exclusively locked meanwhile; one WAL
- * record. Records may have been added since page_has_dead looked: the callback is
- * asked again for all. Returns how many documents, not fragments.
+ * Marks condemned records of a page, which is exclusively locked meanwhile, and logs
+ * it in one WAL record. Records may have been added since page_has_dead looked: the
+ * callback is asked again for all. It is VACUUM's look into memory, so no lock is
+ * held long. The size of records is not checked again: page_has_dead raised where
+ * they did not fit, and records only come behind those. Returns how many documents,
+ * not fragments.
  */
 static uint32
 mark_dead(Relation index, BlockNumber block, IndexBulkDeleteCallback callback, void *arg)
@@ -688,8 +760,9 @@ mark_dead(Relation index, BlockNumber block, IndexBulkDeleteCallback callback, v
 }
 
 /*
- * The seal lock is held: no document moves. Pages are looked at as copies and locked
- * only if something is dead.
+ * Contract in inverted.h. The seal lock is held by the caller: no document moves to a
+ * segment meanwhile. Pages are looked at as copies and locked only if something is
+ * dead. Interruptible between pages; a page that is marked stays so.
  */
 uint32
 pgr_pending_bulk_delete(Relation index, const PgrInvMeta *meta,

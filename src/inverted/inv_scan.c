@@ -43,7 +43,10 @@ pgr_inv_begin_scan(Relation index, int nkeys, int norderbys)
 	return scan;
 }
 
-/* Lets go what a scan holds beyond its memory. */
+/*
+ * Lets go what a scan holds beyond its memory: what the kind has open, the view's
+ * pins. Also for a scan that never began, or failed half-way.
+ */
 static void
 scan_close(IndexScanDesc scan)
 {
@@ -68,7 +71,10 @@ pgr_inv_end_scan(IndexScanDesc scan)
 	pfree(s);
 }
 
-/* A scan begins anew: nothing of the last one is kept but its contexts. */
+/*
+ * ambeginscan's partner: a scan begins anew; nothing of the last one is kept but its
+ * context, which is reset. Pages are read at the first row, not here.
+ */
 void
 pgr_inv_rescan(IndexScanDesc scan, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
 {
@@ -120,7 +126,11 @@ start(IndexScanDesc scan)
 
 /* --- rows, phase by phase --- */
 
-/* The next row of the current list; refilled source by source. */
+/*
+ * The next row of score 0 of the current list, which is refilled source by source;
+ * false: no source is left. Rows are entered into the memo, if anybody asks it, with
+ * a score of 0 and a match unknown.
+ */
 static bool
 next_rest(IndexScanDesc scan, PgrInvScan *s)
 {
@@ -167,8 +177,9 @@ next_phase(PgrInvScan *s)
 }
 
 /*
- * Phase after phase. Forward only, as amcanbackward says. The tid is checked before
- * the table is asked.
+ * amgettuple: phase after phase, in the memory context of the scan. Forward only, as
+ * amcanbackward says. The tid is checked before the table is asked, since a damaged
+ * one would make the table longer. Interruptible.
  */
 bool
 pgr_inv_get_tuple(IndexScanDesc scan, ScanDirection dir)
@@ -199,7 +210,10 @@ pgr_inv_get_tuple(IndexScanDesc scan, ScanDirection dir)
 	return found;
 }
 
-/* A bitmap has no place for some tids; blocks beyond the table's end are for its reader. */
+/*
+ * Raises XX002 for a tid that a bitmap has no place for; blocks beyond the table's
+ * end are for the bitmap's reader to skip.
+ */
 static void
 check_tids(IndexScanDesc scan, const PgrTidList *list)
 {
@@ -215,8 +229,9 @@ check_tids(IndexScanDesc scan, const PgrTidList *list)
 }
 
 /*
- * All rows that the conditions let through, in no order, a source at a time: the list
- * is emptied into the bitmap after each.
+ * amgetbitmap: all rows that the conditions let through, in no order, a source at a
+ * time: the list is emptied into the bitmap after each. Returns how many. Lossy pages
+ * and s->recheck have the executor evaluate conditions again.
  */
 int64
 pgr_inv_get_bitmap(IndexScanDesc scan, TIDBitmap *tbm)

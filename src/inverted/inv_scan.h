@@ -29,6 +29,10 @@ typedef enum PgrScanPhase
 	PGR_SCAN_END
 } PgrScanPhase;
 
+/*
+ * A scan, from its first row to the next rescan. `view` is open and `pinned` held
+ * from PGR_SCAN_START on; both are of the scan's snapshot. at <= top.n <= batch.
+ */
 typedef struct PgrInvScan
 {
 	MemoryContext context;		/* of one rescan; all that follows */

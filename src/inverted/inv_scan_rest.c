@@ -16,7 +16,10 @@
 #include "utils/float.h"
 #include "utils/memutils.h"
 
-/* Arrays double, in the memory context current at each call: that of the scan. */
+/*
+ * Appends a row. Arrays double, in the memory context current at each call: that of
+ * the scan. hash is ignored where the list keeps none.
+ */
 void
 pgr_tids_add(PgrTidList *list, ItemPointer tid, uint64 hash)
 {
@@ -59,7 +62,11 @@ pgr_scan_set_order(IndexScanDesc scan, double score, bool null)
 	scan->xs_recheckorderby = s->recheck && !s->null_order;
 }
 
-/* Bit sets are made at the first mark, a bit a document, in the scan's context. */
+/*
+ * Contract in inv_scan.h. Bit sets are made at the first mark, a bit a document, in
+ * the scan's context. Pending documents (source behind the last segment) are not
+ * marked: they are scored again.
+ */
 void
 pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc)
 {
@@ -76,7 +83,7 @@ pgr_scan_mark(PgrInvScan *s, uint32 source, uint32 doc)
 		s->returned[source][doc / 64] |= UINT64CONST(1) << (doc % 64);
 }
 
-/* Filters are ANDed, as conditions are. */
+/* Contract in inv_scan.h. Filters are ANDed, as conditions are. */
 bool
 pgr_scan_pending_matches(PgrInvScan *s, const PgrPendingDoc *d)
 {
@@ -90,6 +97,7 @@ pgr_scan_pending_matches(PgrInvScan *s, const PgrPendingDoc *d)
 
 /* --- collecting --- */
 
+/* One call of pgr_scan_collect. seg and returned are of the segment at hand. */
 typedef struct CollectState
 {
 	PgrInvScan *s;
@@ -100,8 +108,8 @@ typedef struct CollectState
 } CollectState;
 
 /*
- * PgrMatchFound; arg: CollectState. Looks the tid up, and the hash where the memo will
- * want it.
+ * PgrMatchFound; arg: CollectState. Looks the tid up, and the hash where the memo
+ * will want it. Raises XX002 for a tid that no row can have.
  */
 static void
 collect_doc(void *arg, uint32 doc)
@@ -115,7 +123,10 @@ collect_doc(void *arg, uint32 doc)
 	pgr_tids_add(c->list, &tid, c->list->with_hashes ? pgr_segment_hash(c->seg, doc) : 0);
 }
 
-/* A pending row; arg: CollectState. */
+/*
+ * PgrPendingCallback; arg: CollectState. Collects a pending row that is alive,
+ * matches, and was no hit of the ordered phase.
+ */
 static void
 collect_pending(void *arg, const PgrPendingDoc *d)
 {
@@ -175,7 +186,7 @@ pgr_scan_collect(PgrInvScan *s, bool unmarked, PgrTidList *list)
 	}
 }
 
-/* PgrPendingCallback; arg: the list. */
+/* PgrPendingCallback; arg: the list. Collects a NULL row that is alive. */
 static void
 collect_pending_null(void *arg, const PgrPendingDoc *d)
 {

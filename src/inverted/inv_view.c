@@ -19,8 +19,9 @@
 #include "storage/shmem.h"
 
 /*
- * qsort: the largest first; of equal ones the older, so that the order is the same for
- * all.
+ * qsort: the largest first; of equal ones the older, so that the order is the same
+ * for all readers. It decides which segment raises a search's threshold, not what it
+ * finds.
  */
 static int
 compare_size(const void *a, const void *b)
@@ -33,7 +34,10 @@ compare_size(const void *a, const void *b)
 	return x->generation < y->generation ? -1 : x->generation > y->generation;
 }
 
-/* The view's pending area, for one reading of it. */
+/*
+ * The view's pending area, for one reading of it with the given terms (NULL: all).
+ * The first reading sets view->end, later ones stop there.
+ */
 static PgrPendingArea
 pending_area(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 {
@@ -46,7 +50,10 @@ pending_area(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 	return area;
 }
 
-/* The pending area will be read again, when the caller's terms may be gone. */
+/*
+ * Keeps the terms, in the current memory context: the pending area will be read
+ * again, when the caller's may be gone.
+ */
 static void
 copy_terms(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 {
@@ -59,7 +66,11 @@ copy_terms(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 	}
 }
 
-/* Opens what view->meta lists. */
+/*
+ * Opens what view->meta lists, in the current memory context, and reads the pending
+ * area, within work_mem. If it raises, pins go with the resource owner and memory
+ * with the context.
+ */
 static void
 open_parts(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 {
@@ -80,7 +91,7 @@ open_parts(PgrInvView *view, const PgrLexTerm *terms, int nterms)
 		copy_terms(view, terms, nterms);
 }
 
-/* The metapage's copy is the moment that the view is of. */
+/* Contract in inverted.h. The metapage's copy is the moment that the view is of. */
 PgrInvView *
 pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
 {
@@ -93,7 +104,10 @@ pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms)
 	return view;
 }
 
-/* Segments of that state are not freed before the snapshot it was made for is over. */
+/*
+ * Contract in inverted.h. Segments of that state are not freed before the snapshot it
+ * was made for is over (segment_set.c), so its generations are still there.
+ */
 PgrInvView *
 pgr_view_open_at(Relation index, const PgrInvState *state, const PgrLexTerm *terms, int nterms)
 {
@@ -109,7 +123,10 @@ pgr_view_open_at(Relation index, const PgrInvState *state, const PgrLexTerm *ter
 	return view;
 }
 
-/* Without pins or open segments: bytes that may be kept in a transaction. */
+/*
+ * Without pins or open segments: bytes that may be kept in a transaction, in one
+ * chunk of the current memory context. The caller frees it.
+ */
 PgrInvState *
 pgr_view_state(const PgrInvView *view, Size *size)
 {
@@ -125,7 +142,10 @@ pgr_view_state(const PgrInvView *view, Size *size)
 	return state;
 }
 
-/* Lets go of pins; memory is the context's. */
+/*
+ * Lets go of the pins of its segments and frees these; the rest of the memory is the
+ * context's.
+ */
 void
 pgr_view_close(PgrInvView *view)
 {
@@ -133,7 +153,10 @@ pgr_view_close(PgrInvView *view)
 		pgr_segment_close(view->segments[i]);
 }
 
-/* Held documents, or the pages once more, one document in memory at a time. */
+/*
+ * Contract in inverted.h. Held documents, or the pages once more, one document in
+ * memory at a time. The callback must copy what it keeps.
+ */
 void
 pgr_view_pending(PgrInvView *view, PgrPendingCallback callback, void *arg)
 {
@@ -145,7 +168,10 @@ pgr_view_pending(PgrInvView *view, PgrPendingCallback callback, void *arg)
 		pgr_pending_stream(&area, PG_UINT32_MAX, callback, arg);
 }
 
-/* Reads the pages: what is held has the query's terms only. */
+/*
+ * Contract in inverted.h. Reads the pages each time: what is held has the query's
+ * terms only.
+ */
 void
 pgr_view_pending_whole(PgrInvView *view, PgrPendingCallback callback, void *arg)
 {
@@ -154,7 +180,10 @@ pgr_view_pending_whole(PgrInvView *view, PgrPendingCallback callback, void *arg)
 	pgr_pending_stream(&area, PG_UINT32_MAX, callback, arg);
 }
 
-/* For the checker, which needs all at once. */
+/*
+ * For the checker, which needs all pending documents at once, without a limit of
+ * memory.
+ */
 void
 pgr_view_hold_pending(PgrInvView *view)
 {
@@ -166,6 +195,9 @@ pgr_view_hold_pending(PgrInvView *view)
 
 /* --- the terms of queries --------------------------------------------------------- */
 
+/*
+ * Plain terms of queries while they are collected; they refer to the queries' bytes.
+ */
 typedef struct Collector
 {
 	PgrLexTerm *terms;
@@ -215,7 +247,11 @@ compare_terms(const void *a, const void *b)
 	return pgr_lex_compare(x->bytes, x->len, y->bytes, y->len);
 }
 
-/* Terms refer to the queries' bytes; the array is palloc'd, huge where a query is. */
+/*
+ * Contract in inverted.h. Terms refer to the queries' bytes; the array is palloc'd,
+ * huge where a query is. *all does not mean that the array is empty: the caller
+ * passes NULL on instead.
+ */
 PgrLexTerm *
 pgr_query_terms(PgrQuery **queries, int n, int *nterms, bool *all)
 {

@@ -9,6 +9,16 @@
  * is read from the heap and scored by the operator's own kernel. Rows that share no
  * dimension with the query have the distance 0: they come before rows of positive
  * distance.
+ *
+ * Why estimates hold: an impact differs from the value it stands for by at most
+ * rounds * scale (segment.h), so an estimate is off by at most that times the query's
+ * weight, summed over the terms (pgr_search_sparse adds that up). Pending documents
+ * have their values in full; what is allowed for them is the kernel's rounding.
+ *
+ * Memory: the scan's context (PgrInvScan.context) for what lasts, batch_context for
+ * the candidates at hand, heap values as am/heapvalue.h says. Locks: none between
+ * calls; the view keeps a few pages pinned. Errors: what reading pages (XX002) and
+ * rows raises.
  */
 #include "postgres.h"
 
@@ -24,9 +34,19 @@
 #include "types/sparse.h"
 #include "utils/memutils.h"
 
+/*
+ * Candidates of the first batch, and at most of a later one. Each batch is a whole
+ * search that begins anew, so batches double.
+ */
 #define FIRST_BATCH 32
 #define MAX_BATCH 65536
 
+/*
+ * What an ordered scan of a sparse index keeps beyond PgrInvScan. terms ascend by
+ * dimension, those of weight 0 left out. `error` bounds the difference of an estimate
+ * and the exact value for all candidates so far, and never falls: the machine's
+ * bounds were given with it.
+ */
 typedef struct PgrSparseScan
 {
 	PgrSparse  *query;
@@ -39,7 +59,11 @@ typedef struct PgrSparseScan
 	bool		zeros_done;
 } PgrSparseScan;
 
-/* The keys of both lists of each dimension, for reading the pending area. */
+/*
+ * The keys of both lists (positive and negative values) of each dimension, 2 *
+ * nterms, for reading the pending area. Two pallocs in the current memory context,
+ * the scan's.
+ */
 static PgrLexTerm *
 sparse_keys(const PgrSparseScan *x)
 {
@@ -57,6 +81,11 @@ sparse_keys(const PgrSparseScan *x)
 	return keys;
 }
 
+/*
+ * Contract in inv_scan.h. In the scan's memory context, which is current. The query
+ * is copied, for the key may be gone at the first row. A NULL query makes every
+ * distance NULL, and all rows are returned in any order.
+ */
 void
 pgr_sparse_rescan(IndexScanDesc scan, ScanKey orderby)
 {
@@ -90,7 +119,11 @@ pgr_sparse_rescan(IndexScanDesc scan, ScanKey orderby)
 	s->view = pgr_view_open(scan->indexRelation, sparse_keys(x), 2 * x->nterms);
 }
 
-/* Lets go of what reads the table, and of rows on disk. */
+/*
+ * Lets go of what reads the table (am/heapvalue: its state, pins) and of rows that
+ * the order has put on disk. s->sparse must be there; heap_value need not, as after
+ * an error in pgr_sparse_rescan.
+ */
 void
 pgr_sparse_end(PgrInvScan *s)
 {
@@ -101,7 +134,10 @@ pgr_sparse_end(PgrInvScan *s)
 
 /* --- candidates --------------------------------------------------------------------- */
 
-/* The query's term of a pending document's, NULL if it has none of that dimension. */
+/*
+ * The query's term of the dimension in a key (four bytes, big-endian, then the sign),
+ * NULL if it has none. Terms are sorted: a search by halving.
+ */
 static const PgrSparseTerm *
 term_of_key(const PgrSparseScan *x, const char *bytes)
 {
@@ -122,7 +158,11 @@ term_of_key(const PgrSparseScan *x, const char *bytes)
 	return lo < x->nterms && x->terms[lo].dim == dim ? &x->terms[lo] : NULL;
 }
 
-/* The inner product with a pending document; false: no dimension is the query's. */
+/*
+ * The inner product of the query and a pending document, in double, and the sum of
+ * the products' magnitudes, which bounds what single precision may lose. false: no
+ * dimension is the query's. A term's tf holds the bits of |value|.
+ */
 static bool
 pending_product(const PgrSparseScan *x, const PgrLexDoc *doc, double *product, double *magnitude)
 {
@@ -146,7 +186,10 @@ pending_product(const PgrSparseScan *x, const PgrLexDoc *doc, double *product, d
 	return touched;
 }
 
-/* A pending document as a candidate; arg: the scan. */
+/*
+ * PgrPendingCallback; arg: the scan. Enters a pending document as a candidate. Its
+ * source number is one above the last segment's.
+ */
 static void
 search_pending(void *arg, const PgrPendingDoc *d)
 {
@@ -204,7 +247,10 @@ next_batch(PgrInvScan *s, PgrSparseScan *x)
 	return s->top.n > 0;
 }
 
-/* Tells the machine the next candidate, or that there is none. */
+/*
+ * Tells the machine the lower bound of the next candidate's distance, or that there
+ * is none.
+ */
 static void
 next_candidate(PgrInvScan *s, PgrSparseScan *x)
 {
@@ -214,7 +260,11 @@ next_candidate(PgrInvScan *s, PgrSparseScan *x)
 		pgr_ordered_stream(&x->ordered, -(s->top.heap[s->at].score + x->error), s->at);
 }
 
-/* Reads the candidate's row and gives its exact value to the machine. */
+/*
+ * Reads the candidate's row from the heap by the scan's snapshot and gives its exact
+ * value, by the operator's kernel, to the machine. A row that is not visible, or NULL
+ * by now, is passed over. NaN comes last, as float8 sorts it.
+ */
 static void
 refine(PgrInvScan *s, PgrSparseScan *x, PgrHit *hit)
 {
@@ -232,7 +282,10 @@ refine(PgrInvScan *s, PgrSparseScan *x, PgrHit *hit)
 
 /* --- rows of value 0 ------------------------------------------------------------------- */
 
-/* Marks what shares a dimension with the query. */
+/*
+ * Marks all documents of segments that share a dimension with the query: a pass over
+ * its postings, without scores. Bit sets are the scan's.
+ */
 static void
 mark_touched(PgrInvScan *s, PgrSparseScan *x)
 {
@@ -257,7 +310,10 @@ mark_touched(PgrInvScan *s, PgrSparseScan *x)
 	}
 }
 
-/* A pending row, if it has none of the query's dimensions; arg: the scan. */
+/*
+ * PgrPendingCallback; arg: the scan. Collects a pending row, if it has none of the
+ * query's dimensions.
+ */
 static void
 collect_pending_zero(void *arg, const PgrPendingDoc *d)
 {
@@ -306,6 +362,11 @@ next_zero(IndexScanDesc scan, PgrInvScan *s, PgrSparseScan *x)
 	return true;
 }
 
+/*
+ * Contract in inv_scan.h. Rows of negative distance first; then, when nothing that
+ * the machine has or may get is below 0, the rows that share no dimension; then the
+ * rest. Interruptible.
+ */
 bool
 pgr_sparse_next(IndexScanDesc scan)
 {

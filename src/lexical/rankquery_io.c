@@ -17,6 +17,13 @@
  * OID would mean something else in another database, and after REINDEX
  * CONCURRENTLY or pg_upgrade in this one.
  * The binary form is a version byte and the text, as jsonb's.
+ *
+ * Memory: text is palloc'd in the current context, as are the tree and the value of
+ * an input. Errors: 22P02 for text that is malformed, with its place; 42704 for a
+ * configuration that does not exist; 54000 beyond the limits; 22P03 for an unknown
+ * binary version. Those of text are soft where the caller asks (pg_input_is_valid,
+ * COPY ... ON_ERROR). Names are looked up without a lock; privileges on an index are
+ * asked for when a query is used.
  */
 #include "postgres.h"
 
@@ -199,6 +206,10 @@ pgr_query_append(StringInfo buf, const PgrQuery *query)
 
 /* --- input --- */
 
+/*
+ * Where a text is being read. It is terminated, so a look at *p is always allowed.
+ * After a soft error (failed) readers return NULL or false up to query_in.
+ */
 typedef struct Reader
 {
 	const char *start;
@@ -216,7 +227,10 @@ skip_space(Reader *r)
 		r->p++;
 }
 
-/* Reports a malformed query; always NULL. */
+/*
+ * Reports a malformed query (22P02), softly where that is asked for; always NULL. The
+ * first error is the one that is reported.
+ */
 static void *
 syntax_error(Reader *r, const char *detail)
 {
@@ -362,7 +376,11 @@ read_term(Reader *r)
 	return ok ? node : NULL;
 }
 
-/* The words of a phrase, after the opening quote. */
+/*
+ * Reads the words of a phrase, after the opening quote, up to the closing one; false
+ * after a soft error. Offsets do not descend, the first is 0; one that repeats the
+ * last is an alternative. Interruptible.
+ */
 static bool
 read_phrase_words(Reader *r, PgrQueryNode *node)
 {
@@ -443,7 +461,10 @@ read_group(Reader *r)
 	return node;
 }
 
-/* Any node. The depth is limited before the stack is. */
+/*
+ * Reads any node; NULL after a soft error. The depth is limited before the stack is:
+ * twice PGR_QUERY_MAX_DEPTH, since the normal form may be flatter. Interruptible.
+ */
 static PgrQueryNode *
 read_node(Reader *r)
 {
@@ -477,8 +498,8 @@ read_node(Reader *r)
 }
 
 /*
- * Nodes of one operator: & and | together need parentheses, so that no precedence need
- * be known.
+ * Reads nodes of one operator: & and | together need parentheses, so that no
+ * precedence need be known. NULL after a soft error.
  */
 static PgrQueryNode *
 read_list(Reader *r)
@@ -613,7 +634,7 @@ read_option(Reader *r, PgrQuery *query)
 	return syntax_error(r, "Options are index, config, cjk, docs, length, k1 and b.") != NULL;
 }
 
-/* All of them, or none. false after a soft error. */
+/* Reads all options in the braces, or none. false after a soft error. */
 static bool
 read_options(Reader *r, PgrQuery *query)
 {
@@ -713,7 +734,10 @@ pgr_rankquery_send(PG_FUNCTION_ARGS)
 
 /* --- equality: equal queries have equal bytes --- */
 
-/* The argument as it would be stored today. */
+/*
+ * The argument as it would be stored today: a value of version 1 is packed anew, so
+ * that it equals one of version 2 that means the same.
+ */
 static PgrRankQuery *
 current_form(FunctionCallInfo fcinfo, int arg)
 {
@@ -722,7 +746,7 @@ current_form(FunctionCallInfo fcinfo, int arg)
 	return rq->version == PGR_RANKQUERY_VERSION ? rq : pgr_query_pack(pgr_query_unpack(rq), NULL);
 }
 
-/* Normal form makes equal queries equal bytes. */
+/* True for equal queries: normal form makes them equal bytes. */
 static bool
 same_query(FunctionCallInfo fcinfo)
 {

@@ -15,6 +15,10 @@
  *
  * Runs of plain words are analysed in one go, which is faster and lets the parser
  * see its compounds.
+ *
+ * Memory: nodes and lexemes in the current context. Errors: none of its own, but for
+ * a stack that is too deep; dictionaries, which may be user code, raise what they
+ * like. Cancellable at each clause.
  */
 #include "postgres.h"
 
@@ -33,6 +37,10 @@
 /* What is typed after this many leaves is ignored: the tree stays within limits. */
 #define PARSE_MAX_LEAVES 300000
 
+/*
+ * Where a text is being read: [p, end), not terminated. A copy of the struct is a
+ * look ahead that leaves no trace. nleaves counts words of phrases, too.
+ */
 typedef struct Parser
 {
 	const PgrAnalyzer *analyzer;
@@ -59,7 +67,10 @@ typedef enum Occur
 	OCCUR_NOT
 } Occur;
 
-/* The clauses of one level. */
+/*
+ * The clauses of one level, those between two parentheses or of the whole text.
+ * `chain`, where it is set, is the last child of `should`.
+ */
 typedef struct Clauses
 {
 	PgrQueryNode *must;			/* AND */
@@ -71,14 +82,17 @@ typedef struct Clauses
 
 /* --- characters --- */
 
-/* Of the text. */
+/* True at the end of the text. */
 static bool
 at_end(const Parser *ps)
 {
 	return ps->p >= ps->end;
 }
 
-/* Bytes above 127 are part of words. */
+/*
+ * Passes over white space; bytes above 127 are part of words, so no multibyte space
+ * is known.
+ */
 static void
 skip_space(Parser *ps)
 {
@@ -86,14 +100,17 @@ skip_space(Parser *ps)
 		ps->p++;
 }
 
-/* Space, or what has a meaning of its own. */
+/* True for white space and for what has a meaning of its own wherever it stands. */
 static bool
 ends_word(char c)
 {
 	return scanner_isspace(c) || c == '(' || c == ')' || c == '"';
 }
 
-/* Length of the word at p. */
+/*
+ * Bytes of the word at p, which may be 0: up to white space, a parenthesis or a
+ * quotation mark.
+ */
 static int
 word_length(const Parser *ps, const char *p)
 {
@@ -104,28 +121,28 @@ word_length(const Parser *ps, const char *p)
 	return (int) (p - start);
 }
 
-/* In capitals, as search engines take it. */
+/* True if the word is the keyword, in capitals, as search engines take it. */
 static bool
 word_is(const char *word, int len, const char *keyword)
 {
 	return len == (int) strlen(keyword) && memcmp(word, keyword, len) == 0;
 }
 
-/* AND or &&. */
+/* True for AND, && and &. */
 static bool
 is_and(const char *word, int len)
 {
 	return word_is(word, len, "AND") || word_is(word, len, "&&") || word_is(word, len, "&");
 }
 
-/* OR or ||. */
+/* True for OR, || and |. */
 static bool
 is_or(const char *word, int len)
 {
 	return word_is(word, len, "OR") || word_is(word, len, "||") || word_is(word, len, "|");
 }
 
-/* Is what comes after p (white space apart) an AND? */
+/* True if what comes after p (white space apart) is an AND. */
 static bool
 and_follows(const Parser *ps, const char *p)
 {
@@ -134,7 +151,10 @@ and_follows(const Parser *ps, const char *p)
 	return is_and(p, word_length(ps, p));
 }
 
-/* For names of fields. */
+/*
+ * True for what names of fields are made of, beside the underscore: ASCII letters and
+ * digits, and all of other scripts.
+ */
 static bool
 is_word_char(char c)
 {
@@ -242,7 +262,10 @@ scan_suffixes(const char *p, const char *end, Suffix *s)
 	return true;
 }
 
-/* Splits a word into what is looked up, whose length is returned, and suffixes. */
+/*
+ * Splits a word into what is looked up, whose length (at least 1) is returned, and
+ * suffixes.
+ */
 static int
 split_word(const char *word, int len, Suffix *s)
 {
@@ -253,7 +276,10 @@ split_word(const char *word, int len, Suffix *s)
 	return len;
 }
 
-/* Suffixes after a closing quote or parenthesis, as far as they are some. */
+/*
+ * Takes suffixes after a closing quote or parenthesis, as far as they are some; *s is
+ * then set.
+ */
 static void
 take_suffixes(Parser *ps, Suffix *s)
 {
@@ -264,7 +290,7 @@ take_suffixes(Parser *ps, Suffix *s)
 		ps->p += n;
 }
 
-/* pgr_node_each_leaf: within the limit. */
+/* pgr_node_each_leaf; arg: a double. Multiplies the boost, within the limit. */
 static void
 boost_leaf(PgrQueryNode *leaf, void *arg)
 {
@@ -273,7 +299,10 @@ boost_leaf(PgrQueryNode *leaf, void *arg)
 	leaf->boost = (float) Min(boost, PGR_QUERY_MAX_BOOST);
 }
 
-/* pgr_node_each_leaf: to the fields that stand before it. */
+/*
+ * pgr_node_each_leaf; arg: a mask of fields. An inner field goes before the one
+ * around a group.
+ */
 static void
 restrict_leaf(PgrQueryNode *leaf, void *arg)
 {
@@ -281,7 +310,7 @@ restrict_leaf(PgrQueryNode *leaf, void *arg)
 		leaf->fields = *(uint32 *) arg;
 }
 
-/* pgr_node_each_leaf. */
+/* pgr_node_each_leaf; arg: an int. Counts a leaf, and the words of a phrase. */
 static void
 count_leaf(PgrQueryNode *leaf, void *arg)
 {
@@ -378,7 +407,11 @@ parse_group(Parser *ps, Suffix *s)
 	return node;
 }
 
-/* A word that no dictionary knows or all ignore, as it is but for its case. */
+/*
+ * A word that no dictionary knows or all ignore, as it is but for its case, palloc'd;
+ * NULL if it begins with no letter or digit or is too long. So that "th*" finds words
+ * though "th" is a stop word.
+ */
 static PgrQueryNode *
 raw_word(const char *word, int len)
 {
@@ -429,7 +462,10 @@ parse_word(Parser *ps, bool all, Suffix *s)
 	return node;
 }
 
-/* Is the word at p just a word, without any operator of ours around it? */
+/*
+ * True if the word at p is just a word, without any operator of ours around it. Takes
+ * nothing.
+ */
 static bool
 is_plain(Parser *ps, const char *p)
 {
@@ -443,7 +479,7 @@ is_plain(Parser *ps, const char *p)
 		take_field(&look) == 0 && !and_follows(ps, p + len);
 }
 
-/* The plain words from here on, in one go. */
+/* Takes the plain words from here on, in one go; NULL if no lexeme comes of them. */
 static PgrQueryNode *
 parse_plain_run(Parser *ps)
 {
@@ -459,7 +495,10 @@ parse_plain_run(Parser *ps)
 	return pgr_query_words(ps->analyzer, start, (int) (end - start), PGR_WORD_ANY);
 }
 
-/* A word, phrase or group with its suffixes; NULL if nothing comes of it. */
+/*
+ * Takes a word, phrase or group with its field and suffixes; NULL if nothing comes of
+ * it. Moves on in any case.
+ */
 static PgrQueryNode *
 parse_primary(Parser *ps, bool all)
 {
@@ -490,7 +529,7 @@ parse_primary(Parser *ps, bool all)
 
 /* --- clauses --- */
 
-/* NOT of it. */
+/* A NOT of the node. */
 static PgrQueryNode *
 negated(PgrQueryNode *node)
 {
@@ -513,7 +552,10 @@ add_to_chain(Clauses *c, PgrQueryNode *node)
 	pgr_node_add(c->chain, node);
 }
 
-/* Into the list of what must, may or must not be there. */
+/*
+ * Files a clause under what must, may or must not be there. `and`: it follows an AND,
+ * which makes a chain with an optional clause and a required one of it after another.
+ */
 static void
 add_clause(Clauses *c, PgrQueryNode *node, Occur occur, bool and)
 {
@@ -533,7 +575,7 @@ add_clause(Clauses *c, PgrQueryNode *node, Occur occur, bool and)
 		pgr_node_add(c->must, occur == OCCUR_NOT ? negated(node) : node);
 }
 
-/* Is there anything in an AND but NOTs? */
+/* True if an AND has anything but NOTs. */
 static bool
 requires_something(const PgrQueryNode *and)
 {
@@ -543,7 +585,9 @@ requires_something(const PgrQueryNode *and)
 	return false;
 }
 
-/* NOTs, of which each takes the one before back, and what they come to. */
+/*
+ * Takes NOTs, of which each takes the one before back, and returns what they come to.
+ */
 static Occur
 take_nots(Parser *ps)
 {
@@ -558,7 +602,7 @@ take_nots(Parser *ps)
 	return occur;
 }
 
-/* "+" or "-", perhaps with NOTs behind it. */
+/* Takes "+" or "-", perhaps with NOTs behind it, and returns what they come to. */
 static Occur
 take_sign(Parser *ps)
 {
@@ -589,7 +633,10 @@ within_limit(Parser *ps, PgrQueryNode *node)
 	return true;
 }
 
-/* One clause with its sign; sets and if it follows an AND. */
+/*
+ * Takes one clause with its sign and files it; and: it follows an AND. Moves on in
+ * any case, so that the loop over clauses ends.
+ */
 static void
 parse_clause(Parser *ps, Clauses *c, bool and)
 {
@@ -657,7 +704,10 @@ parse_level(Parser *ps)
 	return pgr_node_normalize(c.must);
 }
 
-/* Raises nothing but what dictionaries raise. */
+/*
+ * Contract in rankquery.h. Raises nothing but what dictionaries raise. NULL: nothing
+ * to look for.
+ */
 PgrQueryNode *
 pgr_query_parse(const PgrAnalyzer *analyzer, const char *text, int len, char **names, int nnames)
 {

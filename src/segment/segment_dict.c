@@ -37,7 +37,7 @@ typedef struct DictPage
 	bool		leaf;
 } DictPage;
 
-/* Raises XX002. */
+/* Raises XX002 for a damaged page of the dictionary, with the index's name. */
 PGR_NORETURN
 static void
 dict_corrupt(PgrSegment *seg)
@@ -65,7 +65,11 @@ open_page(PgrSegment *seg, PgrRunView *view, uint32 page, bool leaf, DictPage *d
 	d->entries_end = d->data + d->head->restarts;
 }
 
-/* Reads the entry at p; gives where the next one begins. */
+/*
+ * Reads the entry at p, within the page, into *e, which refers to the page; returns
+ * where the next one begins. Lengths are capped before they are added, so no sum
+ * overflows. Raises XX002 where the entry does not lie inside the page's entries.
+ */
 static const uint8 *
 read_entry(const DictPage *d, const uint8 *p, DictEntry *e)
 {
@@ -99,7 +103,11 @@ read_entry(const DictPage *d, const uint8 *p, DictEntry *e)
 	return p + e->payload_len;
 }
 
-/* A restart's key is whole: it shares nothing with the one before it. */
+/*
+ * Reads the i-th restart's entry; its key is whole: it shares nothing with the one
+ * before it. Offsets of restarts are not believed: read_entry tests that the place is
+ * before the end, and what lies there must be an entry.
+ */
 static const uint8 *
 restart_entry(const DictPage *d, uint32 i, DictEntry *e)
 {
@@ -112,7 +120,10 @@ restart_entry(const DictPage *d, uint32 i, DictEntry *e)
 	return p;
 }
 
-/* Bytes, then length: the order of terms. */
+/*
+ * The order of terms: bytes, then length, as pgr_lex_compare of lexical, which this
+ * folder does not include.
+ */
 static int
 compare(const uint8 *a, uint32 alen, const char *b, uint32 blen)
 {
@@ -123,7 +134,10 @@ compare(const uint8 *a, uint32 alen, const char *b, uint32 blen)
 	return alen < blen ? -1 : alen > blen;
 }
 
-/* The last restart whose key is <= key; the first one if there is none. */
+/*
+ * The last restart whose key is <= key; the first one if there is none. By halving:
+ * log2 of the page's restarts.
+ */
 static uint32
 search_restarts(const DictPage *d, const char *key, uint32 len)
 {
@@ -191,7 +205,12 @@ search_page(const DictPage *d, const char *key, uint32 len, DictEntry *e, bool *
 	return i;
 }
 
-/* The leaf (its number) that holds key if any does. */
+/*
+ * The leaf (its number among the leaves) that holds key if any does. Goes down the
+ * inner levels, whose pages stay pinned in a view of their own each: near terms find
+ * them so. Raises XX002 where a child does not exist; levels are bounded by the
+ * header, so damage makes no circle.
+ */
 static uint32
 find_leaf(PgrSegment *seg, const char *key, uint32 len)
 {
@@ -222,8 +241,8 @@ find_leaf(PgrSegment *seg, const char *key, uint32 len)
 }
 
 /*
- * Behind those of the inner levels: consecutive look-ups of near terms find their leaf
- * pinned.
+ * The view of leaves, behind those of the inner levels: consecutive look-ups of near
+ * terms find their leaf pinned.
  */
 static PgrRunView *
 leaf_view(PgrSegment *seg)
@@ -231,7 +250,7 @@ leaf_view(PgrSegment *seg)
 	return &seg->dict_views[PGR_DICT_MAX_LEVELS];
 }
 
-/* By its number among the leaves. */
+/* Opens a leaf by its number among the leaves, which the caller has checked. */
 static void
 open_leaf(PgrSegment *seg, PgrRunView *view, uint32 leaf, DictPage *d)
 {
@@ -240,7 +259,11 @@ open_leaf(PgrSegment *seg, PgrRunView *view, uint32 leaf, DictPage *d)
 
 /* --- payloads --- */
 
-/* What inline postings amount to. */
+/*
+ * What inline postings amount to: df, cf and the bound are computed from them, so
+ * they need no room in the entry. The bytes are copied to *info, checked. Raises
+ * XX002 for postings that do not ascend below ndocs.
+ */
 static void
 decode_inline(PgrSegment *seg, const uint8 *p, const uint8 *end, uint32 df, PgrTermInfo *info)
 {
@@ -263,7 +286,10 @@ decode_inline(PgrSegment *seg, const uint8 *p, const uint8 *end, uint32 df, PgrT
 	pgr_frontier_reduce(&frontier, &info->bound);
 }
 
-/* A varint that must be there. */
+/*
+ * Reads a varint that must be there, at p; returns the byte after it, or raises
+ * XX002.
+ */
 static const uint8 *
 get_number(PgrSegment *seg, const uint8 *p, const uint8 *end, uint64 *v)
 {
@@ -273,7 +299,10 @@ get_number(PgrSegment *seg, const uint8 *p, const uint8 *end, uint64 *v)
 	return p;
 }
 
-/* Bytes that must be there; copied, since an entry has no alignment. */
+/*
+ * Copies len bytes that must be there, since an entry has no alignment; returns the
+ * byte after them, or raises XX002.
+ */
 static const uint8 *
 get_raw(PgrSegment *seg, const uint8 *p, const uint8 *end, void *dst, uint32 len)
 {
@@ -314,8 +343,9 @@ decode_statistics(PgrSegment *seg, const uint8 *p, const uint8 *end, uint8 flags
 }
 
 /*
- * Everything is copied: *info does not refer to the page. Raises for a payload that
- * cannot be.
+ * From an entry's payload to *info, which does not refer to the page: all is copied.
+ * Raises XX002 for a payload that cannot be. Places in other sections are checked
+ * when they are looked at.
  */
 void
 pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info)
@@ -358,7 +388,11 @@ pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info)
 		get_number(seg, p, end, &info->freq_off);
 }
 
-/* A page look a level, most often at pages that are pinned already. */
+/*
+ * True and *info if the segment has the term, false if not. A page look a level, most
+ * often at pages that are pinned already. len is at most PGR_MAX_TERM or nothing is
+ * found. Raises XX002 for damage.
+ */
 bool
 pgr_segment_find(PgrSegment *seg, const char *term, uint32 len, PgrTermInfo *info)
 {
@@ -377,6 +411,10 @@ pgr_segment_find(PgrSegment *seg, const char *term, uint32 len, PgrTermInfo *inf
 
 /* --- iteration --- */
 
+/*
+ * A walk over terms. key is put together entry by entry, since entries say only what
+ * differs; current refers to the leaf that `view` keeps pinned.
+ */
 struct PgrTermIter
 {
 	PgrSegment *seg;
@@ -393,8 +431,9 @@ struct PgrTermIter
 };
 
 /*
- * Does the entry's key come after the one before? What they share is all that they have in
- * common, except at restarts and where a page begins.
+ * True if the entry's key comes after the one before. What they share is all that
+ * they have in common, except at restarts and where a page begins, which share
+ * nothing and are compared in full.
  */
 static bool
 iter_ascends(const PgrTermIter *it, const DictEntry *e)
@@ -408,8 +447,9 @@ iter_ascends(const PgrTermIter *it, const DictEntry *e)
 }
 
 /*
- * Moves to the next entry and puts its key together; false at the end. Leaves are read
- * in order of their pages. Raises where keys do not ascend, which merges rely on.
+ * Moves to the next entry and puts its key together; false at the end. Leaves are
+ * read in order of their pages. Raises XX002 where keys do not ascend, which merges
+ * rely on.
  */
 static bool
 iter_step(PgrTermIter *it)
@@ -439,8 +479,8 @@ iter_step(PgrTermIter *it)
 }
 
 /*
- * In the current memory context. The first leaf is found as a search does; it is read
- * from its start, because keys need the ones before them.
+ * Contract in segment.h. In the current memory context. The first leaf is found as a
+ * search does; it is read from its start, because keys need the ones before them.
  */
 PgrTermIter *
 pgr_term_iter_begin(PgrSegment *seg, const char *start, uint32 len)
@@ -471,7 +511,10 @@ pgr_term_iter_begin(PgrSegment *seg, const char *start, uint32 len)
 	return it;
 }
 
-/* The key is the iterator's and changes in place. */
+/*
+ * Contract in segment.h. The key is the iterator's and changes in place. Not
+ * interruptible by itself: callers are.
+ */
 bool
 pgr_term_iter_next(PgrTermIter *it, const char **term, uint32 *len, PgrTermInfo *info)
 {
@@ -484,7 +527,7 @@ pgr_term_iter_next(PgrTermIter *it, const char **term, uint32 *len, PgrTermInfo 
 	return true;
 }
 
-/* Lets go of its leaf. */
+/* Lets go of its leaf, and frees the iterator. */
 void
 pgr_term_iter_end(PgrTermIter *it)
 {

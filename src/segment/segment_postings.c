@@ -21,7 +21,10 @@
 
 /* --- skip entries --- */
 
-/* Pins the page of skips looked at. */
+/*
+ * The skip entry of a block of the term; its page stays pinned, and the entry valid,
+ * until the next call.
+ */
 static const PgrSkip *
 get_skip(PgrPostingsPriv *priv, uint32 block)
 {
@@ -29,7 +32,7 @@ get_skip(PgrPostingsPriv *priv, uint32 block)
 							  priv->first_skip + block);
 }
 
-/* The same of the second level. */
+/* The entry of the second level, by the same rules. */
 static const PgrSuper *
 get_super(PgrPostingsPriv *priv, uint32 super)
 {
@@ -37,14 +40,14 @@ get_super(PgrPostingsPriv *priv, uint32 super)
 							  priv->first_super + super);
 }
 
-/* For gallop. */
+/* Last document of block i, for gallop. */
 static uint32
 skip_last(PgrPostingsPriv *priv, uint32 i)
 {
 	return get_skip(priv, i)->last_doc;
 }
 
-/* For gallop. */
+/* Last document of super block i, for gallop. */
 static uint32
 super_last(PgrPostingsPriv *priv, uint32 i)
 {
@@ -118,14 +121,14 @@ find_block(PgrPostingsPriv *priv, uint32 from, uint32 target)
 
 /* --- decoding --- */
 
-/* All blocks but the last are full. */
+/* Postings of a block: all but the last are full. */
 static uint32
 block_size(const PgrPostings *p, uint32 block)
 {
 	return block + 1 < p->priv->nblocks ? BLOCK : p->info.df - block * BLOCK;
 }
 
-/* Behind the last posting; it stays there. */
+/* Puts the cursor behind the last posting; it stays there. */
 static void
 cursor_end(PgrPostings *p)
 {
@@ -185,7 +188,11 @@ decode_block(PgrPostings *p, uint32 block)
 	p->weights_valid = false;
 }
 
-/* Not with the documents: a search that skips most postings of a block never asks. */
+/*
+ * Decodes the weights of the current block. Not with the documents: a search that
+ * skips most postings of a block never asks. The block's page is still pinned by
+ * priv->view. Raises XX002 where they do not fit the page.
+ */
 void
 pgr_postings_load_weights(PgrPostings *p)
 {
@@ -203,7 +210,10 @@ pgr_postings_load_weights(PgrPostings *p)
 
 /* --- opening --- */
 
-/* A term of few postings is decoded when it is opened, without a page look. */
+/*
+ * Decodes a term of few postings when it is opened, without a page look, since all of
+ * it is in *info. Raises XX002 for damage.
+ */
 static void
 open_inline(PgrPostings *p)
 {
@@ -222,7 +232,11 @@ open_inline(PgrPostings *p)
 	priv->decoded = true;
 }
 
-/* Two allocations, no page look unless the block is needed. */
+/*
+ * A cursor before the first posting. Two allocations in the current memory context,
+ * no page look unless the block is needed. *info is copied; the segment must stay
+ * open.
+ */
 PgrPostings *
 pgr_postings_open(PgrSegment *seg, const PgrTermInfo *info)
 {
@@ -261,7 +275,7 @@ release_occurrences(PgrOccurrences *o)
 		pfree(o->occ);
 }
 
-/* Lets go of the cursor's pins; its memory too, since searches open many. */
+/* Lets go of the cursor's pins; frees its memory too, since searches open many. */
 void
 pgr_postings_close(PgrPostings *p)
 {
@@ -290,7 +304,10 @@ load_single(PgrPostings *p)
 	p->doc = p->docs[0];
 }
 
-/* Makes `block` the decoded one. */
+/*
+ * Makes `block`, which lies behind the current one, the decoded one, and counts those
+ * between as skipped.
+ */
 static void
 load_block(PgrPostings *p, uint32 block)
 {
@@ -305,7 +322,10 @@ load_block(PgrPostings *p, uint32 block)
 
 /* --- moving --- */
 
-/* Counts nothing as skipped. */
+/*
+ * Moves to the next block's first posting; false at the end. Counts nothing as
+ * skipped.
+ */
 bool
 pgr_postings_next_block(PgrPostings *p)
 {
@@ -321,8 +341,9 @@ pgr_postings_next_block(PgrPostings *p)
 }
 
 /*
- * The shallow position, which a search moves ahead to look at bounds, saves the way to
- * the block.
+ * Moves to the first posting whose document is >= target, perhaps in the current
+ * block; false if there is none. The shallow position, which a search moves ahead to
+ * look at bounds, saves the way to the block. Targets ascend from call to call.
  */
 bool
 pgr_postings_seek_block(PgrPostings *p, uint32 target)
@@ -363,7 +384,10 @@ pgr_postings_seek_block(PgrPostings *p, uint32 target)
 	return true;
 }
 
-/* No posting is left: nothing can contribute. */
+/*
+ * No posting is left for the shallow position: nothing can contribute, so the bound
+ * is zero up to the last document.
+ */
 static void
 shallow_end(PgrPostings *p)
 {

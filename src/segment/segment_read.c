@@ -19,8 +19,8 @@
 PgrSegCounters pgr_seg_counters;
 
 /*
- * XX002 with the index's name; a temporary segment, which no damage can reach but a
- * bug's, has none.
+ * Raises XX002 with the index's name; a temporary segment, which no damage can reach
+ * but a bug's, may have none. `what` is a clause in lower case, shown as detail.
  */
 void
 pgr_segment_corrupt(PgrSegment *seg, const char *what)
@@ -34,8 +34,9 @@ pgr_segment_corrupt(PgrSegment *seg, const char *what)
 }
 
 /*
- * The run copies pages that must not stay pinned into the current memory context,
- * hence the switch.
+ * A page of the segment through a view, which keeps it pinned until the view looks
+ * elsewhere. The run copies pages that must not stay pinned into the current memory
+ * context, hence the switch to the segment's, which lives as long as the view.
  */
 const char *
 pgr_segment_look_slow(PgrSegment *seg, PgrRunView *view, uint32 page)
@@ -49,7 +50,7 @@ pgr_segment_look_slow(PgrSegment *seg, PgrRunView *view, uint32 page)
 
 /* --- streams --- */
 
-/* Looks at nothing yet. */
+/* A stream of numbers of one section; looks at nothing yet. *s is the caller's. */
 void
 pgr_stream_init(PgrStream *s, PgrSegment *seg, PgrSegSection section)
 {
@@ -62,8 +63,9 @@ pgr_stream_init(PgrStream *s, PgrSegment *seg, PgrSegSection section)
 }
 
 /*
- * Also how a stream goes to its next page: numbers may lie across two. Interruptible,
- * once a page.
+ * Goes to a byte of the section, by its page; also how a stream goes to its next
+ * page: numbers may lie across two. Interruptible, once a page. Raises XX002 beyond
+ * the section's end.
  */
 void
 pgr_stream_seek(PgrStream *s, uint64 offset)
@@ -83,7 +85,10 @@ pgr_stream_seek(PgrStream *s, uint64 offset)
 	s->end = (const uint8 *) data + s->view.used;
 }
 
-/* Byte by byte: the page may end anywhere. */
+/*
+ * The number at the stream's place, which is moved behind it. Byte by byte: the page
+ * may end anywhere. Raises XX002 for one of more than ten bytes.
+ */
 uint64
 pgr_stream_varint(PgrStream *s)
 {
@@ -114,7 +119,10 @@ pgr_stream_release(PgrStream *s)
 
 /* --- opening --- */
 
-/* Bytes of a section's records; 0: items are not bytes on pages filled up. */
+/*
+ * Bytes of a section's records; 0: items are not records that fill pages one after
+ * the other (postings, dictionary pages).
+ */
 static uint32
 record_size(const PgrSegShape *shape, PgrSegSection section)
 {
@@ -143,7 +151,10 @@ record_size(const PgrSegShape *shape, PgrSegSection section)
 	}
 }
 
-/* How many records a section must have; PG_UINT64_MAX: any number. */
+/*
+ * How many records a section must have by the header's counts and the index's shape;
+ * PG_UINT64_MAX: any number.
+ */
 static uint64
 records_expected(const PgrSegment *seg, PgrSegSection section)
 {
@@ -170,7 +181,11 @@ records_expected(const PgrSegment *seg, PgrSegSection section)
 	}
 }
 
-/* Sections lie inside the segment and have the pages that their records need. */
+/*
+ * Raises XX002 unless sections lie inside the segment and have the pages that their
+ * records need. After it a record's page follows from its number, without a further
+ * test.
+ */
 static void
 check_sections(PgrSegment *seg)
 {
@@ -279,7 +294,10 @@ read_map(PgrSegment *seg, const char *image)
 	return map;
 }
 
-/* Of a column of records; its view is empty until the first look. */
+/*
+ * Sets up a column of records of `record` bytes; its view is empty until the first
+ * look.
+ */
 static void
 column_init(PgrColumn *c, PgrSegSection section, uint32 record)
 {
@@ -291,7 +309,10 @@ column_init(PgrColumn *c, PgrSegSection section, uint32 record)
 	c->per_page = PGR_PAGE_CAPACITY / record;
 }
 
-/* In the current memory context, which becomes the segment's. */
+/*
+ * A segment in the current memory context, which becomes the segment's: it must live
+ * until pgr_segment_close. Nothing is read.
+ */
 static PgrSegment *
 segment_new(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
 {
@@ -312,7 +333,11 @@ segment_new(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
 	return seg;
 }
 
-/* Copies the first page under a share lock. Nothing stays pinned until somebody looks. */
+/*
+ * Contract in segment.h. Copies the first page under a share lock. Nothing stays
+ * pinned until somebody looks. Raises XX002 for damage, 0A000 for another version,
+ * and what pgr_page_copy raises where the page has been recycled.
+ */
 PgrSegment *
 pgr_segment_open(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
 {
@@ -327,7 +352,10 @@ pgr_segment_open(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape)
 	return seg;
 }
 
-/* Of a file: its pages are this backend's, or a worker's that has ended. */
+/*
+ * Contract in segment.h. Its pages are this backend's, or a worker's that has ended,
+ * so nobody changes them. The map must outlive the segment.
+ */
 PgrSegment *
 pgr_segment_open_map(Relation rel, const PgrSegDesc *desc, const PgrSegShape *shape,
 					 const PgrRunMap *map)
@@ -343,7 +371,10 @@ pgr_segment_open_map(Relation rel, const PgrSegDesc *desc, const PgrSegShape *sh
 	return seg;
 }
 
-/* Lets go of all views' pins. */
+/*
+ * Lets go of all views' pins and frees the segment, though not its list of extents,
+ * which goes with the context. Cursors are closed before.
+ */
 void
 pgr_segment_close(PgrSegment *seg)
 {
@@ -365,7 +396,10 @@ pgr_segment_desc(const PgrSegment *seg)
 	return &seg->desc;
 }
 
-/* The caller of pgr_segment_open_map gave it, or it is the segment's. */
+/*
+ * The map that the caller of pgr_segment_open_map gave, or the segment's own; valid
+ * as long as that.
+ */
 const PgrRunMap *
 pgr_segment_map(const PgrSegment *seg)
 {
@@ -374,7 +408,11 @@ pgr_segment_map(const PgrSegment *seg)
 
 /* --- directory --- */
 
-/* Record i by the column's own view: columns are looked at side by side. */
+/*
+ * Record i, in its page, by the column's own view: columns are looked at side by
+ * side. Valid until the column's next look. Raises XX002 for a number beyond its end,
+ * which a damaged posting may hold.
+ */
 static const void *
 column_record(PgrSegment *seg, PgrColumn *c, uint64 i)
 {
@@ -386,7 +424,11 @@ column_record(PgrSegment *seg, PgrColumn *c, uint64 i)
 		i % c->per_page * c->record;
 }
 
-/* Makes a page of norms the one that the inline function looks at. */
+/*
+ * The norm of a document that is not on the page looked at last; makes its page the
+ * one that the inline function looks at. hot is empty while the look may raise, so
+ * that it never refers to a page that is not pinned.
+ */
 uint8
 pgr_segment_norm_slow(PgrSegment *seg, uint32 doc)
 {
@@ -403,14 +445,14 @@ pgr_segment_norm_slow(PgrSegment *seg, uint32 doc)
 	return *at;
 }
 
-/* A merge of segments whose tids interleave is not. */
+/* False of a merge of segments whose tids interleave. */
 bool
 pgr_segment_sorted(const PgrSegment *seg)
 {
 	return (seg->header.flags & PGR_SEG_UNSORTED) == 0;
 }
 
-/* For loops over a page of norms. */
+/* Contract in segment.h: for loops over a page of norms. */
 const uint8 *
 pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count)
 {
@@ -421,7 +463,10 @@ pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count)
 	return seg->hot.norms;
 }
 
-/* The same of the dead bitmap: a bit may be set meanwhile, which does not matter. */
+/*
+ * As pgr_segment_norm_slow, of the dead bitmap: a bit may be set meanwhile, which
+ * does not matter.
+ */
 bool
 pgr_segment_dead_slow(PgrSegment *seg, uint32 doc)
 {
@@ -436,14 +481,20 @@ pgr_segment_dead_slow(PgrSegment *seg, uint32 doc)
 	return *at >> doc % 8 & 1;
 }
 
-/* norms has room for nfields. */
+/*
+ * The length bytes of a document's fields, [nfields], into norms. The shape must have
+ * norms and several fields.
+ */
 void
 pgr_segment_field_norms(PgrSegment *seg, uint32 doc, uint8 *norms)
 {
 	memcpy(norms, column_record(seg, &seg->field_norms, doc), seg->shape.nfields);
 }
 
-/* A page look for each page of documents; asked for hits only. */
+/*
+ * Contract in segment.h. A page look for each page of documents, so it is asked for
+ * hits only.
+ */
 uint64
 pgr_segment_hash(PgrSegment *seg, uint32 doc)
 {
@@ -456,8 +507,8 @@ pgr_segment_hash(PgrSegment *seg, uint32 doc)
 }
 
 /*
- * Raises for a tid that no row can have: whoever reads the table by it would extend
- * it.
+ * Contract in segment.h. Raises XX002 for a tid that no row can have: whoever reads
+ * the table by it would extend it.
  */
 void
 pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid)

@@ -5,12 +5,16 @@
  *
  * A term of few postings is inside its entry, where a look-up finds all of it: most
  * terms of a text are such.
+ *
+ * Memory: entries are made on the stack and copied by the dictionary's builder. No
+ * locks: nobody sees the segment before it is published. Nothing here raises but what
+ * spools and pages raise (53100 for a full disk).
  */
 #include "postgres.h"
 
 #include "segment/segment_write.h"
 
-/* Bytes as they are; returns the byte after them. */
+/* Copies len bytes as they are, without alignment; returns the byte after them. */
 static uint8 *
 put_raw(uint8 *p, const void *data, Size len)
 {
@@ -18,7 +22,12 @@ put_raw(uint8 *p, const void *data, Size len)
 	return p + len;
 }
 
-/* df, cf and bound of a term that is not inline. */
+/*
+ * Puts df, cf and bound of a term that is not inline, as decode_statistics
+ * (segment_dict.c) reads them; returns the byte after them. cf is put as its excess
+ * over df, and left out where every weight is 1. The number of bounding pairs goes
+ * into *flags.
+ */
 static uint8 *
 encode_statistics(PgrSegWriter *w, uint8 *p, uint8 *flags)
 {
@@ -42,7 +51,10 @@ encode_statistics(PgrSegWriter *w, uint8 *p, uint8 *flags)
 	return p;
 }
 
-/* Of a term with one block: what a skip entry would say. */
+/*
+ * Puts the place of the one block of a term, what a skip entry would say; returns the
+ * byte after it.
+ */
 static uint8 *
 encode_block(PgrSegWriter *w, uint8 *p)
 {
@@ -57,7 +69,11 @@ encode_block(PgrSegWriter *w, uint8 *p)
 	return p;
 }
 
-/* The payload of the current term, whose blocks are complete unless inline. */
+/*
+ * Makes the payload of the current term, whose blocks are complete unless it is
+ * inline (inline_len bytes at data); returns its length, which UINT8_MAX bounds: the
+ * dictionary's entries have a byte for it.
+ */
 static uint32
 encode_term(PgrSegWriter *w, const uint8 *data, uint32 inline_len, uint8 *payload)
 {
