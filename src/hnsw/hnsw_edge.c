@@ -152,11 +152,11 @@ pgr_hnsw_merge_edges(const PgrHnswIndex *ix, PgrHnswId id, const char *edges, ui
 }
 
 bool
-pgr_hnsw_place_edge(const PgrHnswMeta *meta, PgrHnswNode *node, const PgrHnswEdge *edge)
+pgr_hnsw_place_edge(const PgrHnswMeta *meta, PgrHnswNode *node, const PgrHnswEdge *edge,
+					char *scratch)
 {
 	Size		size = PGR_HNSW_EDGE_SIZE(meta);
 	uint32		n = node->nedges;
-	char	   *all;
 	uint32		drop;
 
 	if (n < meta->degree)
@@ -164,12 +164,10 @@ pgr_hnsw_place_edge(const PgrHnswMeta *meta, PgrHnswNode *node, const PgrHnswEdg
 		memcpy(PGR_HNSW_EDGE(meta, node, node->nedges++), edge, size);
 		return true;
 	}
-	all = palloc((n + 1) * size);
-	memcpy(all, PGR_HNSW_EDGES(meta, node), n * size);
-	memcpy(all + n * size, edge, size);
-	drop = edge_to_drop(meta, all, n + 1);
+	memcpy(scratch, PGR_HNSW_EDGES(meta, node), n * size);
+	memcpy(scratch + n * size, edge, size);
+	drop = edge_to_drop(meta, scratch, n + 1);
 	if (drop < n)
 		memcpy(PGR_HNSW_EDGE(meta, node, drop), edge, size);
-	pfree(all);
 	return drop < n;
 }

@@ -7,9 +7,12 @@
 
 #include "hnsw/hnsw.h"
 
-/* Puts an edge into a record; false if all that it has are worth more. */
+/*
+ * Puts an edge into a record; false if all that it has are worth more. scratch: room for one
+ * edge more than the degree, so that nothing is allocated under the node's lock.
+ */
 extern bool pgr_hnsw_place_edge(const PgrHnswMeta *meta, PgrHnswNode *node,
-								const PgrHnswEdge *edge);
+								const PgrHnswEdge *edge, char *scratch);
 
 /*
  * Adds n edges, made for its code and with no room wasted between them, to a

@@ -127,23 +127,27 @@ add_edge(const PgrHnswIndex *ix, const PgrHnswNeighbour *to, const PgrHnswNewNod
 	const PgrHnswMeta *meta = &ix->meta;
 	PgrHnswNode *node = palloc(meta->node_size);
 	PgrHnswEdge *edge = palloc(PGR_HNSW_EDGE_SIZE(meta));
+	char	   *scratch = palloc((meta->degree + 1) * PGR_HNSW_EDGE_SIZE(meta));
 	const PgrHnswView *view = pgr_hnsw_view(added->point, to->frame);
 	Buffer		buffer;
 	bool		has;
+	bool		placed;
 
 	if (!pgr_hnsw_node_copy_live(ix, to->ref, node, &buffer))
 		return ADDED_NONE;
+	PGR_HNSW_LOCKED();
 	has = pgr_hnsw_has_edge(meta, node, added->id);
 	if (!has)
 		pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id,
 						   &view->head, view->code, edge);
-	if (!has && pgr_hnsw_place_edge(meta, node, edge))
-	{
+	placed = !has && pgr_hnsw_place_edge(meta, node, edge, scratch);
+	PGR_HNSW_UNLOCKING();
+	if (placed)
 		pgr_hnsw_node_store(ix, to->ref.id, node, buffer);
-		return ADDED_EDGE;
-	}
-	UnlockReleaseBuffer(buffer);
-	return has ? ADDED_EDGE : ADDED_REFUSED;
+	else
+		UnlockReleaseBuffer(buffer);
+	pfree(scratch);
+	return placed || has ? ADDED_EDGE : ADDED_REFUSED;
 }
 
 /*
