@@ -36,3 +36,4 @@ SELECT toast_blks_read + toast_blks_hit AS before FROM pg_statio_user_tables WHE
 SELECT sum(v <-> (SELECT v FROM queries WHERE id = 3)) > 0 AS more FROM docs;
 SELECT pg_stat_force_next_flush();
 SELECT toast_blks_read + toast_blks_hit - :before < 30 AS few FROM pg_statio_user_tables WHERE relname = 'queries';
+DROP TABLE plain, rows_inside, queries_inside;
