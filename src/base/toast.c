@@ -52,28 +52,27 @@ pgr_toast_begin(Relation heap, bool in_order)
 }
 
 void
-pgr_toast_pause(PgrToast *t)
-{
-	if (!t->ahead)
-		return;
-	t->ahead = false;
-	ExecClearTuple(t->slot);
-	index_rescan(t->scan, &t->equal, 1, NULL, 0);
-}
-
-void
-pgr_toast_end(PgrToast *t)
+pgr_toast_close(PgrToast *t)
 {
 	if (t->scan != NULL)
 	{
 		index_endscan(t->scan);
 		ExecDropSingleTupleTableSlot(t->slot);
+		t->scan = NULL;
 	}
 	if (t->toast != NULL)
 	{
 		toast_close_indexes(t->indexes, t->nindexes, AccessShareLock);
 		table_close(t->toast, AccessShareLock);
+		t->toast = NULL;
 	}
+	t->ahead = false;
+}
+
+void
+pgr_toast_end(PgrToast *t)
+{
+	pgr_toast_close(t);
 	pfree(t);
 }
 

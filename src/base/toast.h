@@ -18,15 +18,18 @@ typedef struct PgrToast PgrToast;
 /*
  * A reader for values of one table, which must stay open, in the current memory context.
  * The first value out of line opens the TOAST relation and its indexes, locked with
- * AccessShareLock until pgr_toast_end; no page stays pinned or locked between two calls.
- * After an error nothing is to be done: the resource owner has it all.
+ * AccessShareLock until pgr_toast_close or pgr_toast_end; no page stays pinned or locked
+ * between two calls. After an error nothing is to be done: the resource owner has it all.
  *
  * in_order: for a pass over the table, whose rows mostly have their values in the order in
  * which they were written. One page of the TOAST relation and one of its index stay pinned
- * then, until pgr_toast_pause or the end, and a value that follows is found without a descent.
+ * then, until these, and a value that follows is found without a descent.
+ *
+ * pgr_toast_close is for a pause in which others may do as they like, REINDEX by the same
+ * session included: the next value opens all of it again.
  */
 extern PgrToast *pgr_toast_begin(Relation heap, bool in_order);
-extern void pgr_toast_pause(PgrToast *t);
+extern void pgr_toast_close(PgrToast *t);
 extern void pgr_toast_end(PgrToast *t);
 
 /* pgr_toast_get for a value on disk that is not in line. */

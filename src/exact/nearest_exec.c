@@ -289,7 +289,7 @@ collect(NearestState *s)
 	}
 	MemoryContextSwitchTo(old);
 	if (s->toast != NULL)
-		pgr_toast_pause(s->toast);
+		pgr_toast_close(s->toast);
 	ExecClearTuple(s->css.ss.ss_ScanTupleSlot);
 }
 

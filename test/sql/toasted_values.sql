@@ -112,6 +112,16 @@ TABLE toast_locks;
 CLOSE c;
 TABLE toast_locks;
 COMMIT;
+-- exact search has closed it once it returns rows: the table can be reindexed beside its cursor
+SET enable_indexscan = off; RESET enable_seqscan;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM external ORDER BY v <-> values_of(3)::vector LIMIT 100;
+MOVE 1 IN c;
+TABLE toast_locks;
+REINDEX TABLE external;
+MOVE ALL IN c;
+COMMIT;
+RESET enable_indexscan; SET enable_seqscan = off;
 DROP VIEW toast_locks;
 DROP FUNCTION same_for_all;
 DROP TABLE plain, external, mixed;
