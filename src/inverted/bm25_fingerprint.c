@@ -22,7 +22,6 @@
 #include "inverted/inverted.h"
 #include "tsearch/ts_cache.h"
 #include "utils/builtins.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
@@ -42,28 +41,7 @@ typedef struct KnownFingerprint
 #define MAX_FINGERPRINTS 32
 static KnownFingerprint known[MAX_FINGERPRINTS];
 static int	nknown = 0;
-static uint64 forgotten = 0;	/* how often */
-
-static void
-forget_fingerprints(Datum arg, int cacheid, uint32 hashvalue)
-{
-	nknown = 0;
-	forgotten++;
-}
-
-/*
- * Callbacks of the caches of configurations and dictionaries: whatever is altered, all
- * are computed again.
- */
-void
-pgr_fingerprint_init(void)
-{
-	CacheRegisterSyscacheCallback(TSCONFIGOID, forget_fingerprints, 0);
-	CacheRegisterSyscacheCallback(TSCONFIGMAP, forget_fingerprints, 0);
-	CacheRegisterSyscacheCallback(TSDICTOID, forget_fingerprints, 0);
-	CacheRegisterSyscacheCallback(TSPARSEROID, forget_fingerprints, 0);
-	CacheRegisterSyscacheCallback(TSTEMPLATEOID, forget_fingerprints, 0);
-}
+static uint64 known_at = 0;		/* pgr_lex_changes of those known */
 
 /* What the configuration makes of the sample. */
 static uint64
@@ -182,9 +160,12 @@ compute_fingerprint(const PgrAnalyzer *analyzer)
 PgrFingerprint
 pgr_fingerprint(const PgrAnalyzer *analyzer)
 {
-	uint64		before = forgotten;
+	uint64		before = pgr_lex_changes();
 	PgrFingerprint value;
 
+	if (known_at != before)
+		nknown = 0;
+	known_at = before;
 	for (int i = 0; i < nknown; i++)
 	{
 		if (known[i].config == analyzer->config && known[i].cjk == analyzer->cjk_bigram)
@@ -192,7 +173,7 @@ pgr_fingerprint(const PgrAnalyzer *analyzer)
 	}
 	value = compute_fingerprint(analyzer);
 	/* what changed meanwhile may be in it or not */
-	if (forgotten != before)
+	if (pgr_lex_changes() != before)
 		return value;
 	if (nknown == MAX_FINGERPRINTS)
 		nknown = 0;

@@ -291,7 +291,7 @@ pgr_inverted_init(void)
 	pgr_inv_kind_register(&pgr_bm25_kind);
 	pgr_inv_kind_register(&pgr_sparse_kind);
 	pgr_inv_options_init();
-	pgr_fingerprint_init();
+	pgr_lex_changes_init();
 	pgr_pins_init();
 	DefineCustomBoolVariable("bm25.reuse_scores",
 							 "Lets <@> and @@@ look up what an index knows of a row.",

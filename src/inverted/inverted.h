@@ -152,7 +152,6 @@ typedef struct PgrFingerprint
 
 /* Of analyzer->config (must exist) and cjk_bigram; kept in the backend. */
 extern PgrFingerprint pgr_fingerprint(const PgrAnalyzer *analyzer);
-extern void pgr_fingerprint_init(void);
 
 /* --- bm25_config.c: which configuration an index has --- */
 

@@ -3,14 +3,15 @@
  *		The document analysed last, for the next operator that is called on the same row:
  *		a condition (@@@) and a score (<@>) of one row analyse it once.
  *
- * It is known again by its content's hash, as in the memo of scores, within one command:
- * what a configuration makes of words may change between two.
+ * It is known again by its content's hash, as in the memo of scores, as long as the
+ * command's number stays, which is that of all commands of a transaction until one writes,
+ * and nothing of text search is altered, by whomever: then words may become others.
  *
- * Two lifetimes: one document at a time, one command at most, never beyond the
- * transaction, whose context it is in. Invalidated by another command (ALTER TEXT
- * SEARCH CONFIGURATION between two), by another content, type or analyzer, and by an
- * error in the analysis. A hash of 64 bits stands for the content, as it does in the
- * memo and in segments; two contents of one hash in one command are taken to be one.
+ * Two lifetimes: one document at a time, one command's number at most, never beyond the
+ * transaction, whose context it is in. Invalidated by another command that follows a change,
+ * by a change of text search (lex_changes.c: another session's too), by another content, type
+ * or analyzer, and by an error in the analysis. A hash of 64 bits stands for the content, as
+ * it does in the memo and in segments; two contents of one hash are taken to be one.
  *
  * Dictionaries are user code: they may run queries that call these operators on other
  * documents while this one is being analysed. `busy` sends such calls past the cache.
@@ -32,6 +33,7 @@ typedef struct Kept
 {
 	LocalTransactionId lxid;
 	CommandId	cid;
+	uint64		changes;		/* pgr_lex_changes before the analysis */
 	MemoryContext context;		/* of doc */
 	bool		busy;			/* being analysed: a dictionary may call operators, too */
 	bool		valid;
@@ -58,6 +60,7 @@ static bool
 is_kept(const PgrAnalyzer *a, PgrContentType type, uint64 hash)
 {
 	return kept.valid && kept.lxid == pgr_my_lxid() && kept.cid == GetCurrentCommandId(false) &&
+		kept.changes == pgr_lex_changes() &&
 		kept.hash == hash && kept.type == type && kept.analyzer.config == a->config &&
 		kept.analyzer.cjk_bigram == a->cjk_bigram && kept.analyzer.nfields == a->nfields;
 }
@@ -135,6 +138,7 @@ pgr_lex_analyse(const PgrAnalyzer *a, PgrContentType type, Datum content, bool *
 		return &kept.doc;
 	}
 	make_room();
+	kept.changes = pgr_lex_changes();
 	analyse(a, type, content);
 	kept.cid = GetCurrentCommandId(false);
 	kept.hash = hash;

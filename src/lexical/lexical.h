@@ -81,6 +81,13 @@ extern uint64 pgr_lex_content_hash(Datum content);
 extern uint8 pgr_norm_encode(uint32 length);
 extern uint32 pgr_norm_decode(uint8 norm);
 
+/*
+ * Changes of the catalogs of text search that have arrived in this backend. init is called
+ * once, when the library is loaded.
+ */
+extern void pgr_lex_changes_init(void);
+extern uint64 pgr_lex_changes(void);
+
 /* --- rankquery: rankquery.c (type), rankquery_parse.c (text to tree) --- */
 
 typedef enum PgrNodeKind
