@@ -100,6 +100,7 @@ state_reset(PgrQueryState *state, struct varlena *image, PgrContentType type, Pg
 	Size		size = VARSIZE_ANY(image);
 
 	state->image = NULL;		/* in case what follows fails */
+	state->changes = pgr_lex_changes();
 	state->pinned = NULL;
 	state->key = NULL;
 	state->analysed = 0;
@@ -159,7 +160,8 @@ pgr_query_state(FunctionCallInfo fcinfo, PgrContentType type, PgrQueryArg arg, O
 	}
 	MemoryContextReset(state->row);
 	if (state->image == NULL || !pgr_same_image(state->image, image) ||
-		(OidIsValid(index) && index != state->index) || config_changed(state))
+		(OidIsValid(index) && index != state->index) ||
+		state->changes != pgr_lex_changes() || config_changed(state))
 		state_reset(state, image, type, arg, index);
 	return state;
 }

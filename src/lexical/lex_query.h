@@ -34,6 +34,7 @@ typedef struct PgrQueryState
 	PgrRankQuery *rq;
 	PgrQuery   *query;
 	PgrAnalyzer analyzer;		/* of documents */
+	uint64		changes;		/* pgr_lex_changes before it was read */
 	bool		current_config; /* unbound, by default_text_search_config */
 	double		analysed;		/* words, for matches */
 	PgrPinned  *pinned;			/* NULL until a score is asked for */

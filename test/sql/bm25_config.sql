@@ -125,3 +125,14 @@ RESET ROLE;
 SET client_min_messages = warning;
 DROP SCHEMA bm25_config, bm25_config_hidden CASCADE;
 DROP ROLE bm25_config_writer;
+-- words that an expression of a function keeps are read again once their configuration was altered
+CREATE TEXT SEARCH CONFIGURATION altered (COPY = simple);
+SET default_text_search_config = altered;
+DO $$ BEGIN
+  FOR i IN 1..2 LOOP
+    RAISE WARNING '%', 'running dogs'::text @@@ 'runs';
+    ALTER TEXT SEARCH CONFIGURATION altered ALTER MAPPING FOR asciiword WITH english_stem;
+  END LOOP;
+END $$;
+RESET default_text_search_config;
+DROP TEXT SEARCH CONFIGURATION altered;
