@@ -323,7 +323,12 @@ rank_next(PgrOrdered *o)
 	return PGR_STEP_RANK;
 }
 
-/* The steps of a scan of which all rows within the radius are wanted. */
+/*
+ * The steps of a scan of which all rows within the radius are wanted. Where a search brought
+ * PGR_ORDERED_DOUBT times as many candidates that might have been within as there are such,
+ * bounds tell little (products beyond single precision), and the nearest need not be among
+ * what was searched for: it goes on.
+ */
 static PgrOrderedStep
 gather(PgrOrdered *o)
 {
@@ -333,9 +338,16 @@ gather(PgrOrdered *o)
 	o->within += o->rows.n > o->rows_before;
 	o->rows_before = o->rows.n;
 	if (has_candidate(o) && next_lower(o) <= o->radius_bound)
+	{
+		o->ranked++;
 		return rank_next(o);
-	if (o->candidates.size == 0 || times * o->within > o->wanted)
+	}
+	if (o->candidates.size == 0 || times * o->within > o->wanted ||
+		(o->bounded && o->ranked > (uint64) PGR_ORDERED_DOUBT * o->within))
+	{
+		o->ranked = 0;
 		return PGR_STEP_SEARCH;
+	}
 	o->state = PGR_ORDERED_GATHERED;
 	return PGR_STEP_RETURN;
 }

@@ -29,7 +29,8 @@
  *	GATHERING	a candidate that may be within the radius:		pgr_ordered_all, _sort;
  *				RANK											GATHERED
  *				none came yet, or those within are many
- *				beside `wanted`: SEARCH
+ *				beside `wanted`, or few beside those that
+ *				might have been, of the last search: SEARCH
  *				else as GATHERED
  *	GATHERED	a row: RETURN; else END							END
  *	DRAINING	as SEARCHING, but all candidates may be			END
@@ -57,6 +58,9 @@
 
 /* Where all rows within a radius are wanted, candidates searched for beside those within it. */
 #define PGR_ORDERED_WITHIN 4
+
+/* There, candidates ranked for each that is within, from which on bounds tell too little. */
+#define PGR_ORDERED_DOUBT 16
 
 typedef enum PgrOrderMode
 {
@@ -136,6 +140,7 @@ typedef struct PgrOrdered
 	bool		gathers;		/* all rows within it are found before the first goes out */
 	uint32		within;			/* GATHERING: candidates that had rows within it */
 	uint32		rows_before;	/* GATHERING: rows before the candidate was ranked */
+	uint32		ranked;			/* GATHERING: candidates, since the last search */
 
 	PgrOrderedHeap candidates;
 	PgrOrderedStream stream;

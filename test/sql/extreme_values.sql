@@ -94,3 +94,11 @@ SELECT ev_whole('ev_off', $$(v <=> '[1000.5,1001,1001.5]')$$) AS cosine, ev_whol
 SELECT ev_whole('ev_huge', $$(v <#> '[1.763089e+17,-7.589755e+18]')$$) AS ip, ev_whole('ev_huge', $$(v <#> '[-9.267994e+19,-7.410956e+19]')$$) AS beyond;
 DROP TABLE ev_off, ev_huge;
 DROP FUNCTION ev_whole;
+-- products beyond single precision under a threshold: what the bounds say first is not within it
+CREATE TABLE ev_beyond AS SELECT i AS id, CASE WHEN i % 2 = 1 THEN '[' || i || ',' || i * i || ']' ELSE '[-3e38,3e38]' END::vector(2) AS v FROM generate_series(1, 2000) i;
+CREATE INDEX ON ev_beyond USING hnsw (v vector_ip_ops);
+SET enable_seqscan = off;
+SELECT count(*) FROM (SELECT FROM ev_beyond WHERE v <#> '[-3e38,1]' < 10 ORDER BY v <#> '[-3e38,1]') x;
+SELECT count(*) FROM (SELECT FROM ev_beyond WHERE v <#> '[-3e38,1]' < 1e300 ORDER BY v <#> '[-3e38,1]') x;
+RESET enable_seqscan;
+DROP TABLE ev_beyond;
