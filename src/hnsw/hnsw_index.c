@@ -280,6 +280,9 @@ reread(PgrHnswIndex *ix)
 	return true;
 }
 
+/* Bytes that malloc is to keep between two rows of a statement: more than a row's search takes. */
+#define INSERT_KEEPS (1024 * 1024)
+
 /* Kept across the inserts of a statement, in ii_AmCache and ii_Context, which end with it. */
 typedef struct InsertState
 {
@@ -305,6 +308,13 @@ pgr_hnsw_open_for_rows(Relation rel, IndexInfo *info, MemoryContext *row)
 		state->row = AllocSetContextCreate(info->ii_Context, "hnsw insert",
 										   ALLOCSET_DEFAULT_SIZES);
 		info->ii_AmCache = state;
+		/*
+		 * A row's search takes a few hundred kB and frees them. glibc returns that much to the
+		 * system, and maps it anew for the next row, until a block as large as this was freed
+		 * once: then it keeps twice as much (mallopt, M_MMAP_THRESHOLD). Elsewhere it does
+		 * nothing. bench/hnsw.md, "Memory of inserts", has what it saves.
+		 */
+		pfree(palloc(INSERT_KEEPS));
 	}
 	*row = state->row;
 	if (state->ix != NULL && reread(state->ix))
