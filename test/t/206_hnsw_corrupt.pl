@@ -85,7 +85,8 @@ like(error_with($directory, $groups_at + 4 * $ngroups, pack('V*', (0x7FC00000) x
 # what is kept with the relation's cache entry is not left there by those who could not read it all
 my $frame = (blocks(0x22))[0];
 like(error_with($frame, $head, pack('V', 0x7FC00000), $search), qr/XX002: .*block $frame: a frame has a coordinate that is no number/, 'a frame that is no number');
-is(error_with($frame, $head, pack('V', 0x7FC00000), q{
+# (where pages have checksums, as by default from 18 on, there is a warning)
+unlike(error_with($frame, $head, pack('V', 0x7FC00000), q{
 	DO $$
 	DECLARE used bigint;
 	BEGIN
@@ -98,7 +99,7 @@ is(error_with($frame, $head, pack('V', 0x7FC00000), q{
 		END LOOP;
 		SELECT sum(used_bytes) INTO used FROM pg_backend_memory_contexts WHERE name = 'index info' AND ident = 't_i';
 		IF used IS NULL OR used > 100000 THEN RAISE EXCEPTION '% bytes', used; END IF;
-	END $$}), '', 'and 500 such errors in one session leave no memory');
+	END $$}), qr/ERROR/, 'and 500 such errors in one session leave no memory');
 
 # at last, as it gives the index another file
 is(error_with(0, $head + 4, pack('V', $format - 1), "REINDEX INDEX t_i; $search"), '', 'REINDEX makes an index of an earlier format new');
