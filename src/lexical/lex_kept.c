@@ -22,6 +22,7 @@
 #include "base/compat.h"
 #include "lexical/lex_query.h"
 #include "storage/proc.h"
+#include "utils/datum.h"
 #include "utils/memutils.h"
 
 /*
@@ -89,8 +90,10 @@ make_room(void)
 }
 
 /*
- * Analyses into kept.doc, whose memory is kept.context. Whatever is raised leaves
- * nothing kept (valid is false) and the next call free to try again.
+ * Analyses into kept.doc, whose memory is kept.context. Bigrams are no copies but parts
+ * of the content (analyze.c), which is the caller's, so they are made of a copy that is
+ * kept with them. Whatever is raised leaves nothing kept (valid is false) and the next
+ * call free to try again.
  */
 static void
 analyse(const PgrAnalyzer *a, PgrContentType type, Datum content)
@@ -100,7 +103,8 @@ analyse(const PgrAnalyzer *a, PgrContentType type, Datum content)
 	kept.busy = true;
 	PG_TRY();
 	{
-		pgr_lex_document(a, type, content, &kept.doc);
+		pgr_lex_document(a, type, a->cjk_bigram ? datumCopy(content, false, -1) : content,
+						 &kept.doc);
 	}
 	PG_FINALLY();
 	{

@@ -49,3 +49,9 @@ SELECT bm25_headline('simple', 'a b x x x x x x a x x x x x a b c x x x x x x b 
 -- which field the text is
 SELECT f, bm25_headline('simple', 'red fox and dog', to_rankquery('simple', 'title:fox body:dog "red fox" 2:"and dog"', '{title,body}'), f) FROM unnest(ARRAY['', 'Field=1', 'Field=B', 'Field=3']) f;
 SELECT try($$SELECT bm25_headline('simple', 'a', 'a', 'Field=0')$$), try($$SELECT bm25_headline('simple', 'a', 'a', 'Field=title')$$);
+
+-- a document met again by another statement, whose bigrams were parts of a value that is gone
+BEGIN;
+SELECT count(*) FROM generate_series(1, 40) n WHERE (repeat('東京都', n) || n) @@@ to_rankquery('simple', '京都', '{}', 'bigram');
+SELECT count(*) FROM generate_series(40, 1, -1) n WHERE (repeat('東京都', n) || n) @@@ to_rankquery('simple', '京都', '{}', 'bigram');
+COMMIT;
