@@ -599,6 +599,12 @@ pgr_filter_never(const PgrFilter *filter)
 }
 
 bool
+pgr_filter_always(const PgrFilter *filter)
+{
+	return filter->ntests == 0 && !filter->never;
+}
+
+bool
 pgr_filter_is_lossy(const PgrFilter *filter)
 {
 	return filter->lossy;

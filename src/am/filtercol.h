@@ -100,8 +100,12 @@ extern void pgr_filter_image(const PgrFilterColumns *f, const Datum *values, con
  */
 extern PgrFilter *pgr_filter_compile(const PgrFilterColumns *f, const ScanKeyData *keys, int nkeys);
 
-/* Whether no row can pass, whatever it is: the scan need not begin. */
+/*
+ * Whether no row can pass, whatever it is: the scan need not begin. And whether all rows of the
+ * index do: then the scan has no conditions.
+ */
 extern bool pgr_filter_never(const PgrFilter *filter);
+extern bool pgr_filter_always(const PgrFilter *filter);
 
 /* A row may pass that the condition does not hold for. */
 extern bool pgr_filter_is_lossy(const PgrFilter *filter);

@@ -220,7 +220,10 @@ start_order(IndexScanDesc scan, HnswScan *s)
 		pgr_ordered_sweep(o);
 }
 
-/* Radius and conditions; the query is known. */
+/*
+ * Radius and conditions; the query is known. What is compiled of them is in the current context,
+ * the scan's. No lock.
+ */
 static void
 start_conditions(IndexScanDesc scan, HnswScan *s)
 {
@@ -231,6 +234,12 @@ start_conditions(IndexScanDesc scan, HnswScan *s)
 	if (n == 0)
 		return;
 	s->filter = pgr_filter_compile(s->ix->filters, keys, n);
+	/* as where the vector must not be NULL: the search is the one without conditions */
+	if (pgr_filter_always(s->filter))
+	{
+		s->filter = NULL;
+		return;
+	}
 	if (pgr_filter_never(s->filter))
 		pgr_ordered_all(&s->ordered);
 	if (s->ix->filters != NULL)
