@@ -435,7 +435,7 @@ pgr_hnsw_build_empty(Relation index)
 {
 	/*
 	 * without frames: the values that are inserted first tell where data lie (README,
-	 * "Frames")
+	 * "Frames and entries")
 	 */
 	PgrHnswIndex *ix = pgr_hnsw_new(index);
 

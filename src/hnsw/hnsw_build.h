@@ -113,7 +113,6 @@ extern PgrGraphScratch *pgr_hnsw_build_scratch(const PgrGraph *g);
  * A participant's part of a task; the build is the argument (PgrTaskFn). Holds no lock at its
  * end. A task other than those of PgrHnswTask does nothing.
  */
-/* A participant's part of a task; the build is the argument (PgrTaskFn). */
 extern void pgr_hnsw_build_do(int task, void *arg);
 
 /* Tells the progress view of a phase. The leader's to call; a worker's is not shown. */

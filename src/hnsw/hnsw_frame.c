@@ -1,6 +1,6 @@
 /*
  * hnsw_frame.c
- *		Frames, the origins that codes are relative to. See README, "Frames".
+ *		Frames, the origins that codes are relative to. See README, "Frames and entries".
  *
  * A byte of a code is a share of the vector's distance from its origin: vectors
  * that lie near each other and far from it look alike. An index that was built

@@ -1,6 +1,6 @@
 /*
  * hnsw_frame.h
- *		The frames of an index: origins that codes are relative to. See README, "Frames".
+ *		The frames of an index: origins that codes are relative to. See README, "Frames and entries".
  */
 #ifndef PGR_HNSW_FRAME_H
 #define PGR_HNSW_FRAME_H

@@ -135,6 +135,7 @@ pgr_hnsw_lists(const PgrHnswIndex *ix)
 	MemoryContext old;
 	Size		size = PGR_HNSW_DIRECTORY_SIZE(&ix->meta);
 	char	   *directory;
+	PgrHnswLists *lists;
 
 	if (ix->lists != NULL)
 		return ix->lists;
@@ -144,10 +145,11 @@ pgr_hnsw_lists(const PgrHnswIndex *ix)
 	old = MemoryContextSwitchTo(GetMemoryChunkContext(unconstify(PgrHnswIndex *, ix)));
 	directory = palloc_extended(Max(size, 1), MCXT_ALLOC_HUGE);
 	pgr_hnsw_copy_directory(ix, directory);
-	unconstify(PgrHnswIndex *, ix)->lists = lists_at(&ix->meta, directory);
+	lists = lists_at(&ix->meta, directory);
 	MemoryContextSwitchTo(old);
-	check_groups(ix, ix->lists);
-	return ix->lists;
+	check_groups(ix, lists);
+	unconstify(PgrHnswIndex *, ix)->lists = lists;
+	return lists;
 }
 
 /* The inner products <z, c> of coordinates with n centres, which lie one behind the other. */
@@ -160,7 +162,8 @@ products(const PgrHnswLists *l, const float *z, const float *centres, uint32 n, 
 
 /*
  * Squared distances of coordinates z from n centres, less |z|^2, which is the same for all:
- *	c - z|^2 - |z|^2 = |c|^2 - 2 <z, c>. So one kernel call does for all, and the least is the same.
+ *	|c - z|^2 - |z|^2 = |c|^2 - 2 <z, c>. So one kernel call does for all, and the least is the
+ *	same.
  */
 static void
 centre_distances(const PgrHnswLists *l, const float *z, const float *centres, const float *norm2,

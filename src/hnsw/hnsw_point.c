@@ -1,6 +1,6 @@
 /*
  * hnsw_point.c
- *		Vectors as the codes of any frame see them. See README, "Frames".
+ *		Vectors as the codes of any frame see them. See README, "Frames and entries".
  */
 #include "postgres.h"
 

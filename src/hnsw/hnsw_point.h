@@ -1,6 +1,6 @@
 /*
  * hnsw_point.h
- *		Vectors as the codes of any frame see them. See README, "Frames".
+ *		Vectors as the codes of any frame see them. See README, "Frames and entries".
  */
 #ifndef PGR_HNSW_POINT_H
 #define PGR_HNSW_POINT_H

@@ -153,10 +153,11 @@ sample_page(Relist *r, BlockNumber block, const char *page, uint32 n)
 static void
 copied_reserve(Relist *r, BlockNumber block)
 {
-	BlockNumber n = Max(RelationGetNumberOfBlocks(r->from->rel), block + 1);
+	BlockNumber n;
 
 	if (block < r->ncopied)
 		return;
+	n = Max(RelationGetNumberOfBlocks(r->from->rel), block + 1);
 	r->copied = r->copied == NULL
 		? MemoryContextAllocHuge(CurrentMemoryContext, mul_size(n, sizeof(uint16)))
 		: repalloc_huge(r->copied, mul_size(n, sizeof(uint16)));
