@@ -55,23 +55,29 @@ typedef struct Vacuum
 	IdList		repairs;
 	IdList		samples;		/* live nodes, to replace dead entries */
 	Size		next_sample;	/* of them, the first that was not yet taken */
+	PgrHnswNode *record;		/* scratch of pass 2, of nodes that take several pages */
 } Vacuum;
 
-/*
- * Appends an id, in the vacuum's context. Called with a page locked: allocation may fail
- * there, which releases the lock, and nothing was changed yet.
- */
+/* Room for some more ids, in the vacuum's context. To be made before a page is locked. */
+static void
+list_room(IdList *list, Size more)
+{
+	Size		size = Max(list->size, 256);
+
+	if (list->at != NULL && list->size - list->n >= more)
+		return;
+	while (size - list->n < more)
+		size = mul_size(size, 2);
+	list->at = list->at == NULL ? palloc(mul_size(size, sizeof(PgrHnswId)))
+		: repalloc_huge(list->at, mul_size(size, sizeof(PgrHnswId)));
+	list->size = size;
+}
+
+/* Appends an id, for which there is room: a page may be locked. */
 static void
 list_add(IdList *list, PgrHnswId id)
 {
-	if (list->n == list->size)
-	{
-		Size		size = list->size == 0 ? 256 : mul_size(list->size, 2);
-
-		list->at = list->at == NULL ? palloc(size * sizeof(PgrHnswId))
-			: repalloc_huge(list->at, mul_size(size, sizeof(PgrHnswId)));
-		list->size = size;
-	}
+	Assert(list->n < list->size);
 	list->at[list->n++] = id;
 }
 
@@ -159,10 +165,14 @@ prune_page(Vacuum *v, BlockNumber block)
 {
 	const PgrHnswMeta *meta = &v->ix->meta;
 	Page		page;
-	Buffer		buffer = pgr_hnsw_node_page(v->ix, block, BUFFER_LOCK_EXCLUSIVE, &page);
+	Buffer		buffer;
 	PgrWalBatch batch;
 	bool		changed = false;
 
+	list_room(&v->empty_slots, meta->nodes_per_page);
+	list_room(&v->emptied, meta->nodes_per_page);
+	list_room(&v->samples, meta->nodes_per_page);
+	buffer = pgr_hnsw_node_page(v->ix, block, BUFFER_LOCK_EXCLUSIVE, &page);
 	if (page == NULL)
 	{
 		if (BufferIsValid(buffer))
@@ -201,7 +211,10 @@ close_slots(Vacuum *v, PgrHnswChain chain)
 		if (!pgr_hnsw_close_slot(v->ix, &chain, &closed))
 			return false;
 		if (closed)
+		{
+			list_room(&v->slots, 1);
 			list_add(&v->slots, slot);
+		}
 	}
 	return true;
 }
@@ -221,6 +234,7 @@ check_empty_slot(Vacuum *v, PgrHnswId id)
 	PgrHnswNode slot = *node;
 
 	UnlockReleaseBuffer(buffer);
+	list_room(&v->slots, 1);
 	node = pgr_hnsw_node_read(v->ix, slot.owner, BUFFER_LOCK_SHARE, scratch, &buffer);
 	if (node->flags != PGR_HNSW_USED || node->generation != slot.owner_generation)
 		list_add(&v->slots, id);
@@ -307,17 +321,17 @@ prune_edges(const Vacuum *v, PgrHnswId id, PgrHnswNode *node)
 }
 
 /*
- * Pass 2 of a node that takes several pages: its first page is locked exclusively in buffer,
- * which is released. The record is scratch of node_size bytes, into which the stored one is
- * copied unless it was assembled there.
+ * Pass 2 of a slot that takes several pages: page is its first one, locked exclusively in
+ * buffer, which is released. The record is assembled in v->record; for one to be added to the
+ * repairs there is room.
  */
 static void
-prune_node_edges(Vacuum *v, PgrHnswId id, const PgrHnswNode *stored, PgrHnswNode *record,
-				 Buffer buffer)
+prune_node_edges(Vacuum *v, PgrHnswId id, Page page, Buffer buffer)
 {
-	if (stored != record)
-		memcpy(record, stored, v->ix->meta.node_size);
-	if (prune_edges(v, id, record) == 0)
+	PgrHnswNode *record = v->record;
+
+	if (!(pgr_hnsw_node_at(v->ix, page, id, (char *) record)->flags & PGR_HNSW_USED) ||
+		prune_edges(v, id, record) == 0)
 	{
 		UnlockReleaseBuffer(buffer);
 		return;
@@ -329,17 +343,19 @@ prune_node_edges(Vacuum *v, PgrHnswId id, const PgrHnswNode *stored, PgrHnswNode
 
 /*
  * Pass 2 of a page: removes edges to dead nodes, with one lock, exclusive, and one WAL record
- * a page where nodes fit. A node of several pages is copied meanwhile, and freed.
+ * a page where nodes fit.
  */
 static void
 prune_page_edges(Vacuum *v, BlockNumber block)
 {
 	const PgrHnswMeta *meta = &v->ix->meta;
 	Page		page;
-	Buffer		buffer = pgr_hnsw_node_page(v->ix, block, BUFFER_LOCK_EXCLUSIVE, &page);
+	Buffer		buffer;
 	PgrWalBatch batch;
 	bool		changed = false;
 
+	list_room(&v->repairs, meta->nodes_per_page);
+	buffer = pgr_hnsw_node_page(v->ix, block, BUFFER_LOCK_EXCLUSIVE, &page);
 	if (page == NULL)
 	{
 		if (BufferIsValid(buffer))
@@ -348,14 +364,7 @@ prune_page_edges(Vacuum *v, BlockNumber block)
 	}
 	if (meta->parts > 1)
 	{
-		PgrHnswNode *record = palloc(meta->node_size);
-		const PgrHnswNode *node = pgr_hnsw_node_at(v->ix, page, block, (char *) record);
-
-		if (node->flags & PGR_HNSW_USED)
-			prune_node_edges(v, block, node, record, buffer);
-		else
-			UnlockReleaseBuffer(buffer);
-		pfree(record);
+		prune_node_edges(v, block, page, buffer);
 		return;
 	}
 	pgr_wal_begin(&batch, v->ix->rel, false);
@@ -485,8 +494,11 @@ static void
 add_orphans(Vacuum *v)
 {
 	for (Size word = 0; word < v->ids / 64; word++)
+	{
+		list_room(&v->repairs, 64);
 		for (uint64 left = v->live[word] & ~v->led[word]; left != 0; left &= left - 1)
 			list_add(&v->repairs, word * 64 + pg_rightmost_one_pos64(left));
+	}
 }
 
 /*
@@ -567,6 +579,8 @@ pgr_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	{
 		v.live = make_set(&v);
 		v.led = make_set(&v);
+		if (v.ix->meta.parts > 1)
+			v.record = palloc(v.ix->meta.node_size);
 		for_each_page(&v, prune_page_edges);
 		prune_all_entries(&v);
 		add_orphans(&v);
