@@ -111,7 +111,7 @@ typedef struct PgrHnswHits
 	uint32		unvisited;		/* of them */
 	uint64		nvisited;		/* records that were read */
 	bool		complete;		/* all that pass were visited */
-	bool		no_nodes;		/* the page last taken from has none, for no reason known */
+	bool		no_nodes;		/* the page last taken from has none, for no reason seen in it */
 
 	Size		budget;			/* bytes that the search should not exceed; 0: no limit */
 	Size		others;			/* bytes in use beside what is here */

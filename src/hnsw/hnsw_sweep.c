@@ -187,16 +187,55 @@ named_missing(PgrHnswSweep *w, BlockNumber block)
 	return found;
 }
 
+/* A page without nodes that has its reason is not missing. */
+static void
+not_missing(PgrHnswSweep *w, BlockNumber block)
+{
+	uint32		kept = 0;
+
+	for (uint32 i = 0; i < w->nmissing; i++)
+		if (w->missing[i] != block)
+			w->missing[kept++] = w->missing[i];
+	w->nmissing = kept;
+}
+
 /*
- * Pages without nodes may be what a crash has left behind when it came after the file was
- * extended. Then no edge leads to them; else nodes were lost, and this raises as reading the
- * page does. Reads all node pages, but only after a sweep that has met such a page.
+ * Takes the pages of entries and of frames that inserts have added from those missing, as far
+ * as the open index knows them. They are told by who names them and not by their kind, which
+ * may be the damage. Reads the frames' pages, one at a time, locked shared.
+ */
+static void
+pass_over_named(PgrHnswSweep *w)
+{
+	const PgrHnswIndex *ix = w->hits->ix;
+	Size		floats = (Size) ix->meta.nframes * ix->meta.dim;
+	BlockNumber block = ix->meta.frame_block;
+
+	for (uint32 i = 0; i < ix->meta.entry_pages; i++)
+		not_missing(w, ix->meta.entry_block[i]);
+	for (Size at = 0; at < floats && w->nmissing > 0; at += PGR_HNSW_FLOATS_PER_PAGE)
+	{
+		Buffer		buffer = pgr_page_read(ix->rel, block, PGR_PAGE_HNSW_AUX, BUFFER_LOCK_SHARE);
+
+		not_missing(w, block);
+		block = PgrPageGetOpaque(BufferGetPage(buffer))->next;
+		UnlockReleaseBuffer(buffer);
+	}
+}
+
+/*
+ * Other pages without nodes may be what a crash has left behind when it came after the file
+ * was extended. Then no edge leads to them; else nodes were lost, and this raises as reading
+ * the page does. Reads all node pages, but only after a sweep that has met such a page.
  */
 static void
 check_missing(PgrHnswSweep *w)
 {
 	BlockNumber blocks = RelationGetNumberOfBlocks(w->hits->ix->rel);
 
+	pass_over_named(w);
+	if (w->nmissing == 0)
+		return;
 	for (BlockNumber block = w->hits->ix->meta.node_block; block < blocks; block++)
 	{
 		BlockNumber found = named_missing(w, block);

@@ -50,5 +50,17 @@ SELECT same_rows('p');
 CREATE TEMP TABLE q AS SELECT * FROM p;
 CREATE INDEX q_v ON q USING hnsw (v vector_l2_ops);
 SELECT same_rows('q');
+-- an index made before its rows has pages of frames and entries among those of nodes: a search that reads all of it reads them once
+CREATE TABLE b (v vector(512)) WITH (autovacuum_enabled = off);
+CREATE INDEX b_v ON b USING hnsw (v vector_l2_ops);
+INSERT INTO b SELECT (SELECT array_agg(random()) FROM generate_series(1, 512) WHERE i > 0)::vector FROM generate_series(1, 300) i;
+ANALYZE b;
+SELECT count(*) FROM (SELECT FROM b ORDER BY v <-> (SELECT v FROM b LIMIT 1) LIMIT 10) x;
+SELECT pg_stat_force_next_flush() \g /dev/null
+SELECT idx_blks_hit + idx_blks_read AS before FROM pg_statio_user_indexes WHERE indexrelname = 'b_v' \gset
+SELECT count(*) FROM (SELECT FROM b ORDER BY v <-> (SELECT v FROM b LIMIT 1) LIMIT 10) x;
+SELECT pg_stat_force_next_flush() \g /dev/null
+SELECT idx_blks_hit + idx_blks_read - :before < 1.5 * pg_relation_size('b_v') / current_setting('block_size')::int AS once FROM pg_statio_user_indexes WHERE indexrelname = 'b_v';
+DROP TABLE b;
 DROP TABLE p CASCADE;
 DROP FUNCTION explained_pages, same_rows;
