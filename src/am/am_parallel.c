@@ -23,7 +23,6 @@
  * Keys of the shared memory's table of contents. Core reserves those from 0xFFFF... on for
  * itself.
  */
-/* keys of the shared memory's table of contents */
 #define KEY_SHARED UINT64CONST(0xB000000000000001)
 #define KEY_SCAN UINT64CONST(0xB000000000000002)
 #define KEY_AREA UINT64CONST(0xB000000000000003)
@@ -34,7 +33,6 @@
  * What one worker used, for the statement's counters of buffers and WAL: an array of these, one
  * each, so no lock is needed.
  */
-/* What a worker used, for the statement's counters. */
 typedef struct WorkerUsage
 {
 	BufferUsage buffers;

@@ -561,8 +561,7 @@ compile_key(const PgrFilterColumns *f, const ScanKeyData *key, PgrFilter *filter
 	const PgrFilterColumn *c;
 	Test	   *t = &filter->tests[filter->ntests];
 
-	/* column 1 is the vector; attribute 2 is columns[0] */
-	/* vectors in the index are not null */
+	/* column 1 is the vector, which is not null in the index; attribute 2 is columns[0] */
 	if (i < 0 && (key->sk_flags & (SK_SEARCHNULL | SK_SEARCHNOTNULL)))
 		return (key->sk_flags & SK_SEARCHNOTNULL) != 0;
 	if (i < 0 || f == NULL || i >= f->n || (key->sk_flags & (SK_ROW_HEADER | SK_ROW_MEMBER)))

@@ -88,8 +88,10 @@ pgr_tid_check_slow(Relation index, Relation heap, ItemPointer tid)
 {
 	BlockNumber block = ItemPointerGetBlockNumberNoCheck(tid);
 
-	/* what blocks mean to another table access method is not known */
-	/* beyond the known length does not mean beyond the table: it may have grown */
+	/*
+	 * Beyond the known length does not mean beyond the table, which may have grown. What blocks
+	 * mean to another table access method is not known.
+	 */
 	if (ItemPointerIsValid(tid) && block != InvalidBlockNumber &&
 		(heap->rd_tableam != GetHeapamTableAmRoutine() || block < RelationGetNumberOfBlocks(heap)))
 		return;

@@ -116,7 +116,6 @@ sparse_difference(PgrMetric metric, const int32_t *ai, const float *av, uint32_t
 	{
 		int32_t		x = ai[i];
 		int32_t		y = bi[j];
-
 		float		diff = (x <= y ? av[i] : 0) - (y <= x ? bv[j] : 0);
 
 		sum = pgr_step(metric, sum, diff, 0);
