@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "am/ordered.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 void
@@ -208,6 +209,7 @@ pgr_ordered_sort(PgrOrdered *o)
 	{
 		PgrOrderedRow row;
 
+		CHECK_FOR_INTERRUPTS();
 		pop_row(o, &row);
 		sort_row(o, &row);
 	}
