@@ -31,8 +31,8 @@ pgr_die() {
 # pgr_supervise SCRIPT ARGUMENTS...: runs the script again in a session of its own
 # and waits for it; the second time it returns at once. Bash acts on a signal only
 # when the command that it waits for has ended, which may be a test of minutes;
-# this shell waits for nothing else. Ended by a signal, it passes that on to the
-# whole session, stops the servers whose data lie below work directories and
+# this shell waits for nothing else. Ended by a signal, it ends the script's whole
+# process group, stops the servers whose data lie below work directories and
 # removes those (pgr_note_work_dir).
 pgr_supervise() {
 	local status=0
@@ -85,12 +85,14 @@ pgr_quit_server() {
 
 # --- packages ---------------------------------------------------------------
 
-# Runs a command as root, through sudo where need be.
+# Runs a command as root, through sudo where need be. No terminal controls the session
+# that pgr_supervise makes, so sudo asks for the password on stdin, if that is one; it
+# asks once for each shell, of which a pipe is another.
 pgr_as_root() {
 	if [ "$(id -u)" = 0 ]; then
 		"$@"
 	elif command -v sudo >/dev/null; then
-		sudo "$@"
+		if [ -t 0 ]; then sudo -S "$@"; else sudo "$@"; fi
 	else
 		return 1
 	fi
@@ -103,8 +105,7 @@ pgr_have_package() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q 'in
 pgr_no_main_cluster() {
 	[ -e /etc/postgresql-common/createcluster.conf ] && return
 	pgr_as_root mkdir -p /etc/postgresql-common
-	echo 'create_main_cluster = false' |
-		pgr_as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+	pgr_as_root tee /etc/postgresql-common/createcluster.conf >/dev/null <<<'create_main_cluster = false'
 }
 
 # pgr_need PACKAGE...: installs what is missing.
