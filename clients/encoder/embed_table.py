@@ -133,11 +133,13 @@ class Names:
             self.add_columns(connection, args)
 
     def refuse_foreign_queue(self, connection):
-        """Whoever owns the queue may have triggers on it, which the trigger function would run as its owner."""
+        """Whoever owns the queue may have triggers on it, which the trigger function would run as its owner;
+        whoever owns the function may make it one that runs as who writes the table."""
         if connection.execute(
-                "SELECT FROM pg_class q, pg_class t WHERE q.oid = to_regclass(%s) AND t.oid = to_regclass(%s)"
-                " AND q.relowner NOT IN (t.relowner, (SELECT oid FROM pg_roles WHERE rolname = current_user))",
-                (self.parts["queue"], self.parts["table"])).fetchone() is not None:
+                "SELECT FROM pg_class t, (SELECT relowner FROM pg_class WHERE oid = to_regclass(%s)"
+                " UNION ALL SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(%s)) made (owner)"
+                " WHERE t.oid = to_regclass(%s) AND owner NOT IN (t.relowner, (SELECT oid FROM pg_roles WHERE rolname = current_user))",
+                (self.parts["queue"], self.parts["queue"] + "()", self.parts["table"])).fetchone() is not None:
             sys.exit("%s exists and belongs to another role" % self.parts["queue"])
 
     def add_columns(self, connection, args):

@@ -123,9 +123,10 @@ while (my ($language, $block) = splice @guide, 0, 2)
 }
 
 my ($long, $longer) = ('n' x 54, 'n' x 63);
-ask("CREATE TABLE $_ (id int PRIMARY KEY, body text, v vector(16))") for 'squatted', $long, $longer;
+ask("CREATE TABLE $_ (id int PRIMARY KEY, body text, v vector(16))") for 'squatted', 'taken', $long, $longer;
 ask('CREATE TABLE narrow (id int PRIMARY KEY, body text, v vector(3), t multivector(16))');
 ask('CREATE TABLE squatted_to_embed (id int, key int); ALTER TABLE squatted_to_embed OWNER TO writer');
+ask('CREATE FUNCTION taken_to_embed() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$; ALTER FUNCTION taken_to_embed() OWNER TO writer');
 my @plain = ('--key', 'id', '--text', 'body', '--model', $model, '--dense', 'v');
 $node->command_ok([ @program, '--table', $long, @plain ], 'the longest name');
 $node->command_ok([ @program, '--table', $long, '--uninstall' ], 'its end');
@@ -133,6 +134,7 @@ for (
 	[ 'too long a name', qr/is too long/, '--table', $longer, @plain ],
 	[ 'its end', qr/is too long/, '--table', $longer, '--uninstall' ],
 	[ 'another\'s queue', qr/belongs to another role/, '--table', 'squatted', @plain ],
+	[ 'another\'s function', qr/belongs to another role/, '--table', 'taken', @plain ],
 	[ 'no such table', qr/there is no table nope/, '--table', 'nope', '--key', 'id', '--text', 'x', '--model', $model, '--dense', 'v' ],
 	[ 'no such column', qr/has no column w/, @arguments, '--dense', 'w' ],
 	[ 'no column named', qr/name at least one/, '--table', 'x', '--key', 'id', '--text', 'x', '--model', $model ],
