@@ -47,7 +47,7 @@ objdirs:
 
 # The script is made of the numbered files of sql/install, in their order; update scripts
 # include some of them. sql/expand.awk tells what templates may say.
-INSTALL_SQL = $(sort $(wildcard $(S)sql/install/[0-9]*))
+INSTALL_SQL = $(sort $(wildcard $(S)sql/install/[0-9]*.sql $(S)sql/install/[0-9]*.sql.in))
 SQL_PARTS   = $(S)sql/expand.awk $(wildcard $(S)sql/install/*)
 EXPAND_SQL  = awk -v tables=$(S)sql/install/tables.tbl -v parts=$(S)sql/install -f $(S)sql/expand.awk
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_PARTS) | objdirs
