@@ -8,8 +8,8 @@
  * snapshot first met it. They do not change (marks of dead documents do not count
  * in statistics), and are not freed while the snapshot, or one of the same content,
  * can be in use. So statistics may be forgotten: what is computed again from the
- * view is equal. A view takes a few hundred bytes; statistics take kilobytes, their
- * memo of scores up to 3 MB.
+ * view is equal. A view takes less than a kilobyte, and 32 bytes a segment; statistics
+ * take kilobytes, their memo of scores up to 3 MB.
  *
  * Who uses statistics holds them through a callback of a memory context of his own,
  * so that neither an error nor an early end of a scan can leave them held. What

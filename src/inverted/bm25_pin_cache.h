@@ -1,7 +1,7 @@
 /*
  * bm25_pin_cache.h
- *		What a transaction keeps of the indexes that it searches. Private to pin*.c
- *		and bm25_memo.c.
+ *		What a transaction keeps of the indexes that it searches. Private to
+ *		bm25_stats.c, bm25_pin_cache.c and bm25_memo.c (inv_am.c starts it up).
  */
 #ifndef PGR_BM25_PIN_CACHE_H
 #define PGR_BM25_PIN_CACHE_H

@@ -75,9 +75,10 @@ StaticAssertDecl(offsetof(PgrInvMetaPage, set) == 688, "metapage layout");
  * A pending page holds records one after another. A document is one record or
  * several (fragments) of the same tid, the first of which is marked; the terms
  * of a fragment are those of the document in order, from where the last fragment
- * ended. A term with too many occurrences goes on in the next fragment. Of a document
- * whose first fragments a seal has taken, the others may be left: a fragment without
- * its first is none.
+ * ended. A term with too many occurrences goes on in the next fragment. Length, hash and
+ * lengths of fields are the document's, and stand in each fragment: a search takes a
+ * document up at the first fragment that has one of its terms. Of a document whose first
+ * fragments a seal has taken, the others may be left: a fragment without its first is none.
  *
  * Record: this header, uint32 hashes[nterms], then for each term: varint length,
  * bytes, varint weight, and varint occurrences (deltas) or field frequencies, as
@@ -88,7 +89,7 @@ typedef struct PgrPendingRecord
 	uint32		size;			/* bytes, all included */
 	ItemPointerData tid;
 	uint16		flags;
-	uint32		length;			/* of the document; first fragment only */
+	uint32		length;			/* of the document */
 	uint32		nterms;
 	uint32		hash_low;		/* content hash */
 	uint32		hash_high;

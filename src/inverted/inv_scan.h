@@ -1,6 +1,7 @@
 /*
  * inv_scan.h
- *		State of a scan of bm25 or inverted. Private to scan*.c.
+ *		State of a scan of bm25 or inverted. Private to the files of
+ *		scans: inv_scan*.c, bm25_scan.c, sparse_*.c.
  */
 #ifndef PGR_INV_SCAN_H
 #define PGR_INV_SCAN_H

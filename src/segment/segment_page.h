@@ -157,7 +157,7 @@ StaticAssertDecl(sizeof(PgrDictPage) == 16, "dictionary page header is 16 bytes"
  *	 INLINE			postings, see segment_block.c
  *	 BLOCK, BLOCKS	df			varint
  *					cf - df		varint		PGR_TERM_CF
- *					bound		PGR_TERM_PAIRS(flags) times {weight, norm}
+ *					bound		PGR_TERM_COUNT(flags) times {weight, norm}
  *	 BLOCK			page varint, offset uint16, doc_bits, weight_bits,
  *					position offset varint, freq offset varint (if the segment has them)
  *	 BLOCKS			number of its first PgrSkip varint, of its first PgrSuper varint
