@@ -96,9 +96,6 @@ extern void pgr_search_sums(PgrSearch *s, int n);
  */
 extern void pgr_search_window(PgrSearch *s, uint32 doc);
 
-/* Takes the threshold over, and with it, whether equal scores can be too late. */
-extern void pgr_search_refresh(PgrSearch *s);
-
 /*
  * Offers a document with its final score to the top-k, if it passes and is alive; or
  * hands it to s->found. Documents ascend.
@@ -135,12 +132,6 @@ extern double pgr_search_score(PgrSearch *s, PgrSearchTerm *t);
  * room for PGR_POSTING_BLOCK. Does not move the position.
  */
 extern void pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double *out);
-
-/*
- * The largest contribution of postings under a bound, >= 0. A weight of 255 stands
- * for any, but no posting has more than what the others leave of the sum.
- */
-extern double pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound);
 
 /*
  * The largest contribution of a term in [from, to], its shallow position being moved

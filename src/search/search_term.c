@@ -15,6 +15,44 @@
 #include "utils/float.h"
 
 /*
+ * Has the worst hit a smaller tid than any document to come? Then an equal score is
+ * too late. In the same segment documents, which ascend as their tids, tell; in
+ * another one the tid of the first document to come is looked up, a page at most.
+ */
+static bool
+worst_is_before(PgrSearch *s)
+{
+	PgrHit	   *worst = &s->top->heap[0];
+	ItemPointerData from;
+
+	if (!s->sorted || s->from_doc < 0)
+		return false;
+	if (worst->source == s->source)
+		return true;
+	pgr_segment_tid(s->seg, s->from_doc, &from);
+	return ItemPointerCompare(&from, pgr_topk_tid(s->top, worst)) >= 0;
+}
+
+/*
+ * Takes the threshold over, and with it, whether equal scores can be too late. Called
+ * whenever it may have risen: at each window and hit. -infinity stays as it is.
+ */
+static void
+refresh(PgrSearch *s)
+{
+	const PgrTopK *top = s->top;
+
+	s->theta = top->threshold;
+	if (top->n < top->k)
+		s->need = s->theta;		/* -infinity */
+	else
+	{
+		s->need = s->theta - fabs(s->theta) * s->slack;
+		s->strict = worst_is_before(s);
+	}
+}
+
+/*
  * The threshold is taken over, so hits of segments searched before count from the
  * start.
  */
@@ -34,7 +72,7 @@ pgr_search_begin(PgrSearch *s, PgrSegment *seg, uint32 source, PgrTopK *top)
 	s->from_doc = -1;
 	s->only_positive = true;
 	if (top != NULL)
-		pgr_search_refresh(s);
+		refresh(s);
 }
 
 /*
@@ -56,45 +94,7 @@ pgr_search_window(PgrSearch *s, uint32 doc)
 {
 	if (s->sorted && doc < s->ndocs && s->top->n == s->top->k && !s->strict)
 		s->from_doc = doc;
-	pgr_search_refresh(s);
-}
-
-/*
- * Has the worst hit a smaller tid than any document to come? Then an equal score is
- * too late. In the same segment documents, which ascend as their tids, tell; in
- * another one the tid of the first document to come is looked up, a page at most.
- */
-static bool
-worst_is_before(PgrSearch *s)
-{
-	PgrHit	   *worst = &s->top->heap[0];
-	ItemPointerData from;
-
-	if (!s->sorted || s->from_doc < 0)
-		return false;
-	if (worst->source == s->source)
-		return true;
-	pgr_segment_tid(s->seg, s->from_doc, &from);
-	return ItemPointerCompare(&from, pgr_topk_tid(s->top, worst)) >= 0;
-}
-
-/*
- * Called whenever the threshold may have risen: at each window and hit. -infinity
- * stays as it is.
- */
-void
-pgr_search_refresh(PgrSearch *s)
-{
-	const PgrTopK *top = s->top;
-
-	s->theta = top->threshold;
-	if (top->n < top->k)
-		s->need = s->theta;		/* -infinity */
-	else
-	{
-		s->need = s->theta - fabs(s->theta) * s->slack;
-		s->strict = worst_is_before(s);
-	}
+	refresh(s);
 }
 
 /*
@@ -131,7 +131,7 @@ pgr_search_emit(PgrSearch *s, uint32 doc, double score)
 	{
 		/* documents to come are beyond this one */
 		s->from_doc = doc;
-		pgr_search_refresh(s);
+		refresh(s);
 	}
 }
 
@@ -240,11 +240,12 @@ pgr_search_scores(PgrSearch *s, PgrSearchTerm *t, uint32 from, uint32 to, double
 }
 
 /*
- * Each pair of the bound is scored as a posting would be: monotone steps make that an
- * upper bound, bit for bit.
+ * The largest contribution of postings under a bound, >= 0. Each pair is scored as a
+ * posting would be: monotone steps make that an upper bound, bit for bit. A weight of
+ * 255 stands for any, but no posting has more than what the others leave of the sum.
  */
-double
-pgr_search_bound(const PgrSearchTerm *t, const PgrBound *bound)
+static double
+bound_score(const PgrSearchTerm *t, const PgrBound *bound)
 {
 	double		best = 0;
 
@@ -281,12 +282,12 @@ pgr_search_window_bound(PgrSearchTerm *t, uint32 from, uint32 to)
 		pgr_postings_shallow(p, from);
 		t->block_last = p->block_last;
 		t->block_bound = p->block_bound;
-		t->block_score = pgr_search_bound(t, &t->block_bound);
+		t->block_score = bound_score(t, &t->block_bound);
 	}
 	if (to <= t->block_last)
 		return t->block_score;
 	pgr_postings_bound(p, from, to, &bound);
-	return pgr_search_bound(t, &bound);
+	return bound_score(t, &bound);
 }
 
 /* A block whose bound is not known yet is looked for, without decoding it. */

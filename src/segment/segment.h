@@ -127,18 +127,13 @@ extern bool pgr_segment_sorted(const PgrSegment *seg);
  * Directory. doc < ndocs (+ nnulls for tid and dead). Ascending documents are
  * cheap: the page looked at last stays pinned. norm is 0 where the shape has
  * no norms, hash 0 where it has no hashes.
- *
- * pgr_segment_norms: the norms of the documents [*first, *first + *count), doc among them; valid
- * until the next call for this segment. The shape must have norms.
  */
-extern const uint8 *pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count);
 extern void pgr_segment_field_norms(PgrSegment *seg, uint32 doc, uint8 *norms);
 extern uint64 pgr_segment_hash(PgrSegment *seg, uint32 doc);
 extern void pgr_segment_tid(PgrSegment *seg, uint32 doc, ItemPointer tid);
 /* exact sums over documents, [nfields] */
 extern void pgr_segment_field_lengths(PgrSegment *seg, uint64 *sums);
 extern uint64 pgr_segment_nterms(const PgrSegment *seg);
-extern uint64 pgr_segment_npostings(const PgrSegment *seg);
 
 /*
  * How often impacts were rounded: 1 as written, one more for each merge in

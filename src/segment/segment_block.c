@@ -39,13 +39,6 @@ pack(const uint32 *in, uint32 n, unsigned bits, uint8 *out)
 		pgr_pack_flat(in, n, bits, out);
 }
 
-/* The same for whoever wants the weights alone. */
-uint32
-pgr_block_doc_bytes(uint32 n, unsigned doc_bits)
-{
-	return packed_bytes(n, doc_bits);
-}
-
 /* Bytes of a varint below 2^32. */
 static uint32
 varint_bytes(uint32 v)

@@ -347,8 +347,8 @@ decode_statistics(PgrSegment *seg, const uint8 *p, const uint8 *end, uint8 flags
  * Raises XX002 for a payload that cannot be. Places in other sections are checked
  * when they are looked at.
  */
-void
-pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info)
+static void
+decode_term(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info)
 {
 	const uint8 *end = p + len;
 	uint64		v;
@@ -405,7 +405,7 @@ pgr_segment_find(PgrSegment *seg, const char *term, uint32 len, PgrTermInfo *inf
 	open_leaf(seg, leaf_view(seg), find_leaf(seg, term, len), &d);
 	search_page(&d, term, len, &e, &found);
 	if (found)
-		pgr_term_decode(seg, e.payload, e.payload_len, info);
+		decode_term(seg, e.payload, e.payload_len, info);
 	return found;
 }
 
@@ -521,7 +521,7 @@ pgr_term_iter_next(PgrTermIter *it, const char **term, uint32 *len, PgrTermInfo 
 	if (!it->pending && !iter_step(it))
 		return false;
 	it->pending = false;
-	pgr_term_decode(it->seg, it->current.payload, it->current.payload_len, info);
+	decode_term(it->seg, it->current.payload, it->current.payload_len, info);
 	*term = it->key;
 	*len = it->len;
 	return true;

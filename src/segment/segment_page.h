@@ -125,11 +125,6 @@ typedef struct PgrSuper
 
 StaticAssertDecl(sizeof(PgrSuper) == 12, "second-level skip entry is 12 bytes");
 
-#define PGR_SKIPS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(PgrSkip))
-#define PGR_SUPERS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(PgrSuper))
-#define PGR_OFFSETS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(uint64))
-#define PGR_TIDS_PER_PAGE (PGR_PAGE_CAPACITY / sizeof(ItemPointerData))
-
 /*
  * A dictionary page: entries, then offsets of the entries that are not prefix
  * compressed (every PGR_DICT_RESTART-th). Leaf and inner pages differ in that

@@ -92,9 +92,6 @@ typedef struct PgrRawBlock
 #define PGR_BLOCK_MAX_BYTES (PGR_POSTING_BLOCK * 8 + 1)
 extern uint32 pgr_block_pack(const PgrRawBlock *raw, int64 before, uint8 *dst, PgrSkip *skip);
 
-/* Bytes of a block's packed gaps, after which its weights begin. */
-extern uint32 pgr_block_doc_bytes(uint32 n, unsigned doc_bits);
-
 /*
  * Unpacks documents, weights. avail: bytes that may be read from src; false
  * if that is too little, or if documents do not ascend below ndocs. Those beyond n become

@@ -452,17 +452,6 @@ pgr_segment_sorted(const PgrSegment *seg)
 	return (seg->header.flags & PGR_SEG_UNSORTED) == 0;
 }
 
-/* Contract in segment.h: for loops over a page of norms. */
-const uint8 *
-pgr_segment_norms(PgrSegment *seg, uint32 doc, uint32 *first, uint32 *count)
-{
-	if (doc - seg->hot.norms_first >= seg->hot.norms_n)
-		(void) pgr_segment_norm_slow(seg, doc);
-	*first = seg->hot.norms_first;
-	*count = seg->hot.norms_n;
-	return seg->hot.norms;
-}
-
 /*
  * As pgr_segment_norm_slow, of the dead bitmap: a bit may be set meanwhile, which
  * does not matter.
@@ -532,13 +521,6 @@ uint64
 pgr_segment_nterms(const PgrSegment *seg)
 {
 	return seg->header.nterms;
-}
-
-/* Of dead documents too. */
-uint64
-pgr_segment_npostings(const PgrSegment *seg)
-{
-	return seg->header.npostings;
 }
 
 /* From the header. */

@@ -84,9 +84,4 @@ extern void pgr_stream_seek(PgrStream *s, uint64 offset);
 extern uint64 pgr_stream_varint(PgrStream *s);
 extern void pgr_stream_release(PgrStream *s);
 
-/* --- segment_dict.c --- */
-
-/* Reads a term's payload. */
-extern void pgr_term_decode(PgrSegment *seg, const uint8 *p, uint32 len, PgrTermInfo *info);
-
 #endif							/* PGR_SEGMENT_READ_H */

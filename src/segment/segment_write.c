@@ -30,7 +30,6 @@ pgr_seg_begin(Relation rel, uint32 generation, const PgrSegShape *shape,
 
 	w->context = CurrentMemoryContext;
 	w->shape = *shape;
-	w->target = target;
 	w->run = pgr_run_begin(rel, PGR_PAGE_SEGMENT, generation, target, file);
 	pgr_run_put(w->run, 0);		/* the header's place */
 	for (int i = 0; i < lengthof(spools); i++)

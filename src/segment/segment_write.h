@@ -81,7 +81,6 @@ struct PgrSegWriter
 {
 	MemoryContext context;
 	PgrSegShape shape;
-	PgrRunTarget target;
 	PgrRunWriter *run;
 	PgrSegHeader header;
 	PgrDictBuilder *dict;
