@@ -16,6 +16,10 @@
 #include "lexical/lexical.h"
 #include "segment/segment.h"
 
+/* src/lexical and src/segment, which do not see each other, mean the same fields. */
+StaticAssertDecl(PGR_LEX_MAX_FIELDS == PGR_MAX_FIELDS, "as many fields");
+StaticAssertDecl(PGR_OCC_FIELD_SHIFT == PGR_SEG_OCC_SHIFT, "the same occurrences");
+
 /* --- search_topk.c: the best hits --- */
 
 typedef struct PgrHit
