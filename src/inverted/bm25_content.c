@@ -95,7 +95,6 @@ void
 pgr_bm25_describe(Relation index, PgrInvMeta *meta)
 {
 	enter_column(index, meta);
-	meta->norms = 1;
 	meta->hashes = meta->content != PGR_CONTENT_TSVECTOR;
 	meta->positions = pgr_inv_options(index)->positions;
 	enter_config(index, meta);

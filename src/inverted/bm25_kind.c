@@ -42,6 +42,7 @@ const PgrInvKind pgr_bm25_kind = {
 	.options = pgr_bm25_options,
 	.cost = pgr_bm25_cost,
 	.get_bitmap = pgr_inv_get_bitmap,
+	.norms = true,
 	.describe = pgr_bm25_describe,
 	.depends = pgr_bm25_depends,
 	.source = pgr_bm25_source,

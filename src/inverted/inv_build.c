@@ -23,21 +23,14 @@
 #include "am/am_build.h"
 #include "am/am_parallel.h"
 #include "am/spool.h"
-#include "base/compat.h"
-#include "catalog/dependency.h"
 #include "catalog/index.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_class.h"
-#include "catalog/pg_ts_config.h"
 #include "commands/progress.h"
 #include "inverted/inv_kind.h"
-#include "inverted/inv_maintain.h"
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
 #include "storage/spin.h"
 #include "utils/memutils.h"
-#include "utils/regproc.h"
 
 /* Progress phases; 1 is core's "initializing". */
 #define PHASE_SCAN 2
@@ -361,6 +354,7 @@ init_meta(Relation index, PgrInvMeta *meta)
 	meta->next_generation = 1;
 	meta->kind = pgr_inv_kind(index);
 	meta->kind_id = meta->kind->id;
+	meta->norms = meta->kind->norms;
 	meta->kind->describe(index, meta);
 }
 

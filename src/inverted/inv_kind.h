@@ -22,7 +22,9 @@ struct PgrInvKind
 
 	/* --- a column's value as a document --- */
 
-	/* Enters what a new index's column and options say; the rest of *meta is zero. */
+	bool		norms;			/* documents have lengths: PgrSegShape.norms */
+
+	/* Enters what else a new index's column and options say; the rest of *meta is zero. */
 	void		(*describe) (Relation index, PgrInvMeta *meta);
 
 	/* The configuration that a new index depends on, or InvalidOid. */

@@ -20,16 +20,15 @@ is_flag(uint8 x)
 	return x <= 1;
 }
 
-/*
- * What the metapage says of every document; version 1 has no more. Documents that are words
- * have a length, those of inverted have none.
- */
+/* What the metapage says of every document; version 1 has no more. */
 static bool
 shape_fits(Relation index, const PgrInvMetaPage *page)
 {
-	return page->kind_id == pgr_inv_kind(index)->id && page->content <= PGR_CONTENT_TSVECTOR &&
-		is_flag(page->norms) && is_flag(page->hashes) && is_flag(page->positions) &&
-		page->norms != page->kind_id && page->nfields >= 1 && page->nfields <= PGR_MAX_FIELDS &&
+	const PgrInvKind *kind = pgr_inv_kind(index);
+
+	return page->kind_id == kind->id && page->content <= PGR_CONTENT_TSVECTOR &&
+		page->norms == kind->norms && is_flag(page->hashes) && is_flag(page->positions) &&
+		page->nfields >= 1 && page->nfields <= PGR_MAX_FIELDS &&
 		memchr(page->config, '\0', PGR_INV_CONFIG_LEN) != NULL;
 }
 

@@ -19,7 +19,7 @@
 
 /* --- a value as a document --- */
 
-/* Impacts have no lengths, hashes or positions: all that is zero. */
+/* Impacts have no hashes or positions: all that is zero. */
 static void
 describe(Relation index, PgrInvMeta *meta)
 {
@@ -160,6 +160,7 @@ const PgrInvKind pgr_sparse_kind = {
 	.options = pgr_inverted_options,
 	.cost = pgr_inv_cost,
 	.get_bitmap = NULL,
+	.norms = false,
 	.describe = describe,
 	.depends = depends,
 	.source = source,
