@@ -140,7 +140,7 @@ delete_from_segment(Relation index, const PgrSegDesc *desc, const PgrSegShape *s
  */
 IndexBulkDeleteResult *
 pgr_inv_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
-				   IndexBulkDeleteCallback callback, void *arg)
+					IndexBulkDeleteCallback callback, void *arg)
 {
 	Relation	index = info->index;
 	DeadCallback dead = {callback, arg};

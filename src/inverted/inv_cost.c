@@ -43,8 +43,8 @@ pgr_inv_price_out(IndexPath *path, Cost *startup, Cost *total, Selectivity *sele
  */
 void
 pgr_inv_cost(PlannerInfo *root, IndexPath *path, double loop_count,
-					 Cost *startup, Cost *total, Selectivity *selectivity,
-					 double *correlation, double *pages)
+			 Cost *startup, Cost *total, Selectivity *selectivity,
+			 double *correlation, double *pages)
 {
 	GenericCosts costs = {0};
 	int			norderbys = list_length(path->indexorderbys);

@@ -414,11 +414,11 @@ extern IndexBulkDeleteResult *pgr_inv_bulk_delete(IndexVacuumInfo *info,
 extern IndexBulkDeleteResult *pgr_inv_vacuum_cleanup(IndexVacuumInfo *info,
 													IndexBulkDeleteResult *stats);
 extern void pgr_inv_cost(PlannerInfo *root, IndexPath *path, double loop_count,
-								 Cost *startup, Cost *total, Selectivity *selectivity,
-								 double *correlation, double *pages);
+						 Cost *startup, Cost *total, Selectivity *selectivity,
+						 double *correlation, double *pages);
 extern void pgr_bm25_cost(PlannerInfo *root, IndexPath *path, double loop_count,
-								 Cost *startup, Cost *total, Selectivity *selectivity,
-								 double *correlation, double *pages);
+						  Cost *startup, Cost *total, Selectivity *selectivity,
+						  double *correlation, double *pages);
 /* An infinite cost; disabled from PostgreSQL 18 on. */
 extern void pgr_inv_price_out(IndexPath *path, Cost *startup, Cost *total,
 							  Selectivity *selectivity, double *correlation, double *pages);

@@ -275,8 +275,8 @@ refine(PgrInvScan *s, PgrSparseScan *x, PgrHit *hit)
 	if (value == NULL)
 		return;					/* not visible */
 	score = pgr_sparse_dist[PGR_METRIC_IP] (value->indices, PGR_SPARSE_VALUES(value),
-												 value->nnz, x->query->indices,
-												 PGR_SPARSE_VALUES(x->query), x->query->nnz);
+											value->nnz, x->query->indices,
+											PGR_SPARSE_VALUES(x->query), x->query->nnz);
 	(void) pgr_ordered_row(&x->ordered, isnan(score) ? INFINITY : -score, &hit->tid);
 }
 

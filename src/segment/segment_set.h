@@ -162,11 +162,9 @@ extern void pgr_set_sweep(Relation index, const PgrSegSetOwner *owner, uint32 he
  * all: on the way to one segment: all, or, if they are too many, the smallest.
  */
 extern int	pgr_tier_choose(const PgrSegDesc *segments, uint32 nsegments, uint32 since,
-							uint64 max_pages, int *chosen);
-extern int	pgr_tier_choose_rewrite(const PgrSegDesc *segments, uint32 nsegments,
-									int *chosen);
-extern int	pgr_tier_choose_all(const PgrSegDesc *segments, uint32 nsegments,
-									int *chosen);
+						   uint64 max_pages, int *chosen);
+extern int	pgr_tier_choose_rewrite(const PgrSegDesc *segments, uint32 nsegments, int *chosen);
+extern int	pgr_tier_choose_all(const PgrSegDesc *segments, uint32 nsegments, int *chosen);
 
 /*
  * Merges the chosen segments into one, publishes it in their place and sweeps. The lock
