@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include <float.h>
-
 #include "hnsw/hnsw_hits.h"
 #include "hnsw/hnsw_tids.h"
 #include "storage/bufmgr.h"

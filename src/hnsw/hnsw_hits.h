@@ -14,7 +14,6 @@
 
 #include "postgres.h"
 
-#include "common/hashfn.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/hnsw_heap.h"
 #include "hnsw/hnsw_point.h"

@@ -1,13 +1,9 @@
 /*
  * hnsw_insert.c
- *		Insertion into the graph in pages, and repair of single nodes. See
- *		README, "Insert".
+ *		Insertion of rows into the graph in pages. See README, "Insert".
  *
- * One page is locked at a time. A new node is stored complete, reachable from
- * nowhere; then each of its neighbours gets an edge back. A neighbour that has
- * died in between is noticed there, under its lock, and the new node's edge to
- * it is taken away again: so vacuum, which marks dead nodes before it looks for
- * edges to them, misses none.
+ * One page is locked at a time. A new node is stored complete, reachable from nowhere, before
+ * hnsw_link.c gives its neighbours edges back.
  */
 #include "postgres.h"
 
@@ -21,7 +17,6 @@
 #include "hnsw/hnsw_list.h"
 #include "hnsw/hnsw_point.h"
 #include "hnsw/hnsw_tids.h"
-#include "miscadmin.h"
 #include "utils/memutils.h"
 
 /*
@@ -108,7 +103,7 @@ insert_node(PgrHnswIndex *ix, const PgrHnswSearch *s, PgrHnswPoint *point, const
 	PgrHnswNeighbour *neighbours = palloc(ix->meta.degree * sizeof(PgrHnswNeighbour));
 	uint32		n = pgr_hnsw_choose_neighbours(ix, s, sorted, nhits, neighbours);
 	PgrHnswNode *record = make_record(ix, s, point, row, neighbours, n);
-	PgrHnswNewNode		added = {0, point};
+	PgrHnswNewNode added = {0, point};
 	Buffer		buffer;
 
 	added.id = pgr_hnsw_node_alloc(ix, &buffer);

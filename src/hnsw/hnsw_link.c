@@ -129,25 +129,31 @@ add_edge(const PgrHnswIndex *ix, const PgrHnswNeighbour *to, const PgrHnswNewNod
 	PgrHnswEdge *edge = palloc(PGR_HNSW_EDGE_SIZE(meta));
 	char	   *scratch = palloc((meta->degree + 1) * PGR_HNSW_EDGE_SIZE(meta));
 	const PgrHnswView *view = pgr_hnsw_view(added->point, to->frame);
+	Added		result = ADDED_NONE;
 	Buffer		buffer;
-	bool		has;
-	bool		placed;
 
-	if (!pgr_hnsw_node_copy_live(ix, to->ref, node, &buffer))
-		return ADDED_NONE;
-	PGR_HNSW_LOCKED();
-	has = pgr_hnsw_has_edge(meta, node, added->id);
-	if (!has)
-		pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id,
-						   &view->head, view->code, edge);
-	placed = !has && pgr_hnsw_place_edge(meta, node, edge, scratch);
-	PGR_HNSW_UNLOCKING();
-	if (placed)
-		pgr_hnsw_node_store(ix, to->ref.id, node, buffer);
-	else
-		UnlockReleaseBuffer(buffer);
+	if (pgr_hnsw_node_copy_live(ix, to->ref, node, &buffer))
+	{
+		bool		has;
+		bool		placed;
+
+		PGR_HNSW_LOCKED();
+		has = pgr_hnsw_has_edge(meta, node, added->id);
+		if (!has)
+			pgr_hnsw_make_edge(meta, &node->head, PGR_HNSW_CODE(meta, node), added->id,
+							   &view->head, view->code, edge);
+		placed = !has && pgr_hnsw_place_edge(meta, node, edge, scratch);
+		PGR_HNSW_UNLOCKING();
+		if (placed)
+			pgr_hnsw_node_store(ix, to->ref.id, node, buffer);
+		else
+			UnlockReleaseBuffer(buffer);
+		result = placed || has ? ADDED_EDGE : ADDED_REFUSED;
+	}
 	pfree(scratch);
-	return placed || has ? ADDED_EDGE : ADDED_REFUSED;
+	pfree(edge);
+	pfree(node);
+	return result;
 }
 
 /*
@@ -183,8 +189,7 @@ put_between(const PgrHnswIndex *ix, const PgrHnswNeighbour *from, const PgrHnswN
 /*
  * Takes the edges to some nodes away from a node, the last edge taking each place. Locks the
  * node's page exclusively; its copy is allocated before, in the current context. The node is
- * the caller's own new one, or one under repair: it may be gone, then its slot's edges mean
- * nothing.
+ * the caller's own new one, or one that vacuum repairs, so no vacuum frees it meanwhile.
  */
 static void
 remove_edges(const PgrHnswIndex *ix, PgrHnswId id, const PgrHnswId *gone, uint32 ngone)

@@ -12,7 +12,6 @@
 #include "base/debug_point.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/hnsw_tids.h"
-#include "miscadmin.h"
 
 /* ----------
  * Reading
