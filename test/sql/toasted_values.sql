@@ -89,7 +89,9 @@ SELECT reltoastrelid::regclass AS toast FROM pg_class WHERE relname = 'rolled_ba
 -- a look at them leaves the hint that they are dead
 SELECT count(*) > 0 AS chunks FROM :toast;
 INSERT INTO rolled_back SELECT id + 2000, kind, v::text::vector FROM plain WHERE v IS NOT NULL AND id < 40;
-SELECT exact_ids('rolled_back', 3) AS first, exact_ids('rolled_back', 3) = exact_ids('rolled_back', 3) AS same;
+SELECT exact_ids('rolled_back', 3) AS first;
+SELECT exact_ids('rolled_back', 3) AS again;
+SELECT array_agg(id) AS by_core FROM (SELECT id FROM rolled_back ORDER BY (v <-> values_of(3)::vector) + 0, id LIMIT 3) x;
 DROP TABLE rolled_back, odd;
 DROP FUNCTION exact_ids;
 RESET enable_indexscan; SET enable_seqscan = off;
