@@ -28,7 +28,6 @@
 #include "nodes/miscnodes.h"
 #define PGR_ESCONTEXT(fcinfo) ((fcinfo)->context)
 #define pgr_ereturn(escontext, dummy, ...) ereturn(escontext, dummy, __VA_ARGS__)
-#define pgr_soft_error(escontext) SOFT_ERROR_OCCURRED(escontext)
 #else
 struct Node;
 #define PGR_ESCONTEXT(fcinfo) NULL
@@ -38,7 +37,6 @@ struct Node;
 		ereport(ERROR, __VA_ARGS__); \
 		return dummy; \
 	} while (0)
-#define pgr_soft_error(escontext) false
 #endif
 
 /* Before a declaration; 18 has a keyword of its own and rejects the old place. */

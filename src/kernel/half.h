@@ -15,28 +15,9 @@
 
 #include "kernel/kernel.h"
 
-#define PGR_HALF_MAX 65504.0f
 #define PGR_HALF_EXP_MASK 0x7c00
 #define PGR_HALF_FRAC_MASK 0x03ff
 #define PGR_HALF_SIGN_MASK 0x8000
-
-static inline bool
-pgr_half_is_nan(PgrHalf h)
-{
-	return (h & 0x7fff) > PGR_HALF_EXP_MASK;
-}
-
-static inline bool
-pgr_half_is_inf(PgrHalf h)
-{
-	return (h & 0x7fff) == PGR_HALF_EXP_MASK;
-}
-
-static inline bool
-pgr_half_is_zero(PgrHalf h)
-{
-	return (h & 0x7fff) == 0;
-}
 
 static inline float
 pgr_float_from_bits(uint32_t bits)
