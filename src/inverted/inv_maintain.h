@@ -1,7 +1,8 @@
 /*
  * inv_maintain.h
- *		What the files that change an index's parts share: locks, publication,
- *		sealing, merging, sweeping. See README, "Locks" and "Sealing and merging".
+ *		What the files that change an index's parts share: locks, and sealing.
+ *		Publishing, merging and sweeping are segment/segment_set.h's. See README,
+ *		"Locks" and "Sealing and merging".
  */
 #ifndef PGR_INV_MAINTAIN_H
 #define PGR_INV_MAINTAIN_H

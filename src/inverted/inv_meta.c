@@ -4,7 +4,7 @@
  *
  * The metapage is locked share while it is copied, exclusive while a WAL batch changes
  * it, and never while anything is allocated or waited for; checks that raise run on
- * copies, but for those of a batch, whose error releases the lock.
+ * copies, but for those of a batch and of pgr_inv_meta_read, whose error releases the lock.
  */
 #include "postgres.h"
 

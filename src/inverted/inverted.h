@@ -337,9 +337,8 @@ typedef struct PgrInvState
 
 /*
  * Opens in the current memory context. terms as in PgrPendingArea; pending documents
- * are held within work_mem. With a state,
- * what the index was then, which must be since a snapshot that is in use, or one of
- * the same content.
+ * are held within work_mem. With a state, what the index was then, which must be since a
+ * snapshot that is in use, or one of the same content.
  */
 extern PgrInvView *pgr_view_open(Relation index, const PgrLexTerm *terms, int nterms);
 extern PgrInvView *pgr_view_open_at(Relation index, const PgrInvState *state,

@@ -113,9 +113,8 @@ spool_occurrences(PgrSegWriter *w)
 }
 
 /*
- * Not posting by posting as they come:
- * each is a cache miss, and here the processor waits for many at a time
- * (measured: 90% of the writer's time went that way).
+ * Not posting by posting as they come: each is a cache miss, and here the processor waits
+ * for many at a time (measured: 90% of the writer's time went that way).
  */
 void
 pgr_seg_load_norms(PgrSegWriter *w)
