@@ -65,12 +65,15 @@ pgr_hnsw_refresh(PgrHnswIndex *ix)
 {
 	/*
 	 * The old floats are left to their context and not freed: views that were made from a
-	 * frame's origin point into them.
+	 * frame's origin point into them. The lists stay those that ix has; of a VACUUM they are
+	 * those that it is making, which the metapage has as `fresh` meanwhile.
 	 */
-	PgrHnswListsMeta known = ix->meta.lists;
+	PgrHnswListsMeta lists = ix->meta.lists;
+	PgrHnswFresh fresh = ix->meta.fresh;
 
 	pgr_meta_copy(ix->rel, PGR_HNSW_MAGIC, PGR_HNSW_VERSION, &ix->meta, sizeof(PgrHnswMeta));
-	ix->meta.lists = known;
+	ix->meta.lists = lists;
+	ix->meta.fresh = fresh;
 	pgr_hnsw_check_meta(ix->rel, &ix->meta);
 	ix->frames = MemoryContextAllocHuge(GetMemoryChunkContext(ix),
 										PGR_HNSW_FRAMES_SIZE(&ix->meta));
