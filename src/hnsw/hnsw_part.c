@@ -66,7 +66,7 @@ typedef struct Division
 static uint64
 count_rows(const PgrHnswBuild *b)
 {
-	uint64		n = b->graph == NULL ? 0 : pgr_graph_count(b->graph);
+	uint64		n = pgr_graph_count(b->graph);
 
 	for (int p = 0; p < PGR_HNSW_MAX_PARTICIPANTS; p++)
 		n += b->shared->spooled[p];
