@@ -16,7 +16,7 @@ OBJS = $(SRCS:.c=.o)
 DATA        = sql/$(EXTENSION)--1.0.sql
 UPDATES     = $(patsubst $(S)%.in,%,$(sort $(wildcard $(S)sql/*--*--*.sql.in)))
 DATA_built  = sql/$(EXTENSION)--$(EXTVERSION).sql $(UPDATES)
-EXTRA_CLEAN = $(DATA_built)
+EXTRA_CLEAN = $(DATA_built:=.part)
 
 PG_CPPFLAGS = -I$(if $(VPATH),$(VPATH),$(CURDIR))/src
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers -ffp-contract=off

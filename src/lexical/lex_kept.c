@@ -7,11 +7,11 @@
  * command's number stays, which is that of all commands of a transaction until one writes,
  * and nothing of text search is altered, by whomever: then words may become others.
  *
- * Two lifetimes: one document at a time, one command's number at most, never beyond the
- * transaction, whose context it is in. Invalidated by another command that follows a change,
- * by a change of text search (lex_changes.c: another session's too), by another content, type
- * or analyzer, and by an error in the analysis. A hash of 64 bits stands for the content, as
- * it does in the memo and in segments; two contents of one hash are taken to be one.
+ * One document at a time, never beyond the transaction, whose context it is in. Invalidated
+ * by another command that follows a change, by a change of text search (lex_changes.c: another
+ * session's too), by another content, type or analyzer, and by an error in the analysis. A
+ * hash of 64 bits stands for the content, as it does in the memo and in segments; two contents
+ * of one hash are taken to be one.
  *
  * Dictionaries are user code: they may run queries that call these operators on other
  * documents while this one is being analysed. `busy` sends such calls past the cache.
