@@ -24,7 +24,7 @@ struct PgrHnswLists
 	const uint32 *group_first;	/* of each group the first list */
 	const float *group_norm2;
 	const float *group_centres;
-	uint32	   *filled;			/* during a build, entries of first pages; else NULL */
+	uint32	   *filled;			/* entries of each list, where they are being made; else NULL */
 	float	   *z;				/* scratch, map.n */
 	uint32	   *near;			/* scratch: lists near a row, nnear of them */
 	uint32		nnear;
@@ -82,8 +82,8 @@ extern void pgr_hnsw_write_lists(const PgrHnswIndex *ix, ForkNumber fork);
 
 /*
  * VACUUM: gives an index of about so many rows new lists, if a build would make many more of
- * them. May be cancelled at any time. Memory: the sample (pgr_hnsw_list_sample), and two
- * bytes a block of the index.
+ * them. May be cancelled at any time, but not while it writes the first page of each new list.
+ * Memory: the sample (pgr_hnsw_list_sample), and two bytes a block of the index.
  */
 extern void pgr_hnsw_relist(Relation index, double rows);
 
