@@ -22,6 +22,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "access/relscan.h"
@@ -40,6 +41,9 @@
  */
 #define FIRST_BATCH 32
 #define MAX_BATCH 65536
+
+/* What is allowed for the kernel's rounding, relative to the sum of magnitudes, at least. */
+#define LEAST_ERROR 1e-4
 
 /*
  * What an ordered scan of a sparse index keeps beyond PgrInvScan. terms ascend by
@@ -160,13 +164,13 @@ term_of_key(const PgrSparseScan *x, const char *bytes)
 
 /*
  * The inner product of the query and a pending document, in double, and the sum of
- * the products' magnitudes, which bounds what single precision may lose. false: no
- * dimension is the query's. A term's tf holds the bits of |value|.
+ * the products' magnitudes, which bounds what single precision may lose. Returns how
+ * many dimensions they share. A term's tf holds the bits of |value|.
  */
-static bool
+static int
 pending_product(const PgrSparseScan *x, const PgrLexDoc *doc, double *product, double *magnitude)
 {
-	bool		touched = false;
+	int			shared = 0;
 
 	*product = *magnitude = 0;
 	for (int t = 0; t < doc->nterms; t++)
@@ -181,9 +185,9 @@ pending_product(const PgrSparseScan *x, const PgrLexDoc *doc, double *product, d
 			value = -value;
 		*product += (double) value * term->weight;
 		*magnitude += fabs((double) value * term->weight);
-		touched = true;
+		shared++;
 	}
-	return touched;
+	return shared;
 }
 
 /*
@@ -196,13 +200,17 @@ search_pending(void *arg, const PgrPendingDoc *d)
 	PgrInvScan *s = arg;
 	double		magnitude;
 	PgrHit		hit = {0};
+	int			shared;
 
-	if (d->dead || d->null || !pending_product(s->sparse, &d->doc, &hit.score, &magnitude))
+	if (d->dead || d->null)
+		return;
+	shared = pending_product(s->sparse, &d->doc, &hit.score, &magnitude);
+	if (shared == 0)
 		return;
 	hit.tid = d->tid;
 	hit.source = s->view->meta.nsegments;
-	/* single-precision sums in the kernel: far below this */
-	s->sparse->error = Max(s->sparse->error, magnitude * 1e-4);
+	/* a sum in single precision is off by half of FLT_EPSILON an addition, at most */
+	s->sparse->error = Max(s->sparse->error, magnitude * Max(LEAST_ERROR, shared * FLT_EPSILON));
 	if (pgr_topk_may_enter(&s->top, hit.score))
 		pgr_topk_add(&s->top, &hit);
 }
@@ -321,7 +329,8 @@ collect_pending_zero(void *arg, const PgrPendingDoc *d)
 	double		product,
 				magnitude;
 
-	if (!d->dead && !d->null && !pending_product(s->sparse, &d->doc, &product, &magnitude))
+	if (!d->dead && !d->null &&
+		pending_product(s->sparse, &d->doc, &product, &magnitude) == 0)
 		pgr_tids_add(&s->tids, unconstify(ItemPointerData *, &d->tid), 0);
 }
 

@@ -1,6 +1,6 @@
 -- The pending area: searched within work_mem, with the same answers as when it is held
 -- in memory, and as when its documents are in segments.
--- covers: inv_pending inv_pending_read inv_spill run inspect_inverted_rows
+-- covers: inv_pending inv_pending_read inv_spill run inspect_inverted_rows sparse_scan
 CREATE TABLE pend (id int, body text);
 CREATE TABLE pend_sparse (id int, v sparsevec(400));
 CREATE INDEX pend_b ON pend USING bm25 (body) WITH (config = 'simple', pending_limit = '1GB');
@@ -68,3 +68,16 @@ INSERT INTO pend_large SELECT (SELECT string_agg('w' || d * 10000 + g, ' ') FROM
 SELECT documents, pending_documents, pending_pages < 16 AS few_pages FROM bm25_stats('pend_large_b');
 SELECT * FROM bm25_check('pend_large_b');
 DROP TABLE pend_large;
+
+-- the order is that of sums in single precision, which the estimates of 16,000 dimensions are far from
+CREATE TABLE pend_wide (id int, v sparsevec(16000));
+CREATE INDEX pend_wide_v ON pend_wide USING inverted (v);
+INSERT INTO pend_wide SELECT 1, ('{' || string_agg(i || ':1.02295005', ',') || '}/16000')::sparsevec FROM generate_series(1, 16000) i;
+INSERT INTO pend_wide VALUES (2, '{1:16370}/16000');
+SELECT '{' || string_agg(i || ':1', ',') || '}/16000' AS ones FROM generate_series(1, 16000) i \gset
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT id, v <#> :'ones' AS distance FROM pend_wide ORDER BY v <#> :'ones';
+RESET enable_seqscan;
+RESET enable_sort;
+DROP TABLE pend_wide;
